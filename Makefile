@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# make            ./mmscope
+# make run        the same, started (installs the Debian packages that it lacks, as root)
+# make check      all tests that CI runs; SANITIZE=1 builds them with AddressSanitizer and UBSan
+# make unit       only the unit tests
+# make bench      measurements, against crash and drgn where they are installed
+# make install    into $(DESTDIR)$(PREFIX)
+
+PREFIX  ?= /usr/local
+CC      ?= cc
+OUT     ?= out$(if $(SANITIZE),/sanitize)
+PROG    ?= $(if $(SANITIZE),$(OUT)/mmscope,mmscope)
+
+LIBS     = libelf libdw libcapstone libbpf zlib libzstd
+CPPFLAGS += -I. -D_GNU_SOURCE
+CFLAGS  ?= -O2 -g
+override CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -fno-strict-aliasing \
+	$(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+LDLIBS  += -lreadline -lelf -ldw -lcapstone -lbpf -lz -llzo2 -lsnappy -lzstd -lm
+comma   := ,
+
+SOURCES  = $(wildcard vmcore/*.c core/*.c mm/*.c mm/sim/*.c cmd/*.c)
+OBJECTS  = $(SOURCES:%.c=$(OUT)/%.o)
+LIBRARY  = $(filter-out $(OUT)/cmd/main.o,$(OBJECTS))
+UNIT     = $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))
+
+all: $(PROG)
+
+$(PROG): $(OBJECTS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(OUT)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OUT)/tests/%: $(OUT)/tests/unit/%.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+.PRECIOUS: $(OUT)/%.o $(OUT)/tests/unit/%.o
+
+unit: $(UNIT)
+	@set -e; for test in $(UNIT); do $$test; done
+
+clean:
+	rm -rf out mmscope
+
+-include $(OBJECTS:.o=.d) $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
+
+.PHONY: all unit clean
