@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One sitting: the image, the kernel in it, the current context, the settings, the sink.
+ */
+#ifndef CMD_SESSION_H
+#define CMD_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cmd/command.h"
+
+struct settings {
+	bool json;
+	unsigned radix;	 /* 10 or 16: of struct, p … */
+	bool scroll;	 /* the pager, on a terminal */
+	bool vi;	 /* readline's mode; emacs otherwise */
+	bool silent;	 /* no banner */
+	bool hex;
+};
+
+struct session {
+	struct vmcore *vmcore;
+	struct kernel *kernel; /* NULL when the image has no kernel that could be found */
+	struct out *out;
+	struct settings settings;
+
+	/* The context: a task (address of its task_struct; 0 before there is one), and the task of a per-task command. */
+	uint64_t task;
+	/* Set while foreach runs a command: the number of tasks it was run for already. ps prints its heading for the first only. */
+	bool in_foreach;
+	unsigned long foreach_index;
+	bool interactive;
+	bool quit;
+	int failures; /* commands that failed */
+};
+
+/* Runs one line: a command with its words, "| shell", "> file". True when it succeeded. Errors are printed. */
+bool session_run_line(struct session *s, const char *line);
+/* Runs one command already split, with output to s->out as it stands. */
+struct error *session_run(struct session *s, int argc, char **argv) MUST_CHECK;
+const struct command *command_find(const char *name);
+/* By index, in name order; NULL past the last. */
+const struct command *command_at(size_t index);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A kernel seen through an image: where its memory lies, its symbols, its types, and typed reads of its objects.
+ *
+ * The one data path: virtual address → kernel_vtop() → vmcore bytes.
+ */
+#ifndef CORE_KERNEL_H
+#define CORE_KERNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "core/member.h"
+#include "core/pagetable.h"
+#include "core/symbols.h"
+#include "core/types.h"
+#include "core/vmcoreinfo.h"
+#include "vmcore/vmcore.h"
+
+struct kernel {
+	struct vmcore *vmcore;
+	const struct arch *arch;
+	struct vmcoreinfo vmcoreinfo;
+
+	/* Memory layout; all from the image. Virtual addresses and bytes. */
+	uint64_t phys_base;	/* x86_64: physical address of the kernel's text less its link address (arch/x86/kernel/head_64.S) */
+	uint64_t kaslr_offset;	/* how far the kernel's text was moved from its link address */
+	uint64_t page_offset;	/* start of the direct map (page_offset_base) */
+	uint64_t direct_end;	/* its end: page_offset + vmcore_max_phys() */
+	uint64_t vmalloc_start, vmalloc_end;
+	uint64_t vmemmap;	/* x86_64: vmemmap_base, or 0 */
+	uint64_t text_start, text_end;	 /* _text … _end */
+	uint64_t modules_start, modules_end; /* MODULES_VADDR … */
+	uint64_t kernel_pgd;	/* physical address of swapper_pg_dir (init_top_pgt) */
+	struct pagetable_geometry geometry; /* the levels this kernel runs with */
+
+	struct symbols *symbols;
+	struct types *types;
+
+	struct struct_info structs[STRUCT_COUNT];
+	struct member members[MEMBER_COUNT];
+
+	/* What mm/ keeps per image, made when first asked for (mm/state.h). */
+	struct mm_state *mm;
+	void (*mm_free)(struct kernel *k);
+
+	struct copy_arena *copies; /* see object_open() */
+	unsigned cpus;		   /* possible CPUs (nr_cpu_ids), at least 1 */
+	uint64_t *percpu_offset;   /* __per_cpu_offset[cpu] */
+
+	/* last translation outside the linear ranges: page-aligned start, size, physical start */
+	struct { uint64_t start, size, phys; } tlb[64];
+};
+
+struct kernel_options {
+	const char *symbol_file; /* a vmlinux or System.map, or NULL */
+	const char *type_file;	 /* a BTF file or a vmlinux with .BTF, or NULL */
+};
+
+/*
+ * Attaches to the kernel in the image. The image must outlive the kernel. Errors: ERR_UNSUPPORTED (no kernel found in this memory, with what was
+ * missing), ERR_BAD_OBJECT (found but damaged).
+ */
+struct error *kernel_open(struct vmcore *vc, const struct kernel_options *options,
+			  struct kernel **out) MUST_CHECK;
+void kernel_close(struct kernel *k);
+
+/* ---- Translation of kernel addresses ---- */
+
+/*
+ * Physical address of a kernel virtual address, good up to the end of its 4 KiB page at least. The direct map and the kernel's
+ * text are linear; all else goes through the kernel's page tables. ERR_NOT_MAPPED.
+ */
+struct error *kernel_vtop(struct kernel *k, uint64_t addr, uint64_t *phys) MUST_CHECK;
+/* Without an error object. */
+bool kernel_try_vtop(struct kernel *k, uint64_t addr, uint64_t *phys);
+/* Is addr in the kernel's half (or part) of the address space, by the architecture's rule? */
+bool kernel_is_kernel_address(const struct kernel *k, uint64_t addr);
+/* Direct-map address of a physical address. */
+static inline uint64_t kernel_ptov(const struct kernel *k, uint64_t phys)
+{
+	return k->page_offset + phys;
+}
+
+/* ---- Bytes ---- */
+
+/* Crosses pages. On error the buffer's content is undefined; the message names the virtual address. */
+struct error *kernel_read(struct kernel *k, uint64_t addr, void *buffer, size_t len) MUST_CHECK;
+/* Reads a NUL-terminated string of at most size-1 bytes; always terminated. ERR as kernel_read() for its first byte. */
+struct error *kernel_read_string(struct kernel *k, uint64_t addr, char *buffer, size_t size) MUST_CHECK;
+struct error *kernel_read_u64(struct kernel *k, uint64_t addr, uint64_t *out) MUST_CHECK;
+struct error *kernel_read_u32(struct kernel *k, uint64_t addr, uint32_t *out) MUST_CHECK;
+/* A word of the architecture's pointer size, zero-extended. */
+struct error *kernel_read_pointer(struct kernel *k, uint64_t addr, uint64_t *out) MUST_CHECK;
+/* An unsigned integer of 1, 2, 4 or 8 bytes. */
+struct error *kernel_read_uint(struct kernel *k, uint64_t addr, unsigned size, uint64_t *out) MUST_CHECK;
+/* The value of a global variable of `size` bytes (0: pointer size). ERR_NO_SYMBOL. */
+struct error *kernel_read_symbol(struct kernel *k, const char *symbol, unsigned size,
+				 uint64_t *out) MUST_CHECK;
+/* A pointer to len bytes where they are physically contiguous in the image (always so within a page), else NULL. Stays true. */
+const void *kernel_try_map(struct kernel *k, uint64_t addr, size_t len);
+/* Writes through the overlay; crosses pages. */
+struct error *kernel_write(struct kernel *k, uint64_t addr, const void *buffer, size_t len) MUST_CHECK;
+
+/* The address of a per-CPU variable's copy: symbol value + __per_cpu_offset[cpu]. */
+uint64_t percpu_addr(const struct kernel *k, uint64_t symbol_value, unsigned cpu);
+/* A pointer `addr` of type __percpu (from alloc_percpu) for one CPU. */
+static inline uint64_t percpu_ptr(const struct kernel *k, uint64_t addr, unsigned cpu)
+{
+	return percpu_addr(k, addr, cpu);
+}
+
+/* ---- Objects: checked once, then read by getters that cannot fail ---- */
+
+struct object {
+	const unsigned char *bytes;
+	uint64_t addr; /* virtual; 0 for none */
+	uint32_t size;
+};
+
+/*
+ * Opens the object of struct `id` at addr: it must be wholly in the image. Its bytes are the image's own where they lie contiguous (then they
+ * show later writes); an object over scattered frames is copied, and good until kernel_release_copies().
+ */
+struct error *object_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out) MUST_CHECK;
+/* The same for any size. */
+struct error *object_open_bytes(struct kernel *k, uint64_t addr, size_t size, struct object *out) MUST_CHECK;
+/* Without an error object: false when it cannot be had. */
+bool object_try_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out);
+/* Frees the copies that object_open() made; the command loop calls it after each command. */
+void kernel_release_copies(struct kernel *k);
+
+static inline uint64_t load_uint(const unsigned char *p, unsigned size)
+{
+	switch (size) {
+	case 1:
+		return *p;
+	case 2: {
+		uint16_t v;
+		memcpy(&v, p, 2);
+		return v;
+	}
+	case 4: {
+		uint32_t v;
+		memcpy(&v, p, 4);
+		return v;
+	}
+	case 8: {
+		uint64_t v;
+		memcpy(&v, p, 8);
+		return v;
+	}
+	}
+	return 0;
+}
+
+/* Sign- or zero-extended as the member is declared; bitfields extracted; 0 for an absent member. */
+static inline uint64_t object_get(const struct kernel *k, const struct object *o, enum member_id id)
+{
+	const struct member *m = &k->members[id];
+	if (__builtin_expect(!m->size || m->offset + (uint64_t)m->size > o->size, 0))
+		return 0;
+	uint64_t v = load_uint(o->bytes + m->offset, m->size);
+	if (m->bit_size) {
+		v = v >> m->bit_offset & (m->bit_size >= 64 ? ~0ull : (1ull << m->bit_size) - 1);
+		if (m->is_signed && m->bit_size < 64)
+			v = (uint64_t)((int64_t)(v << (64 - m->bit_size)) >> (64 - m->bit_size));
+	} else if (m->is_signed && m->size < 8) {
+		unsigned shift = 64 - 8 * m->size;
+		v = (uint64_t)((int64_t)(v << shift) >> shift);
+	}
+	return v;
+}
+
+/* Element i of an array member; 0 past its declared end, except for flexible arrays, whose bytes the object must cover. */
+uint64_t object_get_element(const struct kernel *k, const struct object *o, enum member_id id, size_t i);
+/* Bytes of a member (char arrays …): pointer and length within the object, or NULL and 0. */
+const unsigned char *object_bytes(const struct kernel *k, const struct object *o, enum member_id id, size_t *len);
+/* One member straight from memory, of an object that need not be whole. ERR_NO_MEMBER, or as kernel_read(). */
+struct error *kernel_get(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out) MUST_CHECK;
+
+#define GET(k, object, structure, member) object_get((k), (object), M_##structure##_##member)
+#define HAS(k, structure, member)	  ((k)->members[M_##structure##_##member].present)
+#define OFFSET(k, structure, member)	  ((k)->members[M_##structure##_##member].offset)
+#define SIZE_OF(k, structure)		  ((k)->structs[S_##structure].size)
+#define HAS_STRUCT(k, structure)	  ((k)->structs[S_##structure].size != 0)
+/* The virtual address of a member of an opened object. */
+#define MEMBER_ADDR(k, object, structure, member) ((object)->addr + OFFSET(k, structure, member))
+
+/* ERR_UNSUPPORTED naming the first member of the list that this kernel lacks; the list ends with MEMBER_NONE. */
+struct error *members_require(const struct kernel *k, const char *what, ...) MUST_CHECK;
+
+#endif
