@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * mem_map: page frame numbers and their struct page, whatever memory model the kernel has (FLATMEM, SPARSEMEM, SPARSEMEM_VMEMMAP), and what the
+ * words of a struct page say.
+ */
+#ifndef MM_PAGE_H
+#define MM_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/kernel.h"
+
+/* pfn of a physical address and back, in the architecture's page size. */
+static inline uint64_t phys_to_pfn(const struct kernel *k, uint64_t phys)
+{
+	return phys >> k->arch->page_shift;
+}
+
+/* Finds the memory model; idempotent. ERR_UNSUPPORTED. Call before anything below. */
+struct error *pages_open(struct kernel *k) MUST_CHECK;
+
+/* Address of the struct page of a frame; false when the frame has none. */
+bool pfn_to_page(struct kernel *k, uint64_t pfn, uint64_t *page);
+/* The frame of a struct page; false when the address is none (not in mem_map, not at the start of one). */
+bool page_to_pfn(struct kernel *k, uint64_t page, uint64_t *pfn);
+/* Is addr within mem_map at all? Then *page is the struct page that holds it. */
+bool page_holding(struct kernel *k, uint64_t addr, uint64_t *page);
+
+/*
+ * Runs of frames that have struct pages, ascending. `*pfn` … `*end` exclusive, and where its first struct page stands; the run's array is
+ * contiguous in virtual addresses. False past the last.
+ */
+bool page_run(struct kernel *k, size_t index, uint64_t *pfn, uint64_t *end, uint64_t *page);
+
+/* A page, opened: raw words by their one name each. */
+struct page {
+	struct object object;
+	uint64_t pfn;
+	uint64_t flags;
+};
+struct error *page_open(struct kernel *k, uint64_t page, struct page *out) MUST_CHECK;
+
+/* The bit number of PG_name (enum pageflags), or -1 when this kernel has no such flag. */
+int page_flag_bit(struct kernel *k, const char *name);
+/* Tests a flag by name; slow path: hot loops keep the bit. */
+bool page_flag(struct kernel *k, uint64_t flags, const char *name);
+
+/* The head of the compound page that `page` belongs to (itself when it is no tail): compound_head's low bit (include/linux/page-flags.h). */
+uint64_t page_compound_head(struct kernel *k, const struct page *p);
+/* Order of a compound head; 0 for no compound page. */
+unsigned page_compound_order(struct kernel *k, const struct page *head);
+
+/* What a frame is used for, by the page's own words. */
+enum page_use {
+	PAGE_RESERVED, PAGE_FREE, PAGE_PCP, PAGE_SLAB, PAGE_TABLE, PAGE_ANON, PAGE_KSM, PAGE_FILE, PAGE_SWAPCACHE, PAGE_HUGETLB,
+	PAGE_GUARD, PAGE_OFFLINE, PAGE_TAIL, PAGE_KERNEL, PAGE_USE_COUNT
+};
+enum page_use page_use(struct kernel *k, const struct page *p);
+const char *page_use_name(enum page_use use);
+
+/* Zone and node index as encoded in page->flags. */
+unsigned page_zone_index(struct kernel *k, uint64_t flags);
+unsigned page_node_index(struct kernel *k, uint64_t flags);
+
+#endif

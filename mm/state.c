@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+
+#include "mm/state.h"
+
+static void state_free(struct kernel *k)
+{
+	struct mm_state *s = k->mm;
+	task_table_free(s->tasks);
+	page_model_free(s->pages);
+	node_table_free(s->nodes);
+	slab_table_free(s->slabs);
+	swap_table_free(s->swap);
+	vmalloc_table_free(s->vmalloc);
+	path_cache_free(s->paths);
+	free(s);
+	k->mm = NULL;
+}
+
+struct mm_state *mm_state(struct kernel *k)
+{
+	if (!k->mm) {
+		k->mm = calloc(1, sizeof(*k->mm));
+		if (!k->mm)
+			abort();
+		k->mm_free = state_free;
+	}
+	return k->mm;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Tasks: every process and thread of the image, idle tasks of each CPU included.
+ */
+#ifndef MM_TASK_H
+#define MM_TASK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/kernel.h"
+
+struct task {
+	uint64_t addr;	 /* task_struct */
+	uint32_t pid, tgid, ppid; /* in the initial pid namespace; ppid is real_parent's tgid as crash shows it */
+	uint32_t cpu;
+	char comm[17];
+	uint64_t mm, active_mm;	  /* mm_struct, 0 for a kernel thread */
+	uint64_t stack;	 /* lowest address of the kernel stack */
+	uint64_t group_leader, parent;
+	bool is_leader, is_kernel, is_active; /* is_active: running on its CPU when the image was taken */
+	struct object object;
+};
+
+/*
+ * The table, sorted as crash's ps sorts (idle tasks first, then by pid). Built once, on demand; errors: ERR_UNSUPPORTED, ERR_BAD_LIST. A list
+ * that is damaged in part gives what could be reached, and tasks_damage() then says what is wrong, else NULL.
+ */
+struct error *tasks_count(struct kernel *k, size_t *count) MUST_CHECK;
+const struct task *tasks_get(struct kernel *k, size_t index);
+const char *tasks_damage(struct kernel *k);
+
+/* By address of its task_struct; by pid (a pid of 0 gives CPU 0's idle task); NULL when there is none. */
+const struct task *task_by_addr(struct kernel *k, uint64_t addr);
+const struct task *task_by_pid(struct kernel *k, uint64_t pid);
+/* The task whose kernel stack or task_struct holds addr, or NULL. */
+const struct task *task_holding(struct kernel *k, uint64_t addr);
+/* The context a dump opens with: the panicking task when known, else the active task of CPU 0, else pid 1 … */
+const struct task *task_default(struct kernel *k);
+
+/* "RU", "IN", "UN", "ST", "TR", "ZO", "DE", "ID", "WA", "PA", "NE" … as crash's ps prints them. */
+const char *task_state_short(struct kernel *k, const struct task *t);
+/* "TASK_RUNNING", "TASK_INTERRUPTIBLE", … as crash's set prints it, with flags joined by '|'. */
+void task_state_long(struct kernel *k, const struct task *t, char *buf, size_t size);
+
+/* Pages of an mm by kind, with the per-CPU and per-task parts that the kernel has (rss_stat). In pages. */
+struct mm_rss {
+	int64_t file, anon, shmem, swap;
+};
+struct error *mm_rss(struct kernel *k, uint64_t mm, struct mm_rss *out) MUST_CHECK;
+static inline int64_t mm_rss_total(const struct mm_rss *r)
+{
+	return r->file + r->anon + r->shmem;
+}
+
+#endif
