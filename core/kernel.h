@@ -46,7 +46,7 @@ struct kernel {
 	struct mm_state *mm;
 	void (*mm_free)(struct kernel *k);
 
-	struct copy_arena *copies; /* see object_open() */
+	struct copy_table *copies; /* core/object.c: objects over scattered frames */
 	unsigned cpus;		   /* possible CPUs (nr_cpu_ids), at least 1 */
 	uint64_t *percpu_offset;   /* __per_cpu_offset[cpu] */
 
@@ -76,6 +76,8 @@ void kernel_close(struct kernel *k);
 struct error *kernel_vtop(struct kernel *k, uint64_t addr, uint64_t *phys) MUST_CHECK;
 /* Without an error object. */
 bool kernel_try_vtop(struct kernel *k, uint64_t addr, uint64_t *phys);
+/* Forgets cached translations: after page tables of the kernel's half were changed. */
+void kernel_flush_translations(struct kernel *k);
 /* Is addr in the kernel's half (or part) of the address space, by the architecture's rule? */
 bool kernel_is_kernel_address(const struct kernel *k, uint64_t addr);
 /* Direct-map address of a physical address. */
@@ -121,17 +123,14 @@ struct object {
 };
 
 /*
- * Opens the object of struct `id` at addr: it must be wholly in the image. Its bytes are the image's own where they lie contiguous (then they
- * show later writes); an object over scattered frames is copied, and good until kernel_release_copies().
+ * Opens the object of struct `id` at addr: it must be wholly in the image. Its bytes are the image's own where they lie contiguous;
+ * an object over scattered frames is copied, once, and kernel_write() keeps the copy true. Either is good until kernel_close().
  */
 struct error *object_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out) MUST_CHECK;
 /* The same for any size. */
 struct error *object_open_bytes(struct kernel *k, uint64_t addr, size_t size, struct object *out) MUST_CHECK;
 /* Without an error object: false when it cannot be had. */
 bool object_try_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out);
-/* Frees the copies that object_open() made; the command loop calls it after each command. */
-void kernel_release_copies(struct kernel *k);
-
 static inline uint64_t load_uint(const unsigned char *p, unsigned size)
 {
 	switch (size) {

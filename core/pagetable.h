@@ -27,6 +27,7 @@ struct pagetable_geometry {
 	uint8_t virtual_bits;
 	struct pagetable_level level[PAGETABLE_MAX_LEVELS];
 	uint64_t frame_mask;   /* bits of an entry that hold the physical address */
+	bool inverts_absent;   /* entries without P hold their address bits inverted (L1TF defence) */
 };
 
 /* The architecture: what differs between machines and is no kernel's choice. */
@@ -39,6 +40,8 @@ struct arch {
 };
 
 extern const struct arch arch_x86_64, arch_i386;
+/* By ELF e_machine; NULL for one that is not known here. */
+const struct arch *arch_find(int machine);
 
 /* Bits of an x86 entry (arch/x86/include/asm/pgtable_types.h). */
 #define X86_PRESENT  (1ull << 0)
@@ -86,7 +89,7 @@ static inline bool pagetable_entry_present(uint64_t entry)
 }
 
 /*
- * The physical address in an entry. Entries of PROT_NONE and other not-present ones are stored inverted where the kernel defends against
+ * The physical address in an entry of that level. PROT_NONE entries are stored inverted where the kernel defends against
  * L1TF (arch/x86/include/asm/pgtable-invert.h: a non-zero entry without P has its address bits inverted).
  */
 uint64_t pagetable_entry_phys(const struct pagetable_geometry *g, uint64_t entry, unsigned level);

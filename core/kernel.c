@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+
+#include "core/kallsyms.h"
+#include "core/kernel.h"
+#include "core/translate.h"
+
+bool kernel_is_kernel_address(const struct kernel *k, uint64_t addr)
+{
+	return k->arch->pointer_size == 8 ? addr >> 63
+					  : addr >= k->page_offset && addr <= UINT32_MAX;
+}
+
+void kernel_flush_translations(struct kernel *k)
+{
+	memset(k->tlb, 0, sizeof(k->tlb));
+}
+
+static bool translate_by_tables(struct kernel *k, uint64_t addr, uint64_t *phys, uint64_t *run)
+{
+	/* Indexed by 2 MiB: vmemmap and the module area are mapped in pieces of at most that. */
+	size_t slot = (addr >> 21 ^ addr >> 12) % (sizeof(k->tlb) / sizeof(k->tlb[0]));
+	size_t large = (addr >> 21) % (sizeof(k->tlb) / sizeof(k->tlb[0]));
+	if (addr - k->tlb[large].start < k->tlb[large].size)
+		slot = large;
+	if (addr - k->tlb[slot].start >= k->tlb[slot].size) {
+		struct walk walk;
+		if (!kernel_is_kernel_address(k, addr))
+			return false;
+		pagetable_walk(k->vmcore, &k->geometry, k->kernel_pgd, addr, &walk, NULL);
+		if (walk.result != WALK_MAPPED)
+			return false;
+		if (walk.page_size > VMCORE_PAGE_SIZE)
+			slot = large;
+		k->tlb[slot].start = addr & ~(walk.page_size - 1);
+		k->tlb[slot].size = walk.page_size;
+		k->tlb[slot].phys = walk.phys & ~(walk.page_size - 1);
+	}
+	uint64_t offset = addr - k->tlb[slot].start;
+	*phys = k->tlb[slot].phys + offset;
+	*run = k->tlb[slot].size - offset;
+	return true;
+}
+
+bool kernel_translate(struct kernel *k, uint64_t addr, uint64_t *phys, uint64_t *run)
+{
+	if (addr - k->page_offset < k->direct_end - k->page_offset) {
+		*phys = addr - k->page_offset;
+		*run = k->direct_end - addr;
+		return true;
+	}
+	if (addr - k->text_start < k->text_end - k->text_start) {
+		*phys = addr - k->arch->kernel_map + k->phys_base;
+		*run = k->text_end - addr;
+		return true;
+	}
+	return translate_by_tables(k, addr, phys, run);
+}
+
+uint64_t percpu_addr(const struct kernel *k, uint64_t symbol_value, unsigned cpu)
+{
+	return k->percpu_offset && cpu < k->cpus ? symbol_value + k->percpu_offset[cpu]
+						 : symbol_value;
+}
+
+static struct error *open_symbols(struct kernel *k, const char *file)
+{
+	if (k->kernel_pgd)
+		return file ? symbols_open_file(k, file) : symbols_open_kallsyms(k);
+	struct kallsyms tables;
+	TRY(kallsyms_find_in_memory(k, &tables));
+	TRY(symbols_open_found(k, &tables));
+	return attach_by_symbols(k);
+}
+
+static struct error *open_parts(struct kernel *k, const struct kernel_options *options)
+{
+	TRY(attach_find_kernel(k));
+	TRY(open_symbols(k, options ? options->symbol_file : NULL));
+	if (options && options->type_file)
+		TRY(types_open_file(k, options->type_file));
+	else
+		TRY(types_open_memory(k));
+	members_resolve(k);
+	return attach_layout(k);
+}
+
+struct error *kernel_open(struct vmcore *vc, const struct kernel_options *options,
+			  struct kernel **out)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+	*out = NULL;
+	if (!k)
+		return error_new(ERR_NO_MEMORY, "out of memory");
+	k->vmcore = vc;
+	struct error *e = open_parts(k, options);
+	if (e) {
+		kernel_close(k);
+		return e;
+	}
+	*out = k;
+	return NULL;
+}
+
+void kernel_close(struct kernel *k)
+{
+	if (!k)
+		return;
+	if (k->mm_free)
+		k->mm_free(k);
+	symbols_close(k->symbols);
+	types_close(k->types);
+	copies_free(k);
+	free(k->percpu_offset);
+	free(k->vmcoreinfo.text);
+	free(k);
+}
