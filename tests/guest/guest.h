@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The program that a test guest runs as its init: it makes processes of every kind (workload*.c),
+ * then writes what the guest's own /proc says of them, before and after the host takes the dump
+ * (collect.c).
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A failed call of the machinery itself: said on the console; the guest then stops, and run-guest
+ * with it. */
+#define must(expression)                                       \
+	({                                                     \
+		__typeof__(expression) result_ = (expression); \
+		if (result_ == (__typeof__(expression))-1)     \
+			give_up(#expression);                  \
+		result_;                                       \
+	})
+void give_up(const char *what) __attribute__((noreturn));
+
+/* A number from init's environment (the kernel puts name=value words of its command line there). */
+long parameter(const char *name, long otherwise);
+
+/* Write text to a file of /proc, /sys or a cgroup. False, with errno, when the kernel does not have
+ * it or refuses. */
+int put(const char *path, const char *text);
+
+/* ---- processes that stay as they are (workload.c) ---- */
+
+/* Start all processes; returns when each is at rest, or gives up after a while. */
+void start_workload(void);
+
+/* Fork a process of this name that runs role(argument) and then rests. Returns its pid. */
+int spawn(const char *name, void (*role)(long), long argument);
+
+/* Count one more process or thread as one that will come to rest; spawn() does so by itself. */
+void expect(int count);
+
+/* Count this process or thread as ready, and wait for ever. */
+void rest(void) __attribute__((noreturn));
+void ready(void);
+
+/* The roles that are about memory (workload_memory.c). */
+void start_memory_roles(void);
+
+/* Where in a page of this address the workload puts, and the collector reads, a word. */
+static inline unsigned signature_offset(uintptr_t address)
+{
+	return (address >> 12) * 40 & 0xff8;
+}
+
+/* ---- facts (collect.c) ---- */
+
+/* The memory that guest and host share: a tar archive of facts is written to it. */
+void open_channel(void);
+void collect(int before);
+/* Bytes of the archive, when complete. */
+size_t channel_size(void);
+/* Take the shared memory out of the guest's address space, so that it is not in the dump; put it
+ * back. */
+void hide_channel(int hidden);
+
+#endif
