@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mem_map: page frame numbers and their struct page, whatever memory model the kernel has (FLATMEM, SPARSEMEM, SPARSEMEM_VMEMMAP), and what the
- * words of a struct page say.
+ * mem_map: page frame numbers and their struct page, whatever memory model the kernel has (FLATMEM,
+ * SPARSEMEM, SPARSEMEM_VMEMMAP), and what the words of a struct page say.
  */
 #ifndef MM_PAGE_H
 #define MM_PAGE_H
@@ -23,14 +23,15 @@ struct error *pages_open(struct kernel *k) MUST_CHECK;
 
 /* Address of the struct page of a frame; false when the frame has none. */
 bool pfn_to_page(struct kernel *k, uint64_t pfn, uint64_t *page);
-/* The frame of a struct page; false when the address is none (not in mem_map, not at the start of one). */
+/* The frame of a struct page; false when the address is none (not in mem_map, not at the start of
+ * one). */
 bool page_to_pfn(struct kernel *k, uint64_t page, uint64_t *pfn);
 /* Is addr within mem_map at all? Then *page is the struct page that holds it. */
 bool page_holding(struct kernel *k, uint64_t addr, uint64_t *page);
 
 /*
- * Runs of frames that have struct pages, ascending. `*pfn` … `*end` exclusive, and where its first struct page stands; the run's array is
- * contiguous in virtual addresses. False past the last.
+ * Runs of frames that have struct pages, ascending. `*pfn` … `*end` exclusive, and where its first
+ * struct page stands; the run's array is contiguous in virtual addresses. False past the last.
  */
 bool page_run(struct kernel *k, size_t index, uint64_t *pfn, uint64_t *end, uint64_t *page);
 
@@ -47,21 +48,49 @@ int page_flag_bit(struct kernel *k, const char *name);
 /* Tests a flag by name; slow path: hot loops keep the bit. */
 bool page_flag(struct kernel *k, uint64_t flags, const char *name);
 
-/* The head of the compound page that `page` belongs to (itself when it is no tail): compound_head's low bit (include/linux/page-flags.h). */
+/* The head of the compound page that `page` belongs to (itself when it is no tail): compound_head's
+ * low bit (include/linux/page-flags.h). */
 uint64_t page_compound_head(struct kernel *k, const struct page *p);
 /* Order of a compound head; 0 for no compound page. */
 unsigned page_compound_order(struct kernel *k, const struct page *head);
 
+/* _refcount; the number of mappings less one (_mapcount as stored). */
+static inline int32_t page_refcount(const struct kernel *k, const struct page *p)
+{
+	return (int32_t)GET(k, &p->object, page, refcount);
+}
+
+static inline int32_t page_mapcount_word(const struct kernel *k, const struct page *p)
+{
+	return (int32_t)GET(k, &p->object, page, mapcount);
+}
+
 /* What a frame is used for, by the page's own words. */
 enum page_use {
-	PAGE_RESERVED, PAGE_FREE, PAGE_PCP, PAGE_SLAB, PAGE_TABLE, PAGE_ANON, PAGE_KSM, PAGE_FILE, PAGE_SWAPCACHE, PAGE_HUGETLB,
-	PAGE_GUARD, PAGE_OFFLINE, PAGE_TAIL, PAGE_KERNEL, PAGE_USE_COUNT
+	PAGE_RESERVED,
+	PAGE_FREE,   /* the first frame of a free block of the buddy allocator */
+	PAGE_UNUSED, /* no reference and no type: inside a free block, on a CPU's list, or never
+			given out */
+	PAGE_SLAB,
+	PAGE_TABLE,
+	PAGE_ANON,
+	PAGE_KSM,
+	PAGE_FILE, /* page cache, shared memory included */
+	PAGE_HUGETLB,
+	PAGE_GUARD,
+	PAGE_OFFLINE,
+	PAGE_TAIL,   /* of a compound page: its head says the rest */
+	PAGE_KERNEL, /* in use by the kernel, no more is known of it */
+	PAGE_USE_COUNT
 };
 enum page_use page_use(struct kernel *k, const struct page *p);
 const char *page_use_name(enum page_use use);
+bool page_is_buddy(struct kernel *k, const struct page *p);
+bool page_is_tail(struct kernel *k, const struct page *p);
 
-/* Zone and node index as encoded in page->flags. */
-unsigned page_zone_index(struct kernel *k, uint64_t flags);
-unsigned page_node_index(struct kernel *k, uint64_t flags);
+/* PAGE_MAPPING_ANON, PAGE_MAPPING_MOVABLE: include/linux/page-flags.h. */
+#define PAGE_MAPPING_ANON    1ull
+#define PAGE_MAPPING_MOVABLE 2ull
+#define PAGE_MAPPING_FLAGS   3ull
 
 #endif
