@@ -102,8 +102,8 @@ int main(int argc, char **argv)
 	load_module("/modules/brd.ko", "rd_nr=1 rd_size=65536");
 
 	open_control();
-	open_channel();
 	start_workload();
+	open_channel(); /* not before: its mapping would be in every process */
 
 	collect(1);
 	hide_channel(1);
