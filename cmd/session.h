@@ -15,8 +15,10 @@ struct settings {
 	unsigned radix;	 /* 10 or 16: of struct, p … */
 	bool scroll;	 /* the pager, on a terminal */
 	bool vi;	 /* readline's mode; emacs otherwise */
-	bool silent;	 /* no banner */
+	bool silent;	 /* no banner, no chatter */
 	bool hex;
+	unsigned print_max; /* elements of an array that struct and p show at most */
+	bool print_array;   /* one line per element */
 };
 
 struct session {
@@ -30,17 +32,33 @@ struct session {
 	/* Set while foreach runs a command: the number of tasks it was run for already. ps prints its heading for the first only. */
 	bool in_foreach;
 	unsigned long foreach_index;
-	bool interactive;
+	/*
+	 * How each word of the running command was quoted: '\'' or '"', 0 for a bare one; indexed like its argv. foreach takes a
+	 * name in single quotes as a regular expression.
+	 */
+	const char *quotes;
+	bool interactive; /* a person at a prompt: banner, prompt, pager */
 	bool quit;
 	int failures; /* commands that failed */
 };
 
 /* Runs one line: a command with its words, "| shell", "> file". True when it succeeded. Errors are printed. */
 bool session_run_line(struct session *s, const char *line);
-/* Runs one command already split, with output to s->out as it stands. */
+/*
+ * Runs one command already split, with output to s->out as it stands, inside whatever document is open. For commands that run others
+ * (foreach): on failure they out_close() to the depth that they had.
+ */
 struct error *session_run(struct session *s, int argc, char **argv) MUST_CHECK;
+/* Runs a file's lines; ends early when the session does. ERR_IO when it cannot be read. A failed command is in s->failures. */
+struct error *session_run_file(struct session *s, const char *path) MUST_CHECK;
 const struct command *command_find(const char *name);
 /* By index, in name order; NULL past the last. */
 const struct command *command_at(size_t index);
+/* Another name for a command line's beginning ("dmesg": "log", "sf": "set scroll off"), or NULL. */
+const char *command_alias(const char *name);
+/* By index; false past the last. */
+bool command_alias_at(size_t index, const char **name, const char **line);
+/* The command whose name is nearest to a mistyped one, or NULL when none is near. */
+const char *command_nearest(const char *name);
 
 #endif

@@ -24,7 +24,7 @@
 enum out_mode { OUT_TEXT, OUT_JSON };
 
 #define OUT_MAX_DEPTH	32
-#define OUT_MAX_COLUMNS 32
+#define OUT_MAX_TABLES	4
 
 struct column {
 	const char *key;   /* JSON key; NULL: text only */
@@ -34,12 +34,20 @@ struct column {
 	char gap;	   /* blanks before the column; the first column's own too */
 };
 
+/* A table that an inner one stands in. */
+struct out_table_state {
+	const struct column *columns;
+	unsigned column_count, column;
+	unsigned depth; /* of nesting outside the inner table */
+	bool in_row;
+};
+
 struct out {
 	char *at, *end;	      /* the free part of the buffer */
 	char *buffer;
 	enum out_mode mode;
 	int fd;		      /* where the bytes go; -1: memory (out_memory()) */
-	bool failed;	      /* a write failed (EPIPE, ENOSPC): everything after is dropped */
+	bool failed;	      /* a write failed (EPIPE, ENOSPC): everything after is dropped, and the interrupt flag is raised */
 	int error;	      /* errno of the failed write */
 	/* JSON nesting */
 	unsigned depth;
@@ -48,7 +56,10 @@ struct out {
 	/* the current table */
 	const struct column *columns;
 	unsigned column_count, column;
+	bool in_row, on_line; /* on_line: the text's line has cells and no end yet */
 	unsigned pad; /* blanks owed before the next cell's text */
+	struct out_table_state tables[OUT_MAX_TABLES];
+	unsigned table_depth;
 };
 
 struct out *out_new(int fd, enum out_mode mode);
@@ -89,12 +100,18 @@ void out_object_begin(struct out *o, const char *key);
 void out_object_end(struct out *o);
 void out_array_begin(struct out *o, const char *key);
 void out_array_end(struct out *o);
+/*
+ * Closes objects, arrays and tables down to a depth that was o->depth before: for one who runs commands inside a
+ * document and must go on after one that failed half-way (foreach).
+ */
+void out_close(struct out *o, unsigned depth);
 
 /* ---- Tables ---- */
 
 /*
  * Starts a table: the JSON array `key`; in text the heading line when `heading`. `columns` must outlive the table.
- * Tables do not nest, but a row may hold objects between cells in JSON.
+ * A row may hold facts, objects and, up to OUT_MAX_TABLES deep, tables: in JSON they become members of the row's object;
+ * in text a table inside a row begins after the row's line.
  */
 void out_table(struct out *o, const char *key, const struct column *columns, size_t count, bool heading);
 void out_table_end(struct out *o);
@@ -112,6 +129,10 @@ void out_cell_printf(struct out *o, const char *format, ...) __attribute__((form
 /* Different in text and JSON: text is shown, the JSON gets the number. */
 void out_cell_dec_as(struct out *o, uint64_t value, const char *text);
 void out_cell_none(struct out *o, const char *text); /* JSON null, text as given ("-", "") */
+void out_cell_hex_as(struct out *o, uint64_t value, const char *text);
+/* Ends the row's line in the text, while in JSON its object stays open for what belongs to it (vm -p's pages in a VMA). */
+void out_row_break(struct out *o);
+/* Ends the row: the rest of its line, and its object. */
 void out_row_end(struct out *o);
 
 /* ---- For rows by the million: text written straight into the buffer ---- */

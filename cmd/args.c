@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Words into numbers, addresses and options.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/command.h"
+#include "cmd/session.h"
+
+struct error *usage_error(const char *command, const char *format, ...)
+{
+	const struct command *c = command_find(command);
+	char what[256] = "", usage[512];
+	size_t n = 0;
+
+	if (format) {
+		va_list args;
+
+		va_start(args, format);
+		vsnprintf(what, sizeof(what), format, args);
+		va_end(args);
+	}
+	/* A synopsis of several lines becomes one. */
+	for (const char *p = c && c->synopsis ? c->synopsis : ""; *p && n < sizeof(usage) - 1; p++) {
+		bool blank = *p == '\n' || *p == ' ' || *p == '\t';
+
+		if (!blank)
+			usage[n++] = *p;
+		else if (n && usage[n - 1] != ' ')
+			usage[n++] = ' ';
+	}
+	usage[n] = '\0';
+	return error_new(ERR_USAGE, "%s%susage: %s%s%s", what, *what ? "; " : "", command, n ? " " : "", usage);
+}
+
+/* All of `text` in one base; no sign, no blanks. */
+static bool scan_digits(const char *text, int base, uint64_t *out)
+{
+	char *end;
+
+	if (!isxdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	*out = strtoull(text, &end, base);
+	return *end == '\0' && errno == 0;
+}
+
+static bool scan_number(const char *text, bool hex, uint64_t *out)
+{
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
+		return isxdigit((unsigned char)text[2]) && text[3] != 'x' && scan_digits(text + 2, 16, out);
+	if (hex)
+		return scan_digits(text, 16, out);
+	return scan_digits(text, 10, out) || scan_digits(text, 16, out);
+}
+
+struct error *parse_number(const char *text, bool hex, uint64_t *out)
+{
+	if (!scan_number(text, hex, out))
+		return error_new(ERR_USAGE, "not a number: %s", *text ? text : "\"\"");
+	return NULL;
+}
+
+struct error *parse_count(const char *text, uint64_t *out)
+{
+	bool prefixed = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+
+	if (prefixed ? !scan_number(text, true, out) : !scan_digits(text, 10, out))
+		return error_new(ERR_USAGE, "not a count: %s", *text ? text : "\"\"");
+	return NULL;
+}
+
+/* "symbol:cpu", of which `colon` is the colon: the CPU's own copy of a per-CPU variable. */
+static struct error *parse_percpu(struct kernel *k, const char *text, const char *colon, uint64_t *out)
+{
+	char name[512];
+	struct symbol symbol;
+	uint64_t cpu;
+
+	snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
+	if (!symbol_find(k, name, &symbol))
+		return error_new(ERR_NO_SYMBOL, "no such symbol: %s", name);
+	if (!scan_digits(colon + 1, 10, &cpu))
+		return error_new(ERR_USAGE, "not a CPU: %s", colon + 1);
+	if (cpu >= k->cpus)
+		return error_new(ERR_NOT_FOUND, "no such CPU: %s", colon + 1);
+	*out = percpu_addr(k, symbol.addr, (unsigned)cpu);
+	return NULL;
+}
+
+static struct error *parse_symbol(struct kernel *k, const char *text, uint64_t *out)
+{
+	struct symbol symbol;
+	const char *sign, *colon;
+	char name[512];
+	uint64_t offset;
+
+	/* The whole word first: a module's "module:symbol", and names with odd letters ("foo.isra.0", Rust's) stand as they are. */
+	if (symbol_find(k, text, &symbol)) {
+		*out = symbol.addr;
+		return NULL;
+	}
+	sign = strrchr(text, '+');
+	if (!sign)
+		sign = strrchr(text, '-');
+	if (sign && sign > text) {
+		snprintf(name, sizeof(name), "%.*s", (int)(sign - text), text);
+		if (scan_number(sign + 1, false, &offset)) {
+			TRY(parse_symbol(k, name, out));
+			*out += *sign == '+' ? offset : -offset;
+			return NULL;
+		}
+	}
+	colon = strrchr(text, ':');
+	if (colon && colon > text && isdigit((unsigned char)colon[1]))
+		return parse_percpu(k, text, colon, out);
+	return error_new(ERR_NO_SYMBOL, "no such symbol or address: %s", text);
+}
+
+struct error *parse_address(struct session *s, const char *text, uint64_t *out)
+{
+	if (!*text)
+		return error_new(ERR_USAGE, "not an address: \"\"");
+	if (scan_number(text, true, out))
+		return NULL;
+	if (s->kernel)
+		return parse_symbol(s->kernel, text, out);
+	return error_new(ERR_USAGE, "not an address: %s", text);
+}
+
+/* ---- Options ---- */
+
+int next_option(struct option_parser *p)
+{
+	const char *known;
+
+	if (!p->index)
+		p->index = 1;
+	if (!p->place || !*p->place) {
+		const char *word = p->index < p->argc ? p->argv[p->index] : NULL;
+
+		if (!word || word[0] != '-' || !word[1])
+			return 0;
+		p->index++;
+		if (!strcmp(word, "--"))
+			return 0;
+		p->place = word + 1;
+	}
+	p->bad = *p->place++;
+	p->argument = NULL;
+	known = p->bad == ':' ? NULL : strchr(p->spec, p->bad);
+	if (!known)
+		return '?';
+	if (known[1] != ':')
+		return p->bad;
+	if (*p->place) {
+		p->argument = p->place;
+	} else if (p->index < p->argc) {
+		p->argument = p->argv[p->index++];
+	} else {
+		return '?';
+	}
+	p->place = NULL;
+	return p->bad;
+}
+
+struct error *option_error(const struct option_parser *p)
+{
+	const char *known = p->bad && p->bad != ':' ? strchr(p->spec, p->bad) : NULL;
+
+	if (known && known[1] == ':')
+		return usage_error(p->argv[0], "option needs an argument: -%c", p->bad);
+	return usage_error(p->argv[0], "no such option: -%c", p->bad);
+}

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * help: the list of commands, and a page for each in the layout of crash's.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cmd/session.h"
+
+#define LIST_ROWS  8  /* like crash: columns of a fixed height, read downwards, as long as they fit the screen */
+#define CELL_WIDTH 14 /* characters */
+
+static size_t screen_width(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
+		return size.ws_col;
+	return 80;
+}
+
+static void list_commands(struct session *s)
+{
+	size_t count = 0, columns, rows;
+	const struct command *c;
+
+	while (command_at(count))
+		count++;
+	columns = (count + LIST_ROWS - 1) / LIST_ROWS;
+	if (columns * CELL_WIDTH > screen_width())
+		columns = screen_width() / CELL_WIDTH;
+	if (!columns)
+		columns = 1;
+	rows = (count + columns - 1) / columns;
+	out_text(s->out, "\n");
+	for (size_t row = 0; row < rows; row++) {
+		for (size_t column = 0; column < columns; column++) {
+			size_t index = column * rows + row;
+			bool last = index + rows >= count;
+
+			c = command_at(index);
+			if (c)
+				out_printf(s->out, "%-*s", last ? 0 : CELL_WIDTH, c->name);
+		}
+		out_text(s->out, "\n");
+	}
+	out_text(s->out, "\nFor help on any command above, enter \"help <command>\".\n"
+			 "For help on input and output, enter \"help input\" or \"help output\".\n\n");
+	out_array_begin(s->out, "commands");
+	for (size_t i = 0; (c = command_at(i)) && out_json(s->out); i++) {
+		out_object_begin(s->out, NULL);
+		out_str(s->out, "name", NULL, c->name);
+		out_str(s->out, "summary", NULL, c->summary);
+		out_object_end(s->out);
+	}
+	out_array_end(s->out);
+}
+
+/* Text by lines, each moved right by two, blank ones left empty. Headings of its own (EXAMPLES) stay at the margin. */
+static void print_indented(struct out *o, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		bool heading = len > 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ") == len && *text != ' ';
+		bool blank = strspn(text, " ") >= len;
+
+		if (!blank)
+			out_printf(o, "%s%.*s", heading || *text == ' ' ? "" : "  ", (int)len, text);
+		out_text(o, "\n");
+		text += len + (text[len] == '\n');
+	}
+}
+
+static void print_synopsis(struct out *o, const struct command *c)
+{
+	const char *p = c->synopsis;
+
+	do {
+		size_t len = strcspn(p, "\n");
+
+		out_printf(o, "  %s%s%.*s\n", c->name, len ? " " : "", (int)len, p);
+		p += len + (p[len] == '\n');
+		p += strspn(p, " ");
+	} while (*p);
+}
+
+static void page(struct session *s, const struct command *c)
+{
+	struct out *o = s->out;
+
+	out_printf(o, "\nNAME\n  %s - %s\n\nSYNOPSIS\n", c->name, c->summary);
+	print_synopsis(o, c);
+	out_text(o, "\nDESCRIPTION\n");
+	print_indented(o, c->help);
+	out_text(o, "\n");
+	out_str(o, "name", NULL, c->name);
+	out_str(o, "summary", NULL, c->summary);
+	out_str(o, "synopsis", NULL, c->synopsis);
+	out_str(o, "help", NULL, c->help);
+}
+
+/* Pages about the session rather than one command. */
+static const struct {
+	const char *name, *text;
+} topics[] = {
+	{ "input",
+	  "\nEach line is one command with its words. Addresses are hexadecimal, with or without 0x; wherever one is asked for,\n"
+	  "these are taken too:\n"
+	  "\n"
+	  "  init_task           a symbol\n"
+	  "  init_task+16        a symbol with an offset, decimal or 0x…\n"
+	  "  runqueues:1         a per-CPU variable, on CPU 1\n"
+	  "  (expression)        its value, as p would print it\n"
+	  "\n"
+	  "Quotes '…' and \"…\" hold a word together; # begins a comment; !command is run by the shell; !! … are readline's\n"
+	  "own keys: Ctrl-R searches the history, TAB completes commands, options, symbols, types, members and file names.\n"
+	  "Ctrl-C ends a running command. A line that is the name of a struct (\"page.flags ADDR\") is taken as \"struct …\".\n"
+	  "\n"
+	  "Other names:\n" },
+	{ "output",
+	  "\nAt a terminal, output of more than a screen goes through less; \"set scroll off\" (or sf) ends that, \"set scroll on\"\n"
+	  "(or sn) brings it back. MMSCOPE_PAGER names another program.\n"
+	  "\n"
+	  "  ps | grep bash      the output through a shell command\n"
+	  "  kmem -p > pages     into a file\n"
+	  "  vm >> pages         to the end of a file\n"
+	  "\n"
+	  "\"set json on\", or the option --json, gives each command's facts as one JSON object on one line.\n" },
+};
+
+static bool print_topic(struct session *s, const char *name)
+{
+	const char *alias, *line;
+
+	for (size_t i = 0; i < sizeof(topics) / sizeof(*topics); i++) {
+		if (strcmp(topics[i].name, name))
+			continue;
+		out_text(s->out, topics[i].text);
+		out_str(s->out, "name", NULL, name);
+		out_str(s->out, "help", NULL, topics[i].text);
+		for (size_t j = 0; !strcmp(name, "input") && command_alias_at(j, &alias, &line); j++)
+			out_printf(s->out, "  %-18s  %s\n", alias, line);
+		out_text(s->out, "\n");
+		return true;
+	}
+	return false;
+}
+
+static struct error *run_help(struct session *s, int argc, char **argv)
+{
+	if (argc > 1 && argv[1][0] == '-')
+		return usage_error(argv[0], "no such option: %s", argv[1]);
+	if (argc < 2) {
+		list_commands(s);
+		return NULL;
+	}
+	if (out_json(s->out) && argc > 2)
+		return usage_error(argv[0], "one command at a time in JSON");
+	for (int i = 1; i < argc; i++) {
+		const char *alias = command_alias(argv[i]);
+		const struct command *c = command_find(argv[i]);
+		char name[64];
+
+		if (!c && alias) {
+			snprintf(name, sizeof(name), "%.*s", (int)strcspn(alias, " "), alias);
+			c = command_find(name);
+		}
+		if (c) {
+			page(s, c);
+		} else if (!strcmp(argv[i], "all")) {
+			for (size_t j = 0; !out_json(s->out) && command_at(j); j++)
+				page(s, command_at(j));
+		} else if (!print_topic(s, argv[i])) {
+			const char *near = command_nearest(argv[i]);
+
+			return error_new(ERR_NOT_FOUND, "no such command: %s%s%s%s", argv[i],
+					 near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+		}
+	}
+	return NULL;
+}
+
+COMMAND(help) = {
+	.name = "help",
+	.summary = "get help",
+	.synopsis = "[command | input | output | all] ...",
+	.help = "Without an argument: the names of all commands. With one: that command's page.\n"
+		"\n"
+		"  input    how addresses and lines are written, and other names of commands\n"
+		"  output   the pager, pipes, files and JSON\n"
+		"  all      the pages of all commands\n"
+		"\n"
+		"EXAMPLES\n"
+		"  The page of the command help:\n"
+		"\n"
+		"    mmscope> help help\n"
+		"\n"
+		"  How output is sent elsewhere:\n"
+		"\n"
+		"    mmscope> help output\n",
+	.run = run_help,
+};

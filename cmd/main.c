@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The program: its command line, the image it opens, and where its commands come from.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/banner.h"
+#include "cmd/files.h"
+#include "cmd/guard.h"
+#include "cmd/readline.h"
+#include "cmd/session.h"
+#include "vmcore/vmcore.h"
+
+#define EXIT_COMMAND_FAILED 1
+#define EXIT_NO_IMAGE	    2
+
+struct action {
+	char kind; /* 'c': a command line, 'i': a script */
+	const char *text;
+};
+
+struct arguments {
+	struct files files;
+	struct vmcore_options raw;
+	bool no_kernel, silent, json;
+	struct action *actions;
+	size_t action_count;
+};
+
+static void fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+static void fail(const char *format, ...)
+{
+	va_list args;
+
+	fputs("mmscope: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	exit(EXIT_NO_IMAGE);
+}
+
+static void fail_with(struct error *e)
+{
+	if (e)
+		fail("%s", e->message);
+}
+
+static void parse_arguments(struct arguments *a, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'j' },	 { "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },	 { "raw", no_argument, NULL, 'r' },
+		{ "no-kernel", no_argument, NULL, 'n' }, { "phys-offset", required_argument, NULL, 'p' },
+		{ 0 },
+	};
+	int letter;
+
+	a->actions = calloc((size_t)argc, sizeof(*a->actions));
+	if (!a->actions)
+		fail("out of memory");
+	opterr = 0;
+	while ((letter = getopt_long(argc, argv, ":c:i:s", options, NULL)) >= 0) {
+		switch (letter) {
+		case 'c':
+		case 'i':
+			a->actions[a->action_count++] = (struct action){ (char)letter, optarg };
+			break;
+		case 's':
+			a->silent = true;
+			break;
+		case 'j':
+			a->json = true;
+			break;
+		case 'r':
+			a->raw.raw = true;
+			break;
+		case 'n':
+			a->no_kernel = true;
+			break;
+		case 'p':
+			fail_with(parse_number(optarg, true, &a->raw.phys_offset));
+			break;
+		case 'h':
+			print_usage();
+			exit(0);
+		case 'V':
+			print_version();
+			exit(0);
+		case ':':
+			fail("option needs an argument: %s", argv[optind - 1]);
+		default:
+			if (optopt && optopt < 128)
+				fail("no such option: -%c", optopt);
+			fail("no such option: %s", argv[optind - 1]);
+		}
+	}
+	while (optind < argc)
+		fail_with(files_add(&a->files, argv[optind++]));
+	if (!a->files.image)
+		fail(a->files.symbol_file || a->files.type_file ? "no memory image among the files"
+								: "no memory image given; see mmscope --help");
+}
+
+static void open_image(struct session *s, const struct arguments *a)
+{
+	struct kernel_options options = { a->files.symbol_file, a->files.type_file };
+	struct error *e;
+
+	fail_with(vmcore_open(a->files.image, &a->raw, &s->vmcore));
+	if (a->no_kernel)
+		return;
+	e = kernel_open(s->vmcore, &options, &s->kernel);
+	if (!e)
+		return;
+	s->kernel = NULL;
+	if (!a->raw.raw)
+		fail("%s: %s", a->files.image, e->message);
+	fprintf(stderr, "mmscope: %s: %s; only physical memory can be read\n", a->files.image, e->message);
+	error_free(e);
+}
+
+static void run_action(struct session *s, const struct action *action)
+{
+	const char *path = strcmp(action->text, "-") ? action->text : "/dev/stdin";
+	const char *line = action->text;
+	struct error *e;
+
+	if (action->kind == 'i') {
+		e = session_run_file(s, path);
+		if (e) {
+			fprintf(stderr, "mmscope: %s\n", e->message);
+			error_free(e);
+			s->failures++;
+		}
+		return;
+	}
+	/* -c may hold several lines. */
+	while (*line && !s->quit) {
+		size_t len = strcspn(line, "\n");
+		char *one = strndup(line, len);
+
+		if (!one)
+			fail("out of memory");
+		session_run_line(s, one);
+		free(one);
+		line += len + (line[len] == '\n');
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct arguments arguments = { 0 };
+	struct session s = { .settings = { .radix = 10, .scroll = true, .print_max = 256 } };
+
+	parse_arguments(&arguments, argc, argv);
+	guard_install();
+	open_image(&s, &arguments);
+	s.settings.silent = arguments.silent;
+	s.settings.json = arguments.json;
+	s.out = out_new(STDOUT_FILENO, OUT_TEXT);
+	if (arguments.action_count) {
+		for (size_t i = 0; i < arguments.action_count && !s.quit; i++)
+			run_action(&s, &arguments.actions[i]);
+	} else if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
+		s.interactive = true;
+		print_banner(&s);
+		interact(&s);
+		s.failures = 0; /* a person has seen them */
+	} else {
+		run_action(&s, &(struct action){ 'i', "-" });
+	}
+	out_free(s.out);
+	if (s.kernel)
+		kernel_close(s.kernel);
+	vmcore_close(s.vmcore);
+	free(arguments.actions);
+	return s.failures ? EXIT_COMMAND_FAILED : 0;
+}

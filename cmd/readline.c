@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The prompt.
+ */
+#include "cmd/readline.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <readline/history.h>
+#include <readline/readline.h>
+
+#include "core/interrupt.h"
+
+#define PROMPT	      "mmscope> "
+#define HISTORY_LINES 5000
+
+/* $XDG_STATE_HOME/mmscope/history when that variable is set, else ~/.mmscope_history; NULL without a home. */
+static char *history_path(void)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	char *path = NULL;
+
+	if (state && *state == '/') {
+		if (asprintf(&path, "%s/mmscope", state) < 0)
+			return NULL;
+		mkdir(state, 0700);
+		mkdir(path, 0700);
+		free(path);
+		return asprintf(&path, "%s/mmscope/history", state) < 0 ? NULL : path;
+	}
+	if (!home || !*home)
+		return NULL;
+	return asprintf(&path, "%s/.mmscope_history", home) < 0 ? NULL : path;
+}
+
+/* Ctrl-C at the prompt: the line is dropped, a new prompt comes. */
+static int on_signal(void)
+{
+	if (!interrupt_flag)
+		return 0;
+	interrupt_flag = 0;
+	rl_free_line_state();
+	rl_echo_signal_char(SIGINT);
+	rl_crlf();
+	rl_replace_line("", 1);
+	rl_on_new_line();
+	rl_redisplay();
+	return 0;
+}
+
+static void remember(const char *line)
+{
+	HIST_ENTRY *last = history_length ? history_get(history_base + history_length - 1) : NULL;
+
+	if (line[strspn(line, " \t")] && (!last || strcmp(last->line, line)))
+		add_history(line);
+}
+
+void interact(struct session *s)
+{
+	char *path = history_path(), *line;
+	int loaded = 0, added;
+
+	rl_readline_name = "mmscope";
+	rl_signal_event_hook = on_signal;
+	completion_install(s);
+	using_history();
+	stifle_history(HISTORY_LINES);
+	if (path && read_history(path) == 0)
+		loaded = history_length;
+	while (!s->quit) {
+		rl_variable_bind("editing-mode", s->settings.vi ? "vi" : "emacs");
+		interrupt_flag = 0;
+		line = readline(PROMPT);
+		if (!line) {
+			putchar('\n');
+			break;
+		}
+		remember(line);
+		session_run_line(s, line);
+		free(line);
+	}
+	/* Other sessions may have added theirs meanwhile: append, then cut the file to its length. */
+	added = history_base + history_length - 1 - loaded;
+	if (path && added > 0) {
+		if (added > history_length)
+			added = history_length;
+		if (access(path, F_OK) && errno == ENOENT)
+			write_history(path);
+		else if (append_history(added, path) == 0)
+			history_truncate_file(path, HISTORY_LINES);
+		chmod(path, 0600);
+	}
+	free(path);
+	clear_history();
+}
