@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside mm/: what nodes_open() finds out once per image. mm/zone.h is for everybody.
+ */
+#ifndef MM_ZONE_TABLE_H
+#define MM_ZONE_TABLE_H
+
+#include "mm/zone.h"
+
+struct node_table {
+	struct node *nodes;
+	struct zone *zones;
+	size_t node_count, zone_count;
+	unsigned orders, types; /* of the free lists */
+	char *migratetype[32];	/* names, read when first asked for */
+};
+
+#endif
