@@ -11,7 +11,6 @@
 #include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -175,34 +174,19 @@ static struct page_fact facts[BATCH];
 static uint64_t entries[BATCH];
 static long process_left, total_left;
 
-/* The values of those pages that are present, in as few system calls as may be: a page that cannot
- * be read ends one. */
-static void read_values(int pid, int count)
+/*
+ * The values of those pages that are present. Through /proc/PID/mem: process_vm_readv pins pages, and pinning one
+ * that is shared since a fork makes the kernel give this process a copy of its own.
+ */
+static void read_values(int memory, int count)
 {
-	static struct iovec remote[BATCH], local[BATCH];
-	static int which[BATCH];
-	int wanted = 0, first = 0;
-
-	for (int i = 0; i < count; i++) {
-		if (!(facts[i].pagemap & PRESENT))
-			continue;
-		which[wanted] = i;
-		local[wanted] = (struct iovec){&facts[i].value, 8};
-		remote[wanted++] = (struct iovec){
-			(void *)(facts[i].address + signature_offset(facts[i].address)), 8};
-	}
-	while (first < wanted) {
-		ssize_t done = process_vm_readv(pid, local + first, wanted - first, remote + first,
-						wanted - first, 0);
-
-		done = done < 0 ? 0 : done / 8;
-		for (int i = first; i < first + done; i++)
-			facts[which[i]].address |= 1;
-		first += done + 1;
-	}
+	for (int i = 0; i < count; i++)
+		if (facts[i].pagemap & PRESENT)
+			facts[i].address |= pread(memory, &facts[i].value, 8,
+						  facts[i].address + signature_offset(facts[i].address)) == 8;
 }
 
-static void area_pages(int pid, int pagemap, uint64_t start, uint64_t stop)
+static void area_pages(int memory, int pagemap, uint64_t start, uint64_t stop)
 {
 	long blank = 0;
 
@@ -218,7 +202,7 @@ static void area_pages(int pid, int pagemap, uint64_t start, uint64_t stop)
 			if (entries[i] & (PRESENT | SWAPPED))
 				facts[found++] =
 					(struct page_fact){start + i * PAGE, entries[i], 0};
-		read_values(pid, found);
+		read_values(memory, found);
 		append(facts, found * sizeof(facts[0]));
 		process_left -= found;
 		total_left -= found;
@@ -234,25 +218,29 @@ static void pages(int pid)
 {
 	char path[64], line[1200];
 	uint64_t start, stop;
-	int pagemap;
+	int pagemap, memory;
 	FILE *maps;
 
 	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
 	pagemap = open(path, O_RDONLY | O_CLOEXEC);
+	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+	memory = open(path, O_RDONLY | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	maps = fopen(path, "re");
 	snprintf(path, sizeof(path), "/proc/%d/pages", pid);
-	if (pagemap >= 0 && maps) {
-		process_left = parameter("guest_pages_each", 16384);
+	if (pagemap >= 0 && memory >= 0 && maps) {
+		process_left = parameter("guest_pages_each", 20000);
 		begin(path + 1);
 		while (fgets(line, sizeof(line), maps))
 			if (sscanf(line, "%lx-%lx", &start, &stop) == 2 && start < 1ull << 63 &&
 			    !strstr(line, "/resource2"))
-				area_pages(pid, pagemap, start, stop);
+				area_pages(memory, pagemap, start, stop);
 		end();
 	}
 	if (maps)
 		fclose(maps);
+	if (memory >= 0)
+		close(memory);
 	if (pagemap >= 0)
 		close(pagemap);
 }

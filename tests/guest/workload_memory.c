@@ -78,7 +78,7 @@ static void family(long generation)
 	static const char *const names[] = {"family-child", "family-grandch", "family-great"};
 
 	if (generation == 0) {
-		family_size = parameter("guest_family_mb", 48) * MB;
+		family_size = parameter("guest_family_mb", 64) * MB;
 		family_memory = anonymous(family_size, MAP_PRIVATE);
 		madvise(family_memory, family_size, MADV_NOHUGEPAGE);
 		sign(family_memory, family_size, 1);
