@@ -96,7 +96,6 @@ struct sink {
 	int fd;	   /* where the output went before */
 	pid_t pid; /* of the shell that reads it, or 0 */
 	int file;  /* the pipe or file to close, or -1 */
-	enum out_mode mode;
 };
 
 static struct error *start_shell(const char *command, int *input, pid_t *pid)
@@ -126,7 +125,8 @@ static struct error *sink_open(struct session *s, const struct line *line, struc
 	int append = line->sink == SINK_APPEND ? O_APPEND : O_TRUNC;
 	const char *pager;
 
-	*sink = (struct sink){ .fd = s->out->fd, .file = -1, .mode = s->out->mode };
+	*sink = (struct sink){ .fd = s->out->fd, .file = -1 };
+	s->out->mode = s->settings.json ? OUT_JSON : OUT_TEXT;
 	switch (line->sink) {
 	case SINK_PIPE:
 		TRY(start_shell(line->target, &sink->file, &sink->pid));

@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "core/interrupt.h"
 
@@ -165,39 +168,34 @@ static const char decimal_pairs[201] = "0001020304050607080910111213141516171819
 				       "4142434445464748495051525354555657585960616263646566676869707172737475767778798081"
 				       "828384858687888990919293949596979899";
 
-/* Eight digits of a 32-bit word, most significant in the first byte in memory. */
-static inline uint64_t hex_digits8(uint32_t value)
-{
-	uint64_t x = value, above9;
-
-	/* One nibble to each byte. */
-	x = (x | x << 16) & 0x0000ffff0000ffffull;
-	x = (x | x << 8) & 0x00ff00ff00ff00ffull;
-	x = (x | x << 4) & 0x0f0f0f0f0f0f0f0full;
-	above9 = (x + 0x0606060606060606ull) >> 4 & 0x0101010101010101ull;
-	x += 0x3030303030303030ull + above9 * ('a' - '0' - 10);
-	return __builtin_bswap64(x);
-}
-
 static inline unsigned hex_length(uint64_t value)
 {
 	return (67u - (unsigned)__builtin_clzll(value | 1)) / 4;
 }
 
-/* Writes `digits` (1 … 16) digits; may touch up to 16 bytes. */
+/* Writes `digits` (1 … 16) digits; may touch 16 bytes. */
+#ifdef __SSE2__
 static inline char *put_hex_digits(char *p, uint64_t value, unsigned digits)
 {
-	uint64_t high, low;
+	const __m128i nibble = _mm_set1_epi8(15);
+	__m128i bytes, x, letters;
 
-	value <<= 64 - 4 * digits;
-	high = hex_digits8((uint32_t)(value >> 32));
-	memcpy(p, &high, 8);
-	if (digits > 8) {
-		low = hex_digits8((uint32_t)value);
-		memcpy(p + 8, &low, 8);
-	}
+	bytes = _mm_cvtsi64_si128((long long)__builtin_bswap64(value << (64 - 4 * digits)));
+	x = _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), nibble), _mm_and_si128(bytes, nibble));
+	letters = _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8(9)), _mm_set1_epi8('a' - '0' - 10));
+	x = _mm_add_epi8(_mm_add_epi8(x, _mm_set1_epi8('0')), letters);
+	_mm_storeu_si128((__m128i *)p, x);
 	return p + digits;
 }
+#else
+static inline char *put_hex_digits(char *p, uint64_t value, unsigned digits)
+{
+	value <<= 64 - 4 * digits;
+	for (unsigned i = 0; i < digits; i++, value <<= 4)
+		p[i] = "0123456789abcdef"[value >> 60];
+	return p + digits;
+}
+#endif
 
 char *put_hex(char *p, uint64_t value, unsigned digits)
 {
