@@ -29,6 +29,9 @@ struct symbol {
  * Errors: ERR_UNSUPPORTED (no kallsyms in this memory), ERR_BAD_OBJECT (damaged).
  */
 struct error *symbols_open_kallsyms(struct kernel *k) MUST_CHECK;
+/* The same from tables already found (kallsyms_find_in_memory(), core/kallsyms.h); takes what `found` owns, on failure too. */
+struct kallsyms;
+struct error *symbols_open_found(struct kernel *k, struct kallsyms *found) MUST_CHECK;
 /* The same from a System.map or an ELF symbol table; shifted by the KASLR offset k->kaslr_offset. */
 struct error *symbols_open_file(struct kernel *k, const char *path) MUST_CHECK;
 void symbols_close(struct symbols *s);
