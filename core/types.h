@@ -40,6 +40,8 @@ enum type_kind { TYPE_ANY, TYPE_STRUCT, TYPE_UNION, TYPE_ENUM, TYPE_TYPEDEF, TYP
 
 /* By name without keyword; prefers full definitions to forward declarations. type_valid() is false when there is none. */
 struct type type_find(struct kernel *k, enum type_kind kind, const char *name);
+/* The names of the kernel's own types of a kind, in no order; *cursor is 0 at first. NULL past the last. Some come twice. */
+const char *type_names_next(struct kernel *k, enum type_kind kind, size_t *cursor);
 /*
  * Parses a C type as written: "struct page", "page", "unsigned long", "struct list_head *", "char [16]", "pid_t". ERR_NO_TYPE.
  */
@@ -51,11 +53,36 @@ struct type type_strip(struct type t);
 uint64_t type_size(struct kernel *k, struct type t);
 /* The name of the declaration: "struct page *", "unsigned int", "char [16]", "int (*)(void)". */
 void type_format(struct kernel *k, struct type t, char *buf, size_t size);
+/*
+ * The declaration of `name` with that type: "int (*open)(struct inode *, struct file *)". The first line is of the usual form; types without
+ * a tag stand as "struct {...}".
+ */
+void type_declare(struct kernel *k, struct type t, const char *name, char *buf, size_t size);
 
 /* The value of an enumerator anywhere in the kernel's BTF (hash, built when first asked). */
 bool enumerator_find(struct kernel *k, const char *name, int64_t *value);
 /* The name of a value in an enum, or NULL. */
 const char *enumerator_name(struct kernel *k, struct type enumeration, int64_t value);
+
+/* By index in an enum; false past the last. */
+bool enumerator_at(struct type enumeration, size_t index, const char **name, int64_t *value);
+/* As enumerator_find(), with the enum that it is of (type may be NULL). */
+bool enumerator_find_typed(struct kernel *k, const char *name, int64_t *value, struct type *type);
+
+/* ---- Types that the image may not have: made when asked for, as long as k->types ---- */
+
+/* "T *", "T [count]". Not valid (btf NULL) when out of memory. */
+struct type type_pointer_to(struct kernel *k, struct type t);
+struct type type_array_of(struct kernel *k, struct type t, uint32_t count);
+/* An integer of the kernel's C: "int", "unsigned long" … by its usual spelling. */
+struct type type_integer(struct kernel *k, const char *name);
+
+/* ---- Variables and functions ---- */
+
+/* The type of a variable that BTF describes: per-CPU ones only (kernel and modules). */
+bool type_of_variable(struct kernel *k, const char *name, struct type *out);
+/* The prototype of a function. */
+bool type_of_function(struct kernel *k, const char *name, struct type *out);
 
 /* ---- Members ---- */
 
