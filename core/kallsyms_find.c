@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Where kallsyms' tables are. VMCOREINFO names them (since 6.0, kernel/crash_core.c); else they are found by their shape, starting from
- * the one part that cannot be mistaken: a token table in which the digits stand for themselves, with its index behind it. The order of
- * the tables, from scripts/kallsyms.c:
+ * Where kallsyms' tables are. VMCOREINFO names them (since 6.0, kernel/crash_core.c); else they are
+ * found by their shape, starting from the one part that cannot be mistaken: a token table in which
+ * the digits stand for themselves, with its index behind it. The order of the tables, from
+ * scripts/kallsyms.c:
  *
- *   until 6.3   offsets, relative_base (or addresses) · num_syms, names, markers, [seqs_of_names], token_table, token_index
- *   since 6.4   num_syms, names, markers, token_table, token_index · offsets, [relative_base], [seqs_of_names]
+ *   until 6.3   offsets, relative_base (or addresses) · num_syms, names, markers, [seqs_of_names],
+ * token_table, token_index since 6.4   num_syms, names, markers, token_table, token_index ·
+ * offsets, [relative_base], [seqs_of_names]
  *
- * each aligned to 8 or 4 bytes. Which order and which encoding it is, is found out by what makes the addresses ascend.
+ * each aligned to 8 or 4 bytes. Which order and which encoding it is, is found out by what makes
+ * the addresses ascend.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +22,9 @@
 #define MB (1ull << 20)
 /* Names, markers and addresses of a million symbols fit in this. */
 #define REACH (48 * MB)
-/* Greatest size of a kernel's image in memory (KERNEL_IMAGE_SIZE, arch/x86/include/asm/page_64_types.h). */
-#define IMAGE_MAX (1024 * MB)
+/* Greatest size of a kernel's image in memory (KERNEL_IMAGE_SIZE,
+ * arch/x86/include/asm/page_64_types.h). */
+#define IMAGE_MAX  (1024 * MB)
 #define TOKENS_MAX (64 * 1024)
 /* 256 names of the greatest length there is. */
 #define MARKER_STEP_MAX (256 * 1026)
@@ -58,27 +62,32 @@ static bool plausible_base(const struct kernel *k, uint64_t base)
 	return (int64_t)base < -4096 && base >= k->arch->kernel_map;
 }
 
-/* Sets t->encoding to what makes t->offsets ascend; `base` says that relative_base is there. False: none does. */
+/* Sets t->encoding to what makes t->offsets ascend; `base` says that relative_base is there. False:
+ * none does. */
 static bool choose_encoding(const struct kernel *k, struct kallsyms *t, bool base)
 {
-	static const enum kallsyms_encoding with_base[] = { KALLSYMS_RELATIVE, KALLSYMS_ABSOLUTE_PERCPU };
+	static const enum kallsyms_encoding with_base[] = {KALLSYMS_RELATIVE,
+							   KALLSYMS_ABSOLUTE_PERCPU};
 	for (unsigned i = 0; base && i < 2; i++) {
 		t->encoding = with_base[i];
 		if (!plausible_base(k, t->relative_base) || !ascends(t))
 			continue;
 		/* no image is so large: one that looks so has negative offsets */
-		if (with_base[i] == KALLSYMS_RELATIVE && kallsyms_address(t, t->count - 1) - t->relative_base > 2 * IMAGE_MAX)
+		if (with_base[i] == KALLSYMS_RELATIVE &&
+		    kallsyms_address(t, t->count - 1) - t->relative_base > 2 * IMAGE_MAX)
 			continue;
 		return true;
 	}
 	t->encoding = KALLSYMS_PLACE;
-	return !base && ascends(t) && kallsyms_address(t, t->count - 1) - kallsyms_address(t, 0) <= 2 * IMAGE_MAX;
+	return !base && ascends(t) &&
+	       kallsyms_address(t, t->count - 1) - kallsyms_address(t, 0) <= 2 * IMAGE_MAX;
 }
 
 /* ---- Through VMCOREINFO ---- */
 
 /* As much of [phys, phys+most) as is there without a gap, at least `least` bytes, or NULL. */
-static const uint8_t *map_some(struct kernel *k, uint64_t phys, uint64_t least, uint64_t most, uint64_t *size)
+static const uint8_t *map_some(struct kernel *k, uint64_t phys, uint64_t least, uint64_t most,
+			       uint64_t *size)
 {
 	for (uint64_t n = most; n >= least; n = n / 2 < least && n > least ? least : n / 2) {
 		const uint8_t *bytes = vmcore_try_map(k->vmcore, phys, n);
@@ -101,7 +110,8 @@ static bool named(const struct kernel *k, const char *name, uint64_t *phys)
 
 static struct error *damaged(const char *what, uint64_t phys)
 {
-	return error_at(ERR_BAD_OBJECT, phys, "kallsyms: damaged or missing %s at physical %llx", what, (unsigned long long)phys);
+	return error_at(ERR_BAD_OBJECT, phys, "kallsyms: damaged or missing %s at physical %llx",
+			what, (unsigned long long)phys);
 }
 
 static struct error *locate_named(struct kernel *k, struct kallsyms *t)
@@ -135,9 +145,12 @@ static struct error *locate_named(struct kernel *k, struct kallsyms *t)
 	bool absolute = false;
 	if (!named(k, "kallsyms_offsets", &offsets)) {
 		if (!named(k, "kallsyms_addresses", &offsets))
-			return error_new(ERR_UNSUPPORTED, "kallsyms: VMCOREINFO does not say where the addresses are");
+			return error_new(
+				ERR_UNSUPPORTED,
+				"kallsyms: VMCOREINFO does not say where the addresses are");
 		absolute = true;
 	}
+	t->offsets_phys = offsets;
 	t->offsets = vmcore_try_map(k->vmcore, offsets, (size_t)n * (absolute ? word : 4));
 	if (!t->offsets)
 		return damaged("addresses", offsets);
@@ -171,15 +184,19 @@ static size_t marker_run(const uint8_t *p, const uint8_t *end, unsigned width)
 	return n;
 }
 
-/* The names whose markers (of `width` bytes) stand at m, of which `run` look like some. At `low` stands physical `phys`. */
-static bool names_before(struct kallsyms *t, const uint8_t *low, uint64_t phys, const uint8_t *m, const uint8_t *end, unsigned width,
-			 size_t run, const uint8_t **num_syms)
+/* The names whose markers (of `width` bytes) stand at m, of which `run` look like some. At `low`
+ * stands physical `phys`. */
+static bool names_before(struct kallsyms *t, const uint8_t *low, uint64_t phys, const uint8_t *m,
+			 const uint8_t *end, unsigned width, size_t run, const uint8_t **num_syms)
 {
 	for (size_t n = run; n > 1 && n + 3 > run; n--) {
 		uint64_t last = load_uint(m + (n - 1) * width, width);
 		if (last + 16 > (uint64_t)(m - low))
 			continue;
-		const uint8_t *names = m - last, *stop = (uint64_t)(names - low) > MARKER_STEP_MAX + 8 ? names - MARKER_STEP_MAX - 8 : low + 8;
+		const uint8_t *names = m - last,
+			      *stop = (uint64_t)(names - low) > MARKER_STEP_MAX + 8
+					      ? names - MARKER_STEP_MAX - 8
+					      : low + 8;
 		for (names -= 2; names >= stop; names--) {
 			if ((phys + (names - low)) & 3)
 				continue;
@@ -187,7 +204,8 @@ static bool names_before(struct kallsyms *t, const uint8_t *low, uint64_t phys, 
 				uint32_t count = load_uint(names - before, 4);
 				if (count <= (n - 1) * 256 || count > n * 256)
 					continue;
-				if (!kallsyms_check_names(t, names, end - names, phys + (names - low), count))
+				if (!kallsyms_check_names(t, names, end - names,
+							  phys + (names - low), count))
 					continue;
 				*num_syms = names - before;
 				return true;
@@ -197,7 +215,8 @@ static bool names_before(struct kallsyms *t, const uint8_t *low, uint64_t phys, 
 	return false;
 }
 
-static bool find_names(struct kallsyms *t, const uint8_t *low, uint64_t phys, const uint8_t *tokens, const uint8_t **num_syms)
+static bool find_names(struct kallsyms *t, const uint8_t *low, uint64_t phys, const uint8_t *tokens,
+		       const uint8_t **num_syms)
 {
 	for (const uint8_t *m = tokens - 8; m >= low + 16; m -= 4) {
 		if (load_uint(m, 4))
@@ -211,9 +230,11 @@ static bool find_names(struct kallsyms *t, const uint8_t *low, uint64_t phys, co
 	return false;
 }
 
-/* Addresses after the token index (6.4), or before num_syms. `low` and `high` bound what is mapped; at `low` stands physical `phys`. */
-static bool find_offsets(const struct kernel *k, struct kallsyms *t, const uint8_t *low, uint64_t phys, const uint8_t *num_syms,
-			 const uint8_t *after, const uint8_t *high)
+/* Addresses after the token index (6.4), or before num_syms. `low` and `high` bound what is mapped;
+ * at `low` stands physical `phys`. */
+static bool find_offsets_at(const struct kernel *k, struct kallsyms *t, const uint8_t *low,
+			    uint64_t phys, const uint8_t *num_syms, const uint8_t *after,
+			    const uint8_t *high)
 {
 	const unsigned word = t->pointer_size;
 	const uint64_t size = 4ull * t->count;
@@ -259,15 +280,28 @@ static bool find_offsets(const struct kernel *k, struct kallsyms *t, const uint8
 	return false;
 }
 
-static const uint8_t digits[20] = { '0', 0, '1', 0, '2', 0, '3', 0, '4', 0, '5', 0, '6', 0, '7', 0, '8', 0, '9', 0 };
+static bool find_offsets(const struct kernel *k, struct kallsyms *t, const uint8_t *low,
+			 uint64_t phys, const uint8_t *num_syms, const uint8_t *after,
+			 const uint8_t *high)
+{
+	if (!find_offsets_at(k, t, low, phys, num_syms, after, high))
+		return false;
+	t->offsets_phys = phys + (t->offsets - low);
+	return true;
+}
+
+static const uint8_t digits[20] = {'0', 0, '1', 0, '2', 0, '3', 0, '4', 0,
+				   '5', 0, '6', 0, '7', 0, '8', 0, '9', 0};
 
 /* The token table around the digits at bytes[at]; false when it is none. */
-static bool find_tokens(struct kallsyms *t, const uint8_t *bytes, size_t size, size_t at, uint64_t phys, size_t *table, size_t *end)
+static bool find_tokens(struct kallsyms *t, const uint8_t *bytes, size_t size, size_t at,
+			uint64_t phys, size_t *table, size_t *end)
 {
 	/* the 208 tokens from '0' on, then the index, aligned */
 	size_t behind = at;
 	for (unsigned i = '0'; i < 256; i++) {
-		const uint8_t *nul = behind < size ? memchr(bytes + behind, 0, size - behind) : NULL;
+		const uint8_t *nul =
+			behind < size ? memchr(bytes + behind, 0, size - behind) : NULL;
 		if (!nul || nul - bytes - behind > 255)
 			return false;
 		behind = nul - bytes + 1;
@@ -277,7 +311,8 @@ static bool find_tokens(struct kallsyms *t, const uint8_t *bytes, size_t size, s
 		if (index + 512 > size)
 			continue;
 		uint64_t before = load_uint(bytes + index + 2 * '0', 2);
-		if (before > at || !kallsyms_check_tokens(t, bytes + at - before, behind - (at - before), bytes + index))
+		if (before > at || !kallsyms_check_tokens(t, bytes + at - before,
+							  behind - (at - before), bytes + index))
 			continue;
 		*table = at - before;
 		*end = index + 512;
@@ -286,8 +321,10 @@ static bool find_tokens(struct kallsyms *t, const uint8_t *bytes, size_t size, s
 	return false;
 }
 
-/* Maps [table - *back, behind + *ahead), or as much as is there; *back and *ahead shrink to that. */
-static const uint8_t *map_around(struct kernel *k, uint64_t table, uint64_t behind, uint64_t *back, uint64_t *ahead)
+/* Maps [table - *back, behind + *ahead), or as much as is there; *back and *ahead shrink to that.
+ */
+static const uint8_t *map_around(struct kernel *k, uint64_t table, uint64_t behind, uint64_t *back,
+				 uint64_t *ahead)
 {
 	while (*back && !vmcore_try_map(k->vmcore, table - *back, *back + behind - table))
 		*back /= 2;
@@ -296,7 +333,8 @@ static const uint8_t *map_around(struct kernel *k, uint64_t table, uint64_t behi
 	return vmcore_try_map(k->vmcore, table - *back, *back + behind - table + *ahead);
 }
 
-bool kallsyms_around(struct kernel *k, uint64_t phys, uint64_t start, uint64_t end, struct kallsyms *t)
+bool kallsyms_around(struct kernel *k, uint64_t phys, uint64_t start, uint64_t end,
+		     struct kallsyms *t)
 {
 	memset(t, 0, sizeof(*t));
 	t->pointer_size = k->arch->pointer_size;
@@ -315,8 +353,9 @@ bool kallsyms_around(struct kernel *k, uint64_t phys, uint64_t start, uint64_t e
 	table = from + table_at;
 	behind = from + behind_at;
 
-	/* Then what stands before and after, in one piece: a few MB nearly always, and mapping costs time where pages are compressed. */
-	static const uint64_t reaches[] = { 4 * MB, 12 * MB, REACH };
+	/* Then what stands before and after, in one piece: a few MB nearly always, and mapping
+	 * costs time where pages are compressed. */
+	static const uint64_t reaches[] = {4 * MB, 12 * MB, REACH};
 	for (unsigned i = 0; i < sizeof(reaches) / sizeof(*reaches); i++) {
 		uint64_t back = table - start < reaches[i] ? table - start : reaches[i];
 		uint64_t ahead = end - behind < reaches[i] ? end - behind : reaches[i];
@@ -332,25 +371,63 @@ bool kallsyms_around(struct kernel *k, uint64_t phys, uint64_t start, uint64_t e
 	return false;
 }
 
+/* ---- Ready for use ---- */
+
+/*
+ * The order of names (kallsyms_seqs_of_names) has no name in VMCOREINFO: it follows the markers
+ * (6.2) or relative_base or what else ends the addresses (6.4).
+ */
+static struct error *prepare(struct kernel *k, struct kallsyms *t)
+{
+	const unsigned word = t->pointer_size;
+	const uint8_t *seqs[4];
+	uint64_t after_names = t->names_phys + t->markers_end;
+	uint64_t after_offsets = t->offsets_phys +
+				 (uint64_t)t->count * (t->encoding == KALLSYMS_ABSOLUTE ? word : 4);
+	if (t->encoding == KALLSYMS_RELATIVE || t->encoding == KALLSYMS_ABSOLUTE_PERCPU)
+		after_offsets = align_up(after_offsets, word) + word;
+	for (unsigned i = 0; i < 4; i++) {
+		uint64_t at = align_up(i < 2 ? after_names : after_offsets, i & 1 ? 8 : 4);
+		seqs[i] = vmcore_try_map(k->vmcore, at, 3 * (size_t)t->count);
+	}
+	return kallsyms_prepare(t, seqs);
+}
+
+/* With CONFIG_LTO_CLANG names are ordered without the compiler's suffixes; only clang makes such
+ * kernels, and the banner names the compiler. */
+static struct error *mind_clang(struct kernel *k, struct kallsyms *t)
+{
+	uint32_t i;
+	if (!t->seqs)
+		return NULL;
+	if (kallsyms_find(t, "linux_banner", 0, &i)) {
+		const char *banner =
+			vmcore_try_map(k->vmcore, image_phys(k, kallsyms_address(t, i)), 256);
+		if (banner && !memmem(banner, 256, "clang", 5))
+			return NULL;
+	}
+	return kallsyms_use_hash(t);
+}
+
 /* ---- Which of the tables found tell true ---- */
 
 enum { TEXT, STEXT, BANNER, UTS, SWAPPER, TOP_PGT, LEVEL4_PGT, PG_DIR, WANTED };
 static const char *const wanted[WANTED] = {
-	[TEXT] = "_text",	    [STEXT] = "_stext",		  [BANNER] = "linux_banner",	      [UTS] = "init_uts_ns",
-	[SWAPPER] = "swapper_pg_dir", [TOP_PGT] = "init_top_pgt", [LEVEL4_PGT] = "init_level4_pgt", [PG_DIR] = "initial_page_table",
+	[TEXT] = "_text",
+	[STEXT] = "_stext",
+	[BANNER] = "linux_banner",
+	[UTS] = "init_uts_ns",
+	[SWAPPER] = "swapper_pg_dir",
+	[TOP_PGT] = "init_top_pgt",
+	[LEVEL4_PGT] = "init_level4_pgt",
+	[PG_DIR] = "initial_page_table",
 };
 
-static void find_wanted(const struct kallsyms *t, uint64_t addr[WANTED])
+static void find_wanted(struct kallsyms *t, uint64_t addr[WANTED])
 {
-	memset(addr, 0, WANTED * sizeof(*addr));
-	for (uint32_t i = 0; i < t->count; i++) {
-		const char *name = kallsyms_name(t, i);
-		if (name[0] != '_' && name[0] != 'l' && name[0] != 'i' && name[0] != 's')
-			continue;
-		for (unsigned w = 0; w < WANTED; w++)
-			if (!strcmp(name, wanted[w]))
-				addr[w] = kallsyms_address(t, i);
-	}
+	uint32_t i;
+	for (unsigned w = 0; w < WANTED; w++)
+		addr[w] = kallsyms_find(t, wanted[w], 0, &i) ? kallsyms_address(t, i) : 0;
 }
 
 /* Do the symbols that VMCOREINFO gives too come out the same? */
@@ -377,7 +454,8 @@ static bool is_banner(struct kernel *k, uint64_t phys)
 /* Does some page table of the kernel at physical pgd map addr to phys? */
 static bool maps(struct kernel *k, uint64_t pgd, uint64_t addr, uint64_t phys)
 {
-	const struct pagetable_geometry *const kinds[] = { &x86_64_5level, &x86_64_4level, &i386_pae, &i386_2level };
+	const struct pagetable_geometry *const kinds[] = {&x86_64_5level, &x86_64_4level, &i386_pae,
+							  &i386_2level};
 	bool wide = k->arch->pointer_size == 8;
 	for (unsigned i = wide ? 0 : 2; i < (wide ? 2 : 4); i++) {
 		struct walk walk;
@@ -390,17 +468,20 @@ static bool maps(struct kernel *k, uint64_t pgd, uint64_t addr, uint64_t phys)
 	return false;
 }
 
-static bool kernel_maps(struct kernel *k, const uint64_t symbol[WANTED], uint64_t to_phys, uint64_t addr, uint64_t phys)
+static bool kernel_maps(struct kernel *k, const uint64_t symbol[WANTED], uint64_t to_phys,
+			uint64_t addr, uint64_t phys)
 {
-	static const int tables[] = { SWAPPER, TOP_PGT, LEVEL4_PGT, PG_DIR };
+	static const int tables[] = {SWAPPER, TOP_PGT, LEVEL4_PGT, PG_DIR};
 	for (unsigned i = 0; i < 4; i++)
 		if (symbol[tables[i]] && maps(k, symbol[tables[i]] + to_phys, addr, phys))
 			return true;
 	return false;
 }
 
-/* From tables found at physical `at`, where the kernel stands: k->phys_base, and the table's own address. */
-static bool place_kernel(struct kernel *k, struct kallsyms *t, const uint64_t symbol[WANTED], uint64_t at)
+/* From tables found at physical `at`, where the kernel stands: k->phys_base, and the table's own
+ * address. */
+static bool place_kernel(struct kernel *k, struct kallsyms *t, const uint64_t symbol[WANTED],
+			 uint64_t at)
 {
 	const uint64_t step = 2 * MB;
 	uint64_t addr = symbol[BANNER];
@@ -410,7 +491,8 @@ static bool place_kernel(struct kernel *k, struct kallsyms *t, const uint64_t sy
 		/* the symbols came out as physical addresses */
 		if (!is_banner(k, addr))
 			return false;
-		for (uint64_t base = k->arch->kernel_map; base - k->arch->kernel_map < IMAGE_MAX; base += step) {
+		for (uint64_t base = k->arch->kernel_map; base - k->arch->kernel_map < IMAGE_MAX;
+		     base += step) {
 			uint64_t virt = base + (addr & (step - 1));
 			if (!kernel_maps(k, symbol, 0, virt, addr))
 				continue;
@@ -420,7 +502,8 @@ static bool place_kernel(struct kernel *k, struct kallsyms *t, const uint64_t sy
 		}
 		return false;
 	}
-	/* phys_base is a multiple of 2 MB; the banner is in the same read-only data as the tables */
+	/* phys_base is a multiple of 2 MB; the banner is in the same read-only data as the tables
+	 */
 	uint64_t low = at > 64 * MB ? at - 64 * MB : 0;
 	uint64_t phys = (low & -step) + (addr & (step - 1));
 	for (; phys < at + 64 * MB; phys += step) {
@@ -456,20 +539,27 @@ static void try_hit(struct search *s, uint64_t phys)
 			break;
 	start = start > s->start ? start : s->start;
 	end = end < s->end ? end : s->end;
-	if (phys < start || phys >= end || !kallsyms_around(s->k, phys, start, end, &s->tables))
+	if (phys < start || phys >= end)
 		return;
-	struct error *e = kallsyms_decode(&s->tables);
+	if (!kallsyms_around(s->k, phys, start, end, &s->tables)) {
+		kallsyms_free(&s->tables);
+		return;
+	}
+	struct error *e = prepare(s->k, &s->tables);
 	if (!e) {
 		if (s->tables.encoding == KALLSYMS_PLACE && !s->place)
-			s->tables.offsets_addr = s->tables.offsets_addr - s->k->phys_base + s->k->arch->kernel_map;
+			s->tables.offsets_addr =
+				s->tables.offsets_addr - s->k->phys_base + s->k->arch->kernel_map;
 		find_wanted(&s->tables, symbol);
-		s->found = s->place ? place_kernel(s->k, &s->tables, symbol, phys) : agrees(s->k, symbol);
+		s->found = s->place ? place_kernel(s->k, &s->tables, symbol, phys)
+				    : agrees(s->k, symbol);
 		if (s->found)
 			return;
-		kallsyms_free(&s->tables);
-		e = error_at(ERR_BAD_OBJECT, phys, "kallsyms: tables at physical %llx belong to no kernel that runs here",
+		e = error_at(ERR_BAD_OBJECT, phys,
+			     "kallsyms: tables at physical %llx belong to no kernel that runs here",
 			     (unsigned long long)phys);
 	}
+	kallsyms_free(&s->tables);
 	error_free(s->error);
 	s->error = e;
 }
@@ -518,32 +608,43 @@ static struct error *search(struct search *s, struct kallsyms *out)
 		error_free(e);
 		error_free(s->error);
 		*out = s->tables;
-		return NULL;
+		return mind_clang(s->k, out);
 	}
 	if (!e)
 		e = check_interrupt();
 	if (!e)
-		return s->error ? s->error : error_new(ERR_UNSUPPORTED, "no kallsyms in this memory");
+		return s->error ? s->error
+				: error_new(ERR_UNSUPPORTED, "no kallsyms in this memory");
 	error_free(s->error);
 	return e;
 }
 
 struct error *kallsyms_find_in_memory(struct kernel *k, struct kallsyms *out)
 {
-	struct search s = { .k = k, .end = UINT64_MAX, .place = true };
-	return search(&s, out);
+	memset(out, 0, sizeof(*out));
+	struct search s = {.k = k, .end = UINT64_MAX, .place = true};
+	struct error *e = search(&s, out);
+	if (e)
+		kallsyms_free(out);
+	return e;
 }
 
 struct error *kallsyms_locate(struct kernel *k, struct kallsyms *out)
 {
 	struct error *e = locate_named(k, out);
-	if (!e)
-		return kallsyms_decode(out);
 	uint64_t text;
-	if (e->code != ERR_UNSUPPORTED || !vmcoreinfo_symbol(&k->vmcoreinfo, "_stext", &text))
-		return e;
-	error_free(e);
-	struct search s = { .k = k, .start = image_phys(k, text) };
-	s.end = s.start + IMAGE_MAX;
-	return search(&s, out);
+	if (!e)
+		e = prepare(k, out);
+	if (!e)
+		e = mind_clang(k, out);
+	if (e && e->code == ERR_UNSUPPORTED && vmcoreinfo_symbol(&k->vmcoreinfo, "_stext", &text)) {
+		error_free(e);
+		kallsyms_free(out);
+		struct search s = {.k = k, .start = image_phys(k, text)};
+		s.end = s.start + IMAGE_MAX;
+		e = search(&s, out);
+	}
+	if (e)
+		kallsyms_free(out);
+	return e;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Loaded modules (include/linux/module.h): the list at `modules`, each module's memory, and its own kallsyms: an ELF symbol table with its
- * strings, cut down to what is kept after loading (kernel/module/kallsyms.c).
+ * Loaded modules (include/linux/module.h): the list at `modules`, each module's memory, and its own
+ * kallsyms: an ELF symbol table with its strings, cut down to what is kept after loading
+ * (kernel/module/kallsyms.c).
  */
 #include <ctype.h>
 #include <elf.h>
@@ -26,17 +27,19 @@ static struct error *add_region(struct symbols *s, struct module *m, uint64_t st
 	if (!more)
 		return error_new(ERR_NO_MEMORY, "out of memory");
 	s->regions = more;
-	s->regions[s->region_count++] = (struct module_region){ start, size, m - s->modules };
+	s->regions[s->region_count++] = (struct module_region){start, size, m - s->modules};
 	m->size += size;
 	return NULL;
 }
 
-static struct error *add_memory(struct kernel *k, struct symbols *s, struct module *m, const struct object *o)
+static struct error *add_memory(struct kernel *k, struct symbols *s, struct module *m,
+				const struct object *o)
 {
 	if (HAS(k, module, mem)) {
 		const struct member *mem = &k->members[M_module_mem];
 		for (uint32_t i = 0; i < mem->count; i++) {
-			struct object piece = { o->bytes + mem->offset + i * mem->stride, 0, mem->stride };
+			struct object piece = {o->bytes + mem->offset + i * mem->stride, 0,
+					       mem->stride};
 			if (mem->offset + (uint64_t)(i + 1) * mem->stride > o->size)
 				break;
 			uint64_t base = GET(k, &piece, module_memory, base);
@@ -81,7 +84,8 @@ static int by_value(const void *a, const void *b)
 	return x->value < y->value ? -1 : x->value > y->value;
 }
 
-static struct error *add_exports(struct kernel *k, struct exports *e, uint64_t table, uint64_t count)
+static struct error *add_exports(struct kernel *k, struct exports *e, uint64_t table,
+				 uint64_t count)
 {
 	const uint32_t size = SIZE_OF(k, kernel_symbol);
 	if (!table || !count || !size)
@@ -97,8 +101,10 @@ static struct error *add_exports(struct kernel *k, struct exports *e, uint64_t t
 		TRY(object_open(k, table + i * size, S_kernel_symbol, &o));
 		struct exported *x = &e->symbol[e->count++];
 		if (HAS(k, kernel_symbol, value_offset)) {
-			x->value = MEMBER_ADDR(k, &o, kernel_symbol, value_offset) + GET(k, &o, kernel_symbol, value_offset);
-			x->name = MEMBER_ADDR(k, &o, kernel_symbol, name_offset) + GET(k, &o, kernel_symbol, name_offset);
+			x->value = MEMBER_ADDR(k, &o, kernel_symbol, value_offset) +
+				   GET(k, &o, kernel_symbol, value_offset);
+			x->name = MEMBER_ADDR(k, &o, kernel_symbol, name_offset) +
+				  GET(k, &o, kernel_symbol, name_offset);
 		} else {
 			x->value = GET(k, &o, kernel_symbol, value);
 			x->name = GET(k, &o, kernel_symbol, name);
@@ -119,7 +125,8 @@ static bool is_exported(struct kernel *k, const struct exports *e, uint64_t valu
 	}
 	for (; low < e->count && e->symbol[low].value == value; low++) {
 		char text[NAME_LEN_MAX];
-		if (!error_drop(kernel_read_string(k, e->symbol[low].name, text, sizeof(text))) && !strcmp(text, name))
+		if (!error_drop(kernel_read_string(k, e->symbol[low].name, text, sizeof(text))) &&
+		    !strcmp(text, name))
 			return true;
 	}
 	return false;
@@ -151,7 +158,8 @@ static struct error *find_tables(struct kernel *k, const struct object *o, struc
 }
 
 /* Entry i of an ELF symbol table, in either width. */
-static uint32_t symbol_of(const struct kernel *k, const unsigned char *table, uint64_t i, uint64_t *value, char *info)
+static uint32_t symbol_of(const struct kernel *k, const unsigned char *table, uint64_t i,
+			  uint64_t *value, char *info)
 {
 	if (k->arch->pointer_size == 8) {
 		Elf64_Sym sym;
@@ -168,8 +176,8 @@ static uint32_t symbol_of(const struct kernel *k, const unsigned char *table, ui
 }
 
 /* The module's strings, at least `need` bytes of them, NUL-terminated; owned by s. */
-static struct error *read_strings(struct kernel *k, struct symbols *s, const struct module *m, uint64_t strtab, uint64_t need,
-				  const char **out, size_t *size)
+static struct error *read_strings(struct kernel *k, struct symbols *s, const struct module *m,
+				  uint64_t strtab, uint64_t need, const char **out, size_t *size)
 {
 	uint64_t most = need + NAME_LEN_MAX, end = memory_end(s, m, strtab);
 	if (end && most > end - strtab)
@@ -194,8 +202,9 @@ static struct error *read_strings(struct kernel *k, struct symbols *s, const str
 	return symbols_keep(s, text);
 }
 
-static struct error *append_symbols(struct kernel *k, struct symbols *s, struct module *m, const struct module_tables *t,
-				    const struct exports *exports, const unsigned char *table, const unsigned char *types)
+static struct error *append_symbols(struct kernel *k, struct symbols *s, struct module *m,
+				    const struct module_tables *t, const struct exports *exports,
+				    const unsigned char *table, const unsigned char *types)
 {
 	uint64_t value, need = 0;
 	char info;
@@ -223,7 +232,8 @@ static struct error *append_symbols(struct kernel *k, struct symbols *s, struct 
 	return NULL;
 }
 
-static struct error *add_symbols(struct kernel *k, struct symbols *s, struct module *m, const struct object *o)
+static struct error *add_symbols(struct kernel *k, struct symbols *s, struct module *m,
+				 const struct object *o)
 {
 	struct module_tables t;
 	TRY(find_tables(k, o, &t));
@@ -231,14 +241,15 @@ static struct error *add_symbols(struct kernel *k, struct symbols *s, struct mod
 		return NULL;
 	if (t.count > MODULE_SYMBOLS_MAX)
 		return error_at(ERR_BAD_OBJECT, o->addr, "%" PRIu64 " symbols", t.count);
-	struct exports exports = { 0 };
+	struct exports exports = {0};
 	/* what it exports only decides between upper and lower case */
 	error_drop(add_exports(k, &exports, GET(k, o, module, syms), GET(k, o, module, num_syms)));
-	error_drop(add_exports(k, &exports, GET(k, o, module, gpl_syms), GET(k, o, module, num_gpl_syms)));
+	error_drop(add_exports(k, &exports, GET(k, o, module, gpl_syms),
+			       GET(k, o, module, num_gpl_syms)));
 	if (exports.count)
 		qsort(exports.symbol, exports.count, sizeof(*exports.symbol), by_value);
 
-	struct object table, types = { 0 };
+	struct object table, types = {0};
 	size_t entry = k->arch->pointer_size == 8 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
 	struct error *e = object_open_bytes(k, t.symtab, t.count * entry, &table);
 	if (!e && t.typetab)
@@ -269,10 +280,14 @@ static uint64_t text_base(struct kernel *k, uint64_t addr)
 		return 0;
 	if (!HAS(k, module, mem))
 		return GET(k, &o, module, core_base);
-	return error_drop(kernel_read_pointer(k, addr + OFFSET(k, module, mem) + OFFSET(k, module_memory, base), &base)) ? 0 : base;
+	return error_drop(kernel_read_pointer(
+		       k, addr + OFFSET(k, module, mem) + OFFSET(k, module_memory, base), &base))
+		       ? 0
+		       : base;
 }
 
-/* The addresses of all struct module, by base. A list that breaks off gives what came before, and an error. */
+/* The addresses of all struct module, by base. A list that breaks off gives what came before, and
+ * an error. */
 static struct error *find_modules(struct kernel *k, struct found_module **out, size_t *count)
 {
 	uint64_t head = symbol_addr(k, "modules"), at, tortoise, steps = 0, power = 1;
@@ -362,7 +377,9 @@ struct error *symbols_add_modules(struct kernel *k)
 	if (!s)
 		return error_new(ERR_UNSUPPORTED, "no symbols");
 	if (s->modules_state != MODULES_UNREAD)
-		return s->modules_error ? error_at(s->modules_error->code, s->modules_error->addr, "%s", s->modules_error->message) : NULL;
+		return s->modules_error ? error_at(s->modules_error->code, s->modules_error->addr,
+						   "%s", s->modules_error->message)
+					: NULL;
 	TRY(members_require(k, "the list of modules", M_module_list, M_module_name, MEMBER_NONE));
 
 	struct found_module *found;

@@ -23,8 +23,8 @@ struct module_region {
 enum modules_state { MODULES_UNREAD, MODULES_READING, MODULES_READ };
 
 /*
- * One index over all symbols: first those of kallsyms, then the entries (the kernel's own from a file, or its modules'). The kernel's
- * are the first kernel_count.
+ * One index over all symbols: first those of kallsyms, then the entries (the kernel's own from a
+ * file, or its modules'). The kernel's are the first kernel_count.
  */
 struct symbols {
 	struct kallsyms kallsyms;
@@ -32,7 +32,8 @@ struct symbols {
 	size_t entry_count, entry_room;
 	size_t kernel_count;
 
-	/* By name: open addressing, index + 1 of each; equal names follow one another in index order. The first `hashed` symbols are in. */
+	/* The entries by name: open addressing, index + 1 of each; equal names follow one another
+	 * in index order. The first `hashed` are in. */
 	uint32_t *hash;
 	size_t hash_size, hashed;
 
@@ -50,7 +51,8 @@ struct symbols {
 
 /* Makes k->symbols anew, empty. */
 struct error *symbols_new(struct kernel *k, struct symbols **out) MUST_CHECK;
-struct error *symbols_append(struct symbols *s, uint64_t addr, char type, const char *name, uint32_t module) MUST_CHECK;
+struct error *symbols_append(struct symbols *s, uint64_t addr, char type, const char *name,
+			     uint32_t module) MUST_CHECK;
 /* Takes a malloc'ed block, to be freed with the symbols; frees it on failure. */
 struct error *symbols_keep(struct symbols *s, void *block) MUST_CHECK;
 /* Sorts entries [from, end) by address, keeping the order of equal ones. */

@@ -47,7 +47,9 @@ struct error *symbols_open_found(struct kernel *k, struct kallsyms *found)
 	/* Other than the shape, this tells a table that was overwritten with sense. */
 	uint64_t told, decoded = symbol_addr(k, "_stext");
 	if (vmcoreinfo_symbol(&k->vmcoreinfo, "_stext", &told) && decoded && told != decoded)
-		return error_new(ERR_BAD_OBJECT, "kallsyms: _stext is %" PRIx64 ", but VMCOREINFO says %" PRIx64, decoded, told);
+		return error_new(ERR_BAD_OBJECT,
+				 "kallsyms: _stext is %" PRIx64 ", but VMCOREINFO says %" PRIx64,
+				 decoded, told);
 	return NULL;
 }
 
@@ -60,7 +62,8 @@ struct error *symbols_open_kallsyms(struct kernel *k)
 
 /* ---- The table ---- */
 
-struct error *symbols_append(struct symbols *s, uint64_t addr, char type, const char *name, uint32_t module)
+struct error *symbols_append(struct symbols *s, uint64_t addr, char type, const char *name,
+			     uint32_t module)
 {
 	if (s->entry_count == s->entry_room) {
 		size_t room = s->entry_room ? 2 * s->entry_room : 1024;
@@ -70,7 +73,8 @@ struct error *symbols_append(struct symbols *s, uint64_t addr, char type, const 
 		s->entries = more;
 		s->entry_room = room;
 	}
-	s->entries[s->entry_count++] = (struct symbol_entry){ .addr = addr, .name = name, .module = module, .type = type };
+	s->entries[s->entry_count++] =
+		(struct symbol_entry){.addr = addr, .name = name, .module = module, .type = type};
 	return NULL;
 }
 
@@ -96,7 +100,8 @@ static int by_address(const void *a, const void *b)
 
 void symbols_sort(struct symbols *s, size_t from)
 {
-	/* glibc's qsort() is a stable merge sort, but promises nothing: names that share an address are told apart by order alone */
+	/* glibc's qsort() is a stable merge sort, but promises nothing: names that share an address
+	 * are told apart by order alone */
 	struct symbol_entry *e = s->entries + from;
 	size_t n = s->entry_count - from;
 	bool sorted = true;
@@ -113,24 +118,21 @@ static size_t total(const struct symbols *s)
 
 static uint64_t addr_of(const struct symbols *s, size_t i)
 {
-	return i < s->kallsyms.count ? kallsyms_address(&s->kallsyms, i) : s->entries[i - s->kallsyms.count].addr;
+	return i < s->kallsyms.count ? kallsyms_address(&s->kallsyms, i)
+				     : s->entries[i - s->kallsyms.count].addr;
 }
 
-static const char *name_of(const struct symbols *s, size_t i)
-{
-	return i < s->kallsyms.count ? kallsyms_name(&s->kallsyms, i) : s->entries[i - s->kallsyms.count].name;
-}
-
-static void fill(const struct symbols *s, size_t i, struct symbol *out)
+static void fill(struct symbols *s, size_t i, struct symbol *out)
 {
 	out->addr = addr_of(s, i);
-	out->name = name_of(s, i);
 	out->module = NULL;
 	if (i < s->kallsyms.count) {
+		out->name = kallsyms_name(&s->kallsyms, i);
 		out->type = kallsyms_type(&s->kallsyms, i);
 		return;
 	}
 	const struct symbol_entry *e = &s->entries[i - s->kallsyms.count];
+	out->name = e->name;
 	out->type = e->type;
 	if (e->module != NO_MODULE)
 		out->module = s->modules[e->module].name;
@@ -152,23 +154,14 @@ static uint64_t hash_name(const char *name, size_t length)
 	return h ^ h >> 29;
 }
 
-static void hash_add(struct symbols *s, size_t i, const char *name, size_t length)
+/* Brings the hash of the entries up to date; false without memory. */
+static bool hash_entries(struct symbols *s)
 {
-	size_t at = hash_name(name, length) & (s->hash_size - 1);
-	while (s->hash[at])
-		at = (at + 1) & (s->hash_size - 1);
-	s->hash[at] = i + 1;
-}
-
-/* Brings the hash up to date; false without memory. */
-static bool hash_all(struct symbols *s)
-{
-	size_t n = total(s);
-	if (s->hashed == n && s->hash)
+	if (s->hashed == s->entry_count && s->hash)
 		return true;
-	if (2 * n > s->hash_size) {
-		size_t size = 1024;
-		while (size < 2 * n)
+	if (2 * s->entry_count > s->hash_size || !s->hash) {
+		size_t size = 256;
+		while (size < 2 * s->entry_count)
 			size *= 2;
 		free(s->hash);
 		s->hashed = 0;
@@ -178,33 +171,45 @@ static bool hash_all(struct symbols *s)
 			return false;
 		s->hash_size = size;
 	}
-	const struct kallsyms *t = &s->kallsyms;
-	for (; s->hashed < n; s->hashed++) {
-		size_t i = s->hashed;
-		const char *name = name_of(s, i);
-		/* names of kallsyms follow one another */
-		size_t length = i + 1 < t->count ? t->text[i + 1] - t->text[i] - 2 : strlen(name);
-		hash_add(s, i, name, length);
+	for (; s->hashed < s->entry_count; s->hashed++) {
+		const char *name = s->entries[s->hashed].name;
+		size_t at = hash_name(name, strlen(name)) & (s->hash_size - 1);
+		while (s->hash[at])
+			at = (at + 1) & (s->hash_size - 1);
+		s->hash[at] = s->hashed + 1;
 	}
 	return true;
 }
 
-static bool find(struct symbols *s, const char *name, size_t from, size_t to, unsigned n, struct symbol *out)
+/* The nth symbol of that name with an index in [from, to). */
+static bool find(struct symbols *s, const char *name, size_t from, size_t to, unsigned n,
+		 struct symbol *out)
 {
-	if (!hash_all(s))
+	uint32_t found, has = 0;
+	if (from < s->kallsyms.count) {
+		if (kallsyms_find(&s->kallsyms, name, n, &found)) {
+			fill(s, found, out);
+			return true;
+		}
+		while (has < n && kallsyms_find(&s->kallsyms, name, has, &found))
+			has++;
+		n -= has;
+	}
+	if (to <= s->kallsyms.count || !hash_entries(s))
 		return false;
 	size_t at = hash_name(name, strlen(name)) & (s->hash_size - 1);
 	for (; s->hash[at]; at = (at + 1) & (s->hash_size - 1)) {
-		size_t i = s->hash[at] - 1;
-		if (i >= from && i < to && !strcmp(name_of(s, i), name) && !n--) {
-			fill(s, i, out);
-			return true;
-		}
+		size_t i = s->kallsyms.count + s->hash[at] - 1;
+		if (i < from || i >= to || strcmp(s->entries[s->hash[at] - 1].name, name) || n--)
+			continue;
+		fill(s, i, out);
+		return true;
 	}
 	return false;
 }
 
-/* Reads the modules once there are the members to read them by; what fails is kept for symbols_add_modules(). */
+/* Reads the modules once there are the members to read them by; what fails is kept for
+ * symbols_add_modules(). */
 static void want_modules(struct kernel *k)
 {
 	struct symbols *s = k->symbols;
@@ -222,8 +227,10 @@ bool symbol_find_nth(struct kernel *k, const char *name, unsigned n, struct symb
 		want_modules(k);
 		for (size_t i = 0; i < s->module_count; i++) {
 			const struct module *m = &s->modules[i];
-			if (strlen(m->name) == (size_t)(colon - name) && !memcmp(m->name, name, colon - name))
-				return find(s, colon + 1, m->first_symbol, m->first_symbol + m->symbol_count, n, out);
+			if (strlen(m->name) == (size_t)(colon - name) &&
+			    !memcmp(m->name, name, colon - name))
+				return find(s, colon + 1, m->first_symbol,
+					    m->first_symbol + m->symbol_count, n, out);
 		}
 		return false;
 	}
@@ -243,12 +250,15 @@ bool symbol_find(struct kernel *k, const char *name, struct symbol *out)
 uint64_t symbol_addr(struct kernel *k, const char *name)
 {
 	struct symbol symbol;
-	return k->symbols && find(k->symbols, name, 0, k->symbols->kernel_count, 0, &symbol) ? symbol.addr : 0;
+	return k->symbols && find(k->symbols, name, 0, k->symbols->kernel_count, 0, &symbol)
+		       ? symbol.addr
+		       : 0;
 }
 
 /* ---- By address ---- */
 
-/* The first of the symbols with the greatest address <= addr in [from, to); to when there is none. */
+/* The first of the symbols with the greatest address <= addr in [from, to); to when there is none.
+ */
 static size_t nearest(const struct symbols *s, size_t from, size_t to, uint64_t addr)
 {
 	size_t low = from, high = to;

@@ -55,7 +55,8 @@ static struct error *read_elf(Elf *elf, const char *path, struct symbols *s)
 		const char *name = elf_strptr(elf, header.sh_link, sym.st_name);
 		if (!name || !*name)
 			continue;
-		Elf_Scn *where = sym.st_shndx < SHN_LORESERVE ? elf_getscn(elf, sym.st_shndx) : NULL;
+		Elf_Scn *where =
+			sym.st_shndx < SHN_LORESERVE ? elf_getscn(elf, sym.st_shndx) : NULL;
 		if (where)
 			its = gelf_getshdr(where, &of);
 		char *copy = strdup(name);
@@ -80,8 +81,10 @@ static struct error *read_map(char *text, const char *path, struct symbols *s)
 			continue;
 		errno = 0;
 		uint64_t addr = strtoull(at, &rest, 16);
-		if (rest == at || errno || rest[0] != ' ' || !isgraph((unsigned char)rest[1]) || rest[2] != ' ' || !rest[3])
-			return error_new(ERR_FORMAT, "%s: line %u is not \"ADDRESS TYPE NAME\"", path, line);
+		if (rest == at || errno || rest[0] != ' ' || !isgraph((unsigned char)rest[1]) ||
+		    rest[2] != ' ' || !rest[3])
+			return error_new(ERR_FORMAT, "%s: line %u is not \"ADDRESS TYPE NAME\"",
+					 path, line);
 		char *name = rest + 3;
 		name[strcspn(name, " \t\r")] = 0;
 		TRY(symbols_append(s, addr, rest[1], name, NO_MODULE));
