@@ -2,7 +2,7 @@
 #
 # make            ./mmscope
 # make run        the same, started (installs the Debian packages that it lacks, as root)
-# make check      all tests that CI runs; SANITIZE=1 builds them with AddressSanitizer and UBSan
+# make check      all tests that CI runs; SANITIZE=1 builds them with AddressSanitizer and UBSan; SUITES='unit shell' some of them
 # make unit       only the unit tests
 # make bench      measurements, against crash and drgn where they are installed
 # make install    into $(DESTDIR)$(PREFIX)
@@ -43,9 +43,24 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(LIBRARY)
 unit: $(UNIT)
 	@set -e; for test in $(UNIT); do $$test; done
 
+# Packages first: what is built below may need them.
+run:
+	@tests/packages
+	@$(MAKE) --no-print-directory all
+	@dump=$$(tests/demo) && ./$(PROG) $$dump
+
+check:
+	@tests/packages
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(UNIT)
+	@MMSCOPE=$(abspath $(PROG)) MMSCOPE_UNIT=$(abspath $(OUT)/tests) tests/run $(SUITES)
+
+install: all
+	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/mmscope
+	install -D -m 644 docs/mmscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/mmscope.1
+
 clean:
 	rm -rf out mmscope
 
 -include $(OBJECTS:.o=.d) $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
-.PHONY: all unit clean
+.PHONY: all unit run check install clean
