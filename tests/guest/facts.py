@@ -36,6 +36,11 @@ def unescape(text):
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
 
 
+def as_json(text):
+    """Text as mmscope's JSON has it: each byte that is not UTF-8 as the character of its number."""
+    return "".join(chr(ord(char) - 0xdc00) if 0xdc80 <= ord(char) <= 0xdcff else char for char in text)
+
+
 class Facts:
     """One archive: the guest before the dump, or after it."""
 

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Hold mmscope's answers about a guest's dump against the guest's own facts."""
+
+import os
+
+import compare_pages
+import compare_tasks
+from facts import Facts
+from scope import Judge, Scope, ScopeError
+
+PARTS = (compare_tasks, compare_pages)
+
+
+def compare(directory, only=None):
+    """A Judge of the dump and the facts that run-guest left in a directory; `only` names subjects."""
+    judge = Judge()
+    scope = Scope(os.path.join(directory, "dump"))
+    before = Facts(os.path.join(directory, "before.tar"))
+    after = Facts(os.path.join(directory, "after.tar"))
+    for part in PARTS:
+        for subject in part.SUBJECTS:
+            if only and subject.__name__ not in only:
+                continue
+            try:
+                subject(scope, judge, before, after)
+            except (ScopeError, KeyError, IndexError, TypeError, ValueError) as error:
+                judge.differing[subject.__name__].append("not compared: %s: %s" % (type(error).__name__, error))
+    return judge

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Page frames, zones and counters: kmem in its forms, against kpageflags, kpagecount, buddyinfo, zoneinfo, meminfo."""
+
+from facts import KPF, PAGE
+from scope import number
+
+# /proc/kpageflags' bits that stand for a flag of struct page, and its names in enum pageflags.
+FLAGS = {"LOCKED": ("locked",), "REFERENCED": ("referenced",), "UPTODATE": ("uptodate",), "DIRTY": ("dirty",),
+         "LRU": ("lru",), "ACTIVE": ("active",), "WRITEBACK": ("writeback",), "RECLAIM": ("reclaim",),
+         "SWAPBACKED": ("swapbacked",), "UNEVICTABLE": ("unevictable",), "RESERVED": ("reserved",),
+         "MLOCKED": ("mlocked",)}
+
+
+def compare_free(scope, judge, before, after):
+    answer = scope.ask_one("kmem -f")
+    second = after.buddyinfo()
+    types = before.pagetypeinfo()
+    types_after = after.pagetypeinfo()
+    found = {}
+    for zone in answer["zones"]:
+        name = zone["node"], zone["zone"][0]["name"]
+        blocks = found.setdefault(name, {})
+        for area in zone.get("areas", []):
+            blocks.setdefault(area["order"], {})[area["migratetype"]] = area["blocks"]
+    for name, counts in before.buddyinfo().items():
+        for order, count in enumerate(counts):
+            said = found.get(name, {}).get(order, {})
+            if second[name][order] != count:
+                judge.moved("kmem -f")
+                continue
+            judge.equal("kmem -f", ("node", name[0], name[1], "order", order), count, sum(said.values()))
+            for migratetype, blocks in said.items():
+                fact = types.get((*name, migratetype), [None] * (order + 1))[order]
+                if fact is not None and fact == types_after.get((*name, migratetype), [None] * (order + 1))[order]:
+                    judge.equal("kmem -f", ("node", name[0], name[1], "order", order, migratetype), fact, blocks)
+    judge.equal("kmem -f", "free pages counted and found", answer["nr_free_pages"], answer["found"])
+
+
+def compare_zones(scope, judge, before, after):
+    answers = {(zone["node"], zone["name"]): zone for zone in scope.ask_one("kmem -z")["zones"]}
+    first, second = before.zones(), after.zones()
+    for name, zone in first.items():
+        said = answers.get(name)
+        what = "node %d %s" % name
+        if said is None:
+            judge.differ("kmem -z", what, "a zone", "none")
+            continue
+        fields = ["spanned", "present", "managed"]
+        if zone.fields.get("present"):
+            fields += ["min", "low", "high", "start_pfn"]
+        for field in fields:
+            fact = zone.fields.get(field)
+            if fact is None or fact != second[name].fields.get(field):
+                judge.moved("kmem -z")
+            else:
+                judge.equal("kmem -z", (what, field), fact, said[field])
+        counters = {key.lower(): value for key, value in said.get("vm_stat", {}).items()}
+        for counter, fact in zone.stats.items():
+            if counter.startswith("numa_") or counter not in counters:
+                continue
+            if fact != second[name].stats.get(counter):
+                judge.moved("kmem -z")
+            else:
+                judge.equal("kmem -z", (what, counter), fact, max(0, counters[counter]))
+
+
+def compare_totals(scope, judge, before, after):
+    rows = {row["name"]: row["pages"] for row in scope.ask_one("kmem -i")["memory"]}
+    facts = []
+    for sample in (before, after):
+        info = sample.numbers("proc/meminfo")
+        facts.append({
+            "TOTAL MEM": info["MemTotal"] // 4, "FREE": info["MemFree"] // 4,
+            "USED": (info["MemTotal"] - info["MemFree"]) // 4, "BUFFERS": info["Buffers"] // 4,
+            "CACHED": info["Cached"] // 4, "SLAB": info["Slab"] // 4,
+            "TOTAL HUGE": info["HugePages_Total"] * info["Hugepagesize"] // 4,
+            "HUGE FREE": info["HugePages_Free"] * info["Hugepagesize"] // 4,
+            "TOTAL SWAP": info["SwapTotal"] // 4, "SWAP FREE": info["SwapFree"] // 4,
+            "SWAP USED": (info["SwapTotal"] - info["SwapFree"]) // 4,
+            "COMMIT LIMIT": info["CommitLimit"] // 4, "COMMITTED": info["Committed_AS"] // 4})
+    for name, fact in facts[0].items():
+        if fact != facts[1][name]:
+            judge.moved("kmem -i")
+        else:
+            judge.equal("kmem -i", name, fact, rows.get(name))
+
+
+def compare_vmstat(scope, judge, before, after):
+    """The global counters, where kmem -V gives them."""
+    answer = scope.ask(["kmem -V"])[0]
+    said = {}
+    for part in answer.values():
+        if isinstance(part, dict):
+            said.update({key.lower(): value for key, value in part.items() if isinstance(value, int)})
+    first, second = before.numbers("proc/vmstat"), after.numbers("proc/vmstat")
+    for name, fact in first.items():
+        if name not in said or name.startswith("numa_"):
+            continue
+        if fact != second.get(name):
+            judge.moved("kmem -V")
+        else:
+            judge.equal("kmem -V", name, fact, max(0, said[name]))
+
+
+def compare_frames(scope, judge, before, after):
+    """Every frame that has a struct page: its flags, what it is used for."""
+    flags = before.words("proc/kpageflags")
+    flags_after = after.words("proc/kpageflags")
+    nopage = 1 << KPF["NOPAGE"]
+    seen = 0
+    masks = [(names, 1 << KPF[bit], bit) for bit, names in FLAGS.items()]
+    for row in scope.ask_one("kmem -p")["pages"]:
+        pfn = number(row["physical"]) // PAGE
+        if pfn >= len(flags) or flags[pfn] & nopage:
+            continue
+        seen += 1
+        fact = flags[pfn]
+        if fact != flags_after[pfn]:
+            judge.moved("kmem -p: flags")
+            continue
+        wrong = wrong_flags(fact, row, masks)
+        if wrong:
+            judge.differ("kmem -p: flags", "frame %#x" % pfn, *wrong)
+        else:
+            judge.agreed["kmem -p: flags"] += 1
+    judge.equal("kmem -p: frames", "frames with a struct page",
+                sum(1 for word in flags if not word & nopage), seen)
+
+
+def wrong_flags(fact, row, masks):
+    """What the two say of the first flag, or of the use, on which they do not agree."""
+    def has(bit):
+        return bool(fact >> KPF[bit] & 1)
+
+    said = set(row["flag_names"].split(",")) if row["flag_names"] else set()
+    use = row["use"]
+    tail = has("COMPOUND_TAIL")
+    if not tail and not has("SLAB"):
+        # Newer kernels give a tail its folio's flags, older ones its own: no fact about this struct page.
+        for names, mask, bit in masks:
+            if bool(fact & mask) != any(name in said for name in names):
+                return bit if fact & mask else "not " + bit, ",".join(sorted(said)) or "no flags"
+    expected = None
+    if has("BUDDY"):
+        expected = ("free",)
+    elif has("HUGE"):
+        expected = ("hugetlb",)
+    elif has("SLAB"):
+        expected = ("slab",)
+    elif has("PGTABLE"):
+        expected = ("page table",)
+    elif has("OFFLINE"):
+        expected = ("offline",)
+    elif has("KSM"):
+        expected = ("KSM",)
+    elif has("SWAPCACHE"):
+        expected = ("anonymous", "file")
+    elif has("ANON"):
+        expected = ("anonymous",)
+    if expected and not tail and use not in expected:
+        return expected[0], use
+    return None
+
+
+def compare_mapcounts(scope, judge, before, after):
+    """How often a frame is mapped, where /proc says it of single pages."""
+    counts = before.words("proc/kpagecount")
+    counts_after = after.words("proc/kpagecount")
+    flags = before.words("proc/kpageflags")
+    other = sum(1 << KPF[bit] for bit in ("NOPAGE", "SLAB", "BUDDY", "COMPOUND_HEAD", "COMPOUND_TAIL", "HUGE", "THP",
+                                          "OFFLINE", "PGTABLE", "RESERVED", "ZERO_PAGE"))
+    members = scope.ask_one("kmem -m _mapcount,_refcount")["pages"]
+    frames = scope.ask_one("kmem -p")["pages"]
+    for frame, row in zip(frames, members):
+        pfn = number(frame["physical"]) // PAGE
+        if pfn >= len(counts) or flags[pfn] & other or not counts[pfn] and row["_mapcount"] < -1:
+            continue
+        if counts[pfn] != counts_after[pfn]:
+            judge.moved("kmem -m: mapcount")
+            continue
+        judge.equal("kmem -m: mapcount", "frame %#x" % pfn, counts[pfn], row["_mapcount"] + 1)
+
+
+SUBJECTS = (compare_free, compare_zones, compare_totals, compare_vmstat, compare_frames, compare_mapcounts)
