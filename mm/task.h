@@ -55,6 +55,12 @@ void task_mark_active(struct kernel *k, const struct task *t);
 
 /* Bytes of a kernel stack (THREAD_SIZE). */
 uint64_t task_stack_size(struct kernel *k);
+/* Its thread_info: within task_struct (since 4.9 on x86), else at the lowest address of the stack. */
+static inline uint64_t task_thread_info(struct kernel *k, const struct task *t)
+{
+	const struct member *m = &k->members[M_task_struct_thread_info];
+	return m->present && m->total == SIZE_OF(k, thread_info) ? t->addr + m->offset : t->stack;
+}
 
 /* ---- mm/task_state.c ---- */
 
@@ -67,6 +73,19 @@ void task_state_long(struct kernel *k, const struct task *t, char *buf, size_t s
  * A kernel thread's name where it is longer than comm has room for (struct kthread's full_name, since 5.17), else its comm.
  */
 void task_full_name(struct kernel *k, const struct task *t, char *buf, size_t size);
+
+/* ---- mm/task_time.c ---- */
+
+struct task_times {
+	uint64_t start;	       /* since boot: ns, or s where start_time was a timespec, or jiffies before 2.6 */
+	uint64_t utime, stime; /* as the kernel counts them: ns since 4.11, jiffies before */
+	uint64_t run_seconds;  /* from start to the image's now; 0 when now is not known */
+};
+void task_times(struct kernel *k, const struct task *t, struct task_times *out);
+/* When the task last got onto a CPU, in ns of the scheduler's clock (sched_info.last_arrival); 0: never, or not known. */
+uint64_t task_last_run(struct kernel *k, const struct task *t);
+/* The scheduler's clock of a CPU, in ns; 0 when it is not known. */
+uint64_t task_cpu_clock(struct kernel *k, unsigned cpu);
 
 /* ---- mm/task_mm.c ---- */
 

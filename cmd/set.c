@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * set: the context, and the variables of the session.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/context.h"
+
+/* ---- The context ---- */
+
+/* "  (1 of 2)" for idle tasks, which share pid 0. */
+static void place_among_idle(struct session *s, const struct task *t)
+{
+	const struct task *other;
+	size_t count = 0, place = 0;
+
+	for (size_t i = 0; (other = tasks_get(s->kernel, i)) && other->is_idle; i++) {
+		count++;
+		if (other == t)
+			place = count;
+	}
+	if (place && count > 1)
+		out_printf(s->out, "  (%zu of %zu)", place, count);
+}
+
+static void show_context(struct session *s, const struct task *t)
+{
+	struct out *o = s->out;
+	char state[160];
+
+	task_state_long(s->kernel, t, state, sizeof(state));
+	if (!s->in_foreach || !out_json(o)) {
+		out_dec(o, "pid", "    PID: %" PRIu64 "\n", t->pid);
+		out_str(o, "comm", "COMMAND: \"%s\"\n", t->comm);
+		out_hex(o, "task", "   TASK: %" PRIx64, t->addr);
+		place_among_idle(s, t);
+		out_hex(o, "thread_info", "  [THREAD_INFO: %" PRIx64 "]\n",
+			task_thread_info(s->kernel, t));
+		out_dec(o, "cpu", "    CPU: %" PRIu64 "\n", t->cpu);
+	}
+	out_str(o, "state", "  STATE: %s", state);
+	out_bool(o, "active", NULL, t->is_active);
+	if (t->is_active)
+		out_text(o, t == task_panic(s->kernel) ? " (PANIC)" : " (ACTIVE)");
+	out_text(o, "\n");
+}
+
+static struct error *need_kernel(struct session *s)
+{
+	return s->kernel ? NULL
+			 : error_new(ERR_UNSUPPORTED,
+				     "needs a kernel, and the image is open without one");
+}
+
+static struct error *show_current(struct session *s)
+{
+	const struct task *t;
+
+	TRY(need_kernel(s));
+	TRY(context_task(s, &t));
+	if (s->in_foreach) {
+		if (s->foreach_index)
+			out_text(s->out, "\n");
+		context_heading(s, t);
+	}
+	show_context(s, t);
+	return NULL;
+}
+
+static struct error *change_context(struct session *s, const struct task *t)
+{
+	if (s->in_foreach)
+		return error_new(ERR_USAGE, "foreach sets the context itself");
+	s->task = t->addr;
+	if (!s->settings.silent || s->interactive)
+		show_context(s, t);
+	return NULL;
+}
+
+static struct error *set_cpu(struct session *s, const char *word)
+{
+	const struct task *t;
+	uint64_t cpu;
+
+	TRY(need_kernel(s));
+	TRY(parse_count(word, &cpu));
+	if (cpu >= s->kernel->cpus)
+		return error_new(ERR_NOT_FOUND, "no such CPU: %s (there are %u)", word,
+				 s->kernel->cpus);
+	TRY(tasks_count(s->kernel, &(size_t){0}));
+	t = task_active(s->kernel, (unsigned)cpu);
+	if (!t)
+		return error_new(ERR_NOT_FOUND, "no active task is known on CPU %s", word);
+	return change_context(s, t);
+}
+
+static struct error *set_panic(struct session *s)
+{
+	const struct task *t;
+
+	TRY(need_kernel(s));
+	TRY(tasks_count(s->kernel, &(size_t){0}));
+	t = task_panic(s->kernel);
+	if (!t)
+		return error_new(ERR_NOT_FOUND, "no task has panicked in this image");
+	return change_context(s, t);
+}
+
+static struct error *set_active(struct session *s, const char *word)
+{
+	const struct task *t;
+
+	TRY(need_kernel(s));
+	if (word)
+		TRY(context_select_one(s, word, &t));
+	else
+		TRY(context_task(s, &t));
+	task_mark_active(s->kernel, t);
+	out_printf(s->out,
+		   "\"%s\" task %" PRIx64 " has been marked as the active task on cpu %u\n",
+		   t->comm, t->addr, t->cpu);
+	out_hex(s->out, "task", NULL, t->addr);
+	out_dec(s->out, "cpu", NULL, t->cpu);
+	return NULL;
+}
+
+/* ---- Variables ---- */
+
+struct variable {
+	const char *name, *values, *does;
+	/* The value as text; changes it when `word` is not NULL. ERR_USAGE for a value that it cannot have. */
+	struct error *(*access)(struct session *s, const char *word, const char **text);
+};
+
+static struct error *bad_value(const char *word)
+{
+	return error_new(ERR_USAGE, "no such value: %s", word);
+}
+
+static struct error *access_flag(bool *flag, const char *word, const char **text)
+{
+	if (word && (!strcmp(word, "on") || !strcmp(word, "1")))
+		*flag = true;
+	else if (word && (!strcmp(word, "off") || !strcmp(word, "0")))
+		*flag = false;
+	else if (word)
+		return bad_value(word);
+	*text = *flag ? "on" : "off";
+	return NULL;
+}
+
+static struct error *access_scroll(struct session *s, const char *word, const char **text)
+{
+	return access_flag(&s->settings.scroll, word, text);
+}
+
+static struct error *access_json(struct session *s, const char *word, const char **text)
+{
+	return access_flag(&s->settings.json, word, text);
+}
+
+static struct error *access_silent(struct session *s, const char *word, const char **text)
+{
+	return access_flag(&s->settings.silent, word, text);
+}
+
+static struct error *access_print_array(struct session *s, const char *word, const char **text)
+{
+	return access_flag(&s->settings.print_array, word, text);
+}
+
+static struct error *access_radix(struct session *s, const char *word, const char **text)
+{
+	if (word && (!strcmp(word, "16") || !strcmp(word, "0x10") || !strcmp(word, "hex")))
+		s->settings.radix = 16;
+	else if (word && (!strcmp(word, "10") || !strcmp(word, "dec")))
+		s->settings.radix = 10;
+	else if (word)
+		return bad_value(word);
+	s->settings.hex = s->settings.radix == 16;
+	*text = s->settings.radix == 16 ? "16 (hex)" : "10 (decimal)";
+	return NULL;
+}
+
+static struct error *access_print_max(struct session *s, const char *word, const char **text)
+{
+	static char number[24];
+	uint64_t value;
+
+	if (word) {
+		TRY(parse_count(word, &value));
+		if (value > UINT32_MAX)
+			return bad_value(word);
+		s->settings.print_max = (unsigned)value;
+	}
+	snprintf(number, sizeof(number), "%u", s->settings.print_max);
+	*text = number;
+	return NULL;
+}
+
+static struct error *access_edit(struct session *s, const char *word, const char **text)
+{
+	if (word && strcmp(word, "vi") && strcmp(word, "emacs"))
+		return bad_value(word);
+	if (word)
+		s->settings.vi = !strcmp(word, "vi");
+	*text = s->settings.vi ? "vi" : "emacs";
+	return NULL;
+}
+
+static const struct variable variables[] = {
+	{"scroll", "on | off", "long output goes through the pager", access_scroll},
+	{"radix", "10 | 16", "how struct, p and task print numbers", access_radix},
+	{"print_max", "NUMBER", "elements of an array to print", access_print_max},
+	{"print_array", "on | off", "one line an element", access_print_array},
+	{"silent", "on | off", "no banner, and no block after a change of context", access_silent},
+	{"edit", "vi | emacs", "editing keys at the prompt", access_edit},
+	{"json", "on | off", "commands print JSON", access_json},
+};
+#define VARIABLES (sizeof(variables) / sizeof(variables[0]))
+
+static const struct variable *variable_find(const char *name)
+{
+	for (size_t i = 0; i < VARIABLES; i++) {
+		if (!strcmp(variables[i].name, name))
+			return &variables[i];
+	}
+	return NULL;
+}
+
+static struct error *show_variable(struct session *s, const struct variable *v, const char *word,
+				   int width)
+{
+	const char *text;
+
+	TRY(error_prefix(v->access(s, word, &text), "%s", v->name));
+	/* What is silent says nothing, unless it was asked. */
+	if (word && s->settings.silent && !s->interactive)
+		return NULL;
+	out_printf(s->out, "%*s: ", width, v->name);
+	out_str(s->out, v->name, "%s\n", text);
+	return NULL;
+}
+
+static struct error *show_variables(struct session *s)
+{
+	for (size_t i = 0; i < VARIABLES; i++)
+		TRY(show_variable(s, &variables[i], NULL, 14));
+	return NULL;
+}
+
+/* Words that are no options: a task, or pairs of variable and value ("hex" and "dec" stand for a radix). */
+static struct error *set_words(struct session *s, int argc, char **argv, int from)
+{
+	for (int i = from; i < argc; i++) {
+		const struct variable *v = variable_find(argv[i]);
+
+		if (v) {
+			bool more = i + 1 < argc && !variable_find(argv[i + 1]);
+
+			TRY(show_variable(s, v, more ? argv[i + 1] : NULL, 0));
+			i += more;
+		} else if (!strcmp(argv[i], "hex") || !strcmp(argv[i], "dec")) {
+			TRY(show_variable(s, variable_find("radix"), argv[i], 0));
+		} else {
+			const struct task *t;
+
+			TRY(need_kernel(s));
+			TRY(context_select_one(s, argv[i], &t));
+			TRY(change_context(s, t));
+		}
+	}
+	return NULL;
+}
+
+static struct error *run_set(struct session *s, int argc, char **argv)
+{
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "pvac:"};
+	bool active = false;
+	int option;
+
+	if (argc == 1)
+		return show_current(s);
+	while ((option = next_option(&p))) {
+		if (option == 'p')
+			return set_panic(s);
+		if (option == 'v')
+			return show_variables(s);
+		if (option == 'c')
+			return set_cpu(s, p.argument);
+		if (option == '?')
+			return option_error(&p);
+		active = true;
+	}
+	if (active)
+		return set_active(s, p.index < argc ? argv[p.index] : NULL);
+	return set_words(s, argc, argv, p.index);
+}
+
+COMMAND(set) = {
+	.name = "set",
+	.summary = "the context (the task that other commands speak of) and variables",
+	.synopsis = "[PID | TASK | NAME | -c CPU | -p | -a [TASK]] | [VARIABLE [VALUE]]… | -v",
+	.help =
+		"Without words shows the context: the task of which vm, vtop, rd -u, task and others speak when\n"
+		"they are given none. A session begins with the task that panicked, else with CPU 0's.\n"
+		"\n"
+		"  PID    the task with this decimal pid\n"
+		"  TASK   the task at this hexadecimal address\n"
+		"  NAME   the task with this command name, when there is just one\n"
+		"  -c     the active task of a CPU\n"
+		"  -p     the task that panicked\n"
+		"  -a     declares a task (the context) the active one of its CPU\n"
+		"  -v     shows all variables\n"
+		"\n"
+		"Variables:\n"
+		"\n"
+		"  scroll       on | off       long output goes through the pager, on a terminal\n"
+		"  radix        10 | 16        how struct, p and task print numbers (set hex, set dec)\n"
+		"  print_max    NUMBER         elements of an array that struct and p print at most\n"
+		"  print_array  on | off       an array's elements one a line\n"
+		"  silent       on | off       no banner; nothing printed for a change made by a script\n"
+		"  edit         vi | emacs     editing keys at the prompt\n"
+		"  json         on | off       commands print JSON\n"
+		"\n"
+		"EXAMPLES\n"
+		"  Make init the context, then look at it again:\n"
+		"\n"
+		"    mmscope> set 1\n"
+		"    mmscope> set\n"
+		"\n"
+		"  The task that ran on CPU 0:\n"
+		"\n"
+		"    mmscope> set -c 0\n"
+		"\n"
+		"  Numbers in hexadecimal, and back:\n"
+		"\n"
+		"    mmscope> set radix 16\n"
+		"    mmscope> set dec\n",
+	.options = "-c -p -a -v",
+	.flags = CMD_FOREACH | CMD_TASK_ARGS,
+	.run = run_set,
+};
