@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
+
+#include "core/interrupt.h"
+#include "mm/maple.h"
+
+/* lib/maple_tree.c: MAPLE_NODE_MASK, MAPLE_NODE_TYPE_SHIFT, MAPLE_NODE_TYPE_MASK */
+#define NODE_MASK  255ull
+#define TYPE_SHIFT 3
+#define TYPE_MASK  15
+
+/* How a type of node lays out its words. */
+struct layout {
+	const struct member *pivot, *slot, *end;
+	unsigned slots, pivots;
+	bool leaf;
+	bool end_in_slot; /* the metadata shares the last slot's place, and is there only when that
+			     is free */
+};
+
+struct maple_walk {
+	struct kernel *k;
+	uint64_t max; /* the greatest index */
+	int dense, leaf_64, range_64, arange_64;
+	uint32_t node_size;
+	maple_visitor *visit;
+	void *context;
+	uint64_t nodes;
+	bool stop;
+};
+
+/* enum maple_type; its values since the first version, where BTF lacks the enum */
+static int node_type(struct kernel *k, const char *name, int fallback)
+{
+	int64_t value;
+	return enumerator_find(k, name, &value) && value >= 0 && value <= TYPE_MASK ? (int)value
+										    : fallback;
+}
+
+static struct error *walk_begin(struct kernel *k, struct maple_walk *w)
+{
+	TRY(members_require(k, "maple trees", M_maple_tree_ma_root, M_maple_range_64_pivot,
+			    M_maple_range_64_slot, M_maple_node_parent, MEMBER_NONE));
+	*w = (struct maple_walk){
+		.k = k,
+		.max = k->arch->pointer_size == 4 ? UINT32_MAX : UINT64_MAX,
+		.dense = node_type(k, "maple_dense", 0),
+		.leaf_64 = node_type(k, "maple_leaf_64", 1),
+		.range_64 = node_type(k, "maple_range_64", 2),
+		.arange_64 = node_type(k, "maple_arange_64", 3),
+		.node_size = SIZE_OF(k, maple_node),
+	};
+	return NULL;
+}
+
+static bool node_layout(const struct maple_walk *w, unsigned type, struct layout *l)
+{
+	const struct member *m = w->k->members;
+	if ((int)type == w->leaf_64 || (int)type == w->range_64) {
+		*l = (struct layout){.pivot = &m[M_maple_range_64_pivot],
+				     .slot = &m[M_maple_range_64_slot],
+				     .end = &m[M_maple_range_64_end],
+				     .leaf = (int)type == w->leaf_64,
+				     .end_in_slot = true};
+	} else if ((int)type == w->arange_64) {
+		*l = (struct layout){.pivot = &m[M_maple_arange_64_pivot],
+				     .slot = &m[M_maple_arange_64_slot],
+				     .end = &m[M_maple_arange_64_end]};
+	} else if ((int)type == w->dense) {
+		*l = (struct layout){.slot = &m[M_maple_node_slot], .leaf = true};
+	} else {
+		return false;
+	}
+	l->slots = l->slot->count;
+	l->pivots = l->pivot ? l->pivot->count : 0;
+	return l->slot->present && l->slots;
+}
+
+static uint64_t load_element(const struct maple_walk *w, const unsigned char *node,
+			     const struct member *m, unsigned i)
+{
+	uint64_t offset = m->offset + (uint64_t)i * m->stride;
+	if (!m->size || offset + m->size > w->node_size)
+		return 0;
+	return load_uint(node + offset, m->size);
+}
+
+/* The last slot in use, as ma_data_end() finds it. */
+static unsigned data_end(const struct maple_walk *w, const unsigned char *node,
+			 const struct layout *l, uint64_t max)
+{
+	unsigned last = l->slots - 1;
+	if (!l->pivots)
+		return last;
+	if (l->end_in_slot) {
+		uint64_t pivot = load_element(w, node, l->pivot, l->pivots - 1);
+		if (pivot)
+			return pivot == max ? l->pivots - 1 : last;
+	}
+	/* Without metadata the pivots tell: the first that is 0, or the node's greatest index, ends
+	 * the node. */
+	if (!l->end->present || !l->end->size) {
+		for (unsigned i = 0; i < l->pivots; i++) {
+			uint64_t pivot = load_element(w, node, l->pivot, i);
+			if (pivot >= max || (i && !pivot))
+				return i;
+		}
+		return last;
+	}
+	return (unsigned)load_element(w, node, l->end, 0);
+}
+
+static struct error *bad_node(uint64_t node, const char *why)
+{
+	return error_at(ERR_BAD_LIST, node, "maple node %s: %016" PRIx64, why, node);
+}
+
+/* A node whose bytes were checked, and the range of indexes it stands for. */
+struct node {
+	uint64_t addr;
+	const unsigned char *bytes;
+	struct layout layout;
+	unsigned end;
+	uint64_t min, max;
+};
+
+static struct error *node_open(struct maple_walk *w, uint64_t enode, uint64_t min, uint64_t max,
+			       struct node *n)
+{
+	struct object o;
+	n->addr = enode & ~NODE_MASK;
+	n->min = min;
+	n->max = max;
+	if (!node_layout(w, enode >> TYPE_SHIFT & TYPE_MASK, &n->layout))
+		return bad_node(n->addr, "of an unknown type");
+	struct error *e = object_open_bytes(w->k, n->addr, w->node_size, &o);
+	if (e) {
+		struct error *bad = error_at(ERR_BAD_LIST, n->addr, "maple node: %s", e->message);
+		error_free(e);
+		return bad;
+	}
+	n->bytes = o.bytes;
+	/* ma_dead_node(): a node being freed is its own parent. */
+	uint64_t parent = GET(w->k, &o, maple_node, parent);
+	if ((parent & ~NODE_MASK) == n->addr)
+		return bad_node(n->addr, "is dead");
+	n->end = data_end(w, n->bytes, &n->layout, max);
+	if (n->end >= n->layout.slots)
+		return bad_node(n->addr, "claims more slots than it has");
+	return NULL;
+}
+
+/*
+ * The indexes of slot i, the first of which is *from. `done` when it was the node's last.
+ */
+static struct error *slot_range(const struct maple_walk *w, const struct node *n, unsigned i,
+				uint64_t from, uint64_t *to, bool *done)
+{
+	*done = false;
+	if (!n->layout.pivots) { /* dense: a slot an index */
+		*to = from;
+		*done = from >= n->max || i == n->end;
+		return NULL;
+	}
+	*to = i < n->end && i < n->layout.pivots ? load_element(w, n->bytes, n->layout.pivot, i)
+						 : n->max;
+	if (*to < from || *to > n->max)
+		return bad_node(n->addr, "has pivots out of order");
+	*done = *to == n->max;
+	return NULL;
+}
+
+static struct error *walk_node(struct maple_walk *w, uint64_t enode, uint64_t min, uint64_t max,
+			       uint64_t first, uint64_t last, unsigned height)
+{
+	struct node n;
+	if (height >= MAPLE_MAX_HEIGHT)
+		return bad_node(enode & ~NODE_MASK, "stands deeper than a tree can be");
+	if ((++w->nodes & 1023) == 0)
+		TRY(check_interrupt());
+	TRY(node_open(w, enode, min, max, &n));
+	uint64_t from = min;
+	for (unsigned i = 0; i < n.layout.slots && from <= last; i++) {
+		uint64_t to;
+		bool done;
+		TRY(slot_range(w, &n, i, from, &to, &done));
+		if (to >= first) {
+			uint64_t entry = load_element(w, n.bytes, n.layout.slot, i);
+			if (n.layout.leaf) {
+				if (entry && !w->visit(w->context, from, to, entry))
+					w->stop = true;
+			} else if (entry & ~NODE_MASK) {
+				TRY(walk_node(w, entry, from, to, first, last, height + 1));
+			} else {
+				return bad_node(n.addr, "lacks a child");
+			}
+			if (w->stop)
+				return NULL;
+		}
+		if (done)
+			break;
+		from = to + 1;
+	}
+	return NULL;
+}
+
+/* xa_is_node(): an internal entry too great for a value */
+static bool is_node(uint64_t entry)
+{
+	return (entry & 3) == 2 && entry > 4096;
+}
+
+static struct error *read_root(struct kernel *k, uint64_t tree, uint64_t *root)
+{
+	return error_prefix(kernel_get(k, tree, M_maple_tree_ma_root, root),
+			    "maple tree %016" PRIx64, tree);
+}
+
+struct error *maple_for_each(struct kernel *k, uint64_t tree, uint64_t first, uint64_t last,
+			     maple_visitor *visit, void *context)
+{
+	struct maple_walk w;
+	uint64_t root;
+	TRY(walk_begin(k, &w));
+	w.visit = visit;
+	w.context = context;
+	TRY(read_root(k, tree, &root));
+	if (is_node(root))
+		return walk_node(&w, root, 0, w.max, first, last, 0);
+	if (root && first == 0)
+		visit(context, 0, 0, root);
+	return NULL;
+}
+
+struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64_t *entry,
+			 uint64_t *first, uint64_t *last)
+{
+	struct maple_walk w;
+	struct node n;
+	uint64_t at, min = 0, max;
+	*entry = 0;
+	TRY(walk_begin(k, &w));
+	max = w.max;
+	TRY(read_root(k, tree, &at));
+	if (!is_node(at)) {
+		min = index ? 1 : 0;
+		max = index ? max : 0;
+		*entry = index ? 0 : at;
+	}
+	bool inner = is_node(at);
+	for (unsigned height = 0; inner; height++) {
+		if (height >= MAPLE_MAX_HEIGHT)
+			return bad_node(at & ~NODE_MASK, "stands deeper than a tree can be");
+		TRY(node_open(&w, at, min, max, &n));
+		unsigned i = 0;
+		uint64_t from = min, to;
+		bool done;
+		TRY(slot_range(&w, &n, i, from, &to, &done));
+		while (to < index && !done) {
+			from = to + 1;
+			TRY(slot_range(&w, &n, ++i, from, &to, &done));
+		}
+		min = from;
+		max = to;
+		if (to < index) /* a dense node that ends before the index */
+			break;
+		at = load_element(&w, n.bytes, n.layout.slot, i);
+		if (n.layout.leaf) {
+			*entry = at;
+			break;
+		}
+		if (!(at & ~NODE_MASK))
+			return bad_node(n.addr, "lacks a child");
+	}
+	if (first)
+		*first = min;
+	if (last)
+		*last = max;
+	return NULL;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Maple trees (include/linux/maple_tree.h, lib/maple_tree.c; since Linux 6.1) of an image, read as
+ * hostile data: the ranges of a node's slots must stay within the node's own and ascend, so that a
+ * walk always ends.
+ *
+ * An encoded node is a node's address with its type in bits 3–6; the low 8 bits of a node's address
+ * are 0. A root that is no node is the one entry of the tree, at index 0.
+ */
+#ifndef MM_MAPLE_H
+#define MM_MAPLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/kernel.h"
+
+/* MAPLE_HEIGHT_MAX (include/linux/maple_tree.h) */
+#define MAPLE_MAX_HEIGHT 31
+
+/*
+ * Gets each entry that is not 0, ascending, with the range of indexes it stands for, both ends
+ * included. Entries are raw: an internal one (XA_ZERO_ENTRY: low bits 10, below 4096) is the
+ * visitor's to know. Returns false to end the walk.
+ */
+typedef bool maple_visitor(void *context, uint64_t first, uint64_t last, uint64_t entry);
+
+/*
+ * All entries that touch [first, last]; `tree` is the address of the struct maple_tree. Errors:
+ * ERR_UNSUPPORTED (no maple trees in this kernel), ERR_BAD_LIST (a node that is dead, of no known
+ * type, unreadable, or whose pivots are out of order: the entries given before are good),
+ * ERR_INTERRUPTED.
+ */
+struct error *maple_for_each(struct kernel *k, uint64_t tree, uint64_t first, uint64_t last,
+			     maple_visitor *visit, void *context) MUST_CHECK;
+
+/* The entry at an index (0: none), and its range, when first and last are not NULL. Goes down one
+ * path. */
+struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64_t *entry,
+			 uint64_t *first, uint64_t *last) MUST_CHECK;
+
+static inline bool maple_entry_is_internal(uint64_t entry)
+{
+	return (entry & 3) == 2 && entry < 4096;
+}
+
+#endif

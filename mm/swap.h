@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Swap entries: what a page-table entry says that is neither empty nor present; and the swap areas
+ * they point into.
+ *
+ * Where type and offset stand in an entry is the architecture's choice and has moved
+ * (arch/x86/include/asm/pgtable_64.h, pgtable-2level.h, pgtable-3level.h). The greatest types are
+ * no swap areas (include/linux/swap.h: MAX_SWAPFILES and the SWP_… macros, which leave no trace in
+ * types): how many there are of each kind follows from functions and page flags that came with
+ * them.
+ */
+#ifndef MM_SWAP_H
+#define MM_SWAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/kernel.h"
+
+enum swap_kind {
+	SWAP_PAGE,	       /* a slot of a swap area */
+	SWAP_HWPOISON,	       /* a page with a memory error: frame */
+	SWAP_MIGRATION,	       /* a page on its way to another frame: frame, where it is now */
+	SWAP_DEVICE_PRIVATE,   /* in a device's own memory: frame */
+	SWAP_DEVICE_EXCLUSIVE, /* lent to a device alone: frame */
+	SWAP_MARKER,	       /* no page, but something to remember: markers */
+	SWAP_BAD,	       /* no such swap area */
+};
+
+/* Bits of a marker (include/linux/swapops.h: PTE_MARKER_…). */
+#define SWAP_MARKER_UFFD_WP  1
+#define SWAP_MARKER_POISONED 2
+#define SWAP_MARKER_GUARD    4
+
+struct swap_entry {
+	enum swap_kind kind;
+	unsigned type;	 /* swp_type() */
+	uint64_t offset; /* swp_offset(): a page of the area, a frame with flags above it, or marker
+			    bits */
+	uint64_t pfn;	 /* of the kinds that name a frame */
+	bool writable;	 /* migration and device entries: the page was mapped writable */
+};
+
+/*
+ * Decodes an entry of a page table (any level) that is not 0 and that pagetable_entry_present()
+ * denies. Always gives something; an entry whose area does not exist is SWAP_BAD.
+ */
+void swap_entry_decode(struct kernel *k, uint64_t entry, struct swap_entry *out);
+
+/*
+ * The entry for people, as vm -p and vtop print it: "SWAP: /dev/sda8  OFFSET: 24225", "MIGRATION:
+ * 3fc32000". Returns buf.
+ */
+char *swap_entry_format(struct kernel *k, const struct swap_entry *e, char *buf, size_t size);
+/* "swap", "hwpoison", "migration", … */
+const char *swap_kind_name(enum swap_kind kind);
+
+/* ---- Swap areas: swap_info[] (mm/swapfile.c) ---- */
+
+struct swap_area {
+	unsigned type;	/* index in swap_info[] */
+	uint64_t addr;	/* swap_info_struct */
+	uint64_t flags; /* SWP_USED = 1, SWP_WRITEOK = 2, … */
+	int prio;
+	uint64_t max, pages, inuse_pages; /* in pages; max counts the header too */
+	uint64_t swap_map;		  /* address, 0 for none */
+	uint64_t file;			  /* struct file, 0 before 2.6 (path knows) */
+	bool is_block_device;
+	const char *path; /* good until paths_forget(); never NULL */
+};
+
+/* nr_swapfiles: areas that were ever used; 0 when this kernel has no swapping. */
+unsigned swap_areas_count(struct kernel *k);
+/* False when there is none of that number, or it is not in use now. */
+bool swap_area_get(struct kernel *k, unsigned type, struct swap_area *out);
+
+#endif
