@@ -37,7 +37,7 @@ static enum presence pin_block(struct vmcore *vc, const struct segment *s, uint6
 {
 	uint64_t block = block_of(vc, phys);
 	/* The block may start before the segment: its place exists, arenas are whole blocks. */
-	enum presence p = vc->ops->load(vc, block, s->bytes - (s->start - block));
+	enum presence p = vc->ops->load(vc, block, s->bytes + (int64_t)(block - s->start));
 	if (p != PRESENT)
 		return p;
 	for (uint64_t at = 0; at < vc->block_size; at += VMCORE_PAGE_SIZE) {

@@ -181,6 +181,9 @@ static struct error *read_segments(struct vmcore *vc, struct elf *elf)
 	    count > (file_size(vc->file) - ehdr.e_phoff) / size)
 		return error_new(ERR_TRUNCATED,
 				 "%s: the ELF program headers reach beyond the file's end", vc->path);
+	/* A flattened file's gaps are zeroes that cost nothing: no end of headers could stand there. */
+	if (count > file_host_size(vc->file) / size)
+		return error_new(ERR_FORMAT, "%s: ELF core with %lu segments", vc->path, count);
 	for (uint64_t i = 0; i < count; i++) {
 		if (!read_phdr(vc->file, is64, ehdr.e_phoff + i * size, &phdr))
 			return error_new(ERR_TRUNCATED, "%s: the ELF program headers are cut",

@@ -6,7 +6,7 @@
 
 #include "vmcore/error.h"
 
-static struct error out_of_memory = { ERR_NO_MEMORY, 0, "out of memory" };
+static struct error out_of_memory = { .code = ERR_NO_MEMORY, .message = "out of memory" };
 
 static struct error *error_make(enum error_code code, uint64_t addr, const char *format,
 				va_list ap)

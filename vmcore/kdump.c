@@ -47,6 +47,7 @@ struct kdump {
 	void *bitmaps;			/* their copy, where they are not contiguous in the file */
 	uint64_t *ranks;		/* of each RANK_PAGES: how many pages before it are in the dump */
 	uint64_t max_pfn;
+	uint64_t nr_descs;
 	uint64_t descs; /* offset of the first descriptor */
 	struct decompressor *decompressor;
 	uint8_t *compressed; /* a block's bytes, where they are not contiguous in the file */
@@ -280,6 +281,7 @@ static struct error *count_pages(struct vmcore *vc, struct kdump *k)
 		count += __builtin_popcountl(dumped);
 		missing |= bitmap_word(k->memory, word) & mask & ~dumped;
 	}
+	k->nr_descs = count;
 	vc->partial = missing != 0;
 	return NULL;
 }
@@ -434,7 +436,7 @@ static void name_format(struct vmcore *vc, const struct header *h)
 	struct page_desc desc;
 
 	/* Early versions said it in the pages only. */
-	for (unsigned i = 0; !(flags & COMPRESSED_ANY) && i < 64; i++)
+	for (unsigned i = 0; !(flags & COMPRESSED_ANY) && i < 64 && i < k->nr_descs; i++)
 		if (file_read(vc->file, k->descs + i * sizeof(desc), &desc, sizeof(desc)))
 			flags |= desc.flags & COMPRESSED_ANY;
 	snprintf(vc->format, sizeof(vc->format), "kdump-compressed%s%s%s",

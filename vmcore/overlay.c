@@ -110,10 +110,16 @@ static struct error *keep_page(struct vmcore *vc, uint64_t page)
 		return NULL;
 	}
 	TRY(mark_make_room(m, 1));
-	uint8_t *bytes = calloc(1, VMCORE_PAGE_SIZE);
+	uint8_t *bytes = malloc(VMCORE_PAGE_SIZE);
 	if (!bytes)
 		return out_of_memory();
-	copy_page(vc, page, bytes, false);
+	const void *whole = vmcore_try_map(vc, page, VMCORE_PAGE_SIZE);
+	if (likely(whole != NULL)) {
+		memcpy(bytes, whole, VMCORE_PAGE_SIZE);
+	} else {
+		memset(bytes, 0, VMCORE_PAGE_SIZE);
+		copy_page(vc, page, bytes, false);
+	}
 	*mark_place(m, page) = (struct kept){ page, bytes };
 	m->count++;
 	vc->kept_page = page;

@@ -429,6 +429,7 @@ static inline void make_kdump(struct dump *d, struct kdump_dump *k)
 {
 	static const unsigned methods[] = { ZLIB, LZO, SNAPPY, ZSTD, RAW };
 	const size_t bs = k->block_size, status = k->is64 ? 424 : 412;
+	const char *machine = k->is64 ? "x86_64" : k->aligned32 ? "armv7l" : "i686";
 	size_t half = (k->nr_pages / 8 + bs) / bs, bitmap_blocks = k->single_bitmap ? half : 2 * half;
 	uint8_t *page = malloc(3 * bs), *made = page + bs;
 	size_t notes, notes_size, text, desc;
@@ -436,7 +437,7 @@ static inline void make_kdump(struct dump *d, struct kdump_dump *k)
 	dump_put(d, 0, "KDUMP   ", 8);
 	dump_put32(d, 8, k->version);
 	dump_put(d, 12, "Linux", 5);
-	dump_put(d, 12 + 4 * 65, k->is64 ? "x86_64" : k->aligned32 ? "armv7l" : "i686", 6);
+	dump_put(d, 12 + 4 * 65, machine, strlen(machine));
 	dump_put32(d, status,
 		   (k->method == EACH_IN_TURN ? 0 : k->method) | (k->incomplete ? 0x8 : 0));
 	dump_put32(d, status + 4, bs);
