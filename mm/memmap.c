@@ -12,10 +12,6 @@
 #include "mm/memmap.h"
 #include "mm/state.h"
 
-/* The low bits of section_mem_map are flags (include/linux/mmzone.h); the array it encodes is
- * page-aligned. */
-#define SECTION_HAS_MEM_MAP (1ull << 1)
-#define SECTION_FLAGS	    0xfffull
 /* More sections than any x86 can have: MAX_PHYSMEM_BITS 52 with sections of 128 MiB. */
 #define SECTIONS_MAX (1ull << 25)
 
@@ -65,11 +61,18 @@ struct section_source {
 	unsigned bits; /* of a section's size in bytes */
 };
 
-/* The page array that section `nr` encodes, or 0. */
-static uint64_t section_memmap(struct kernel *k, const struct object *section)
+static struct error *add_section(struct page_model *p, const struct page_section *section)
 {
-	uint64_t map = GET(k, section, mem_section, section_mem_map);
-	return map & SECTION_HAS_MEM_MAP ? map & ~SECTION_FLAGS : 0;
+	if (p->section_count == p->section_allocated) {
+		size_t more = p->section_allocated ? p->section_allocated * 2 : 64;
+		struct page_section *sections = realloc(p->sections, more * sizeof(*sections));
+		if (!sections)
+			return error_new(ERR_NO_MEMORY, "out of memory");
+		p->sections = sections;
+		p->section_allocated = more;
+	}
+	p->sections[p->section_count++] = *section;
+	return NULL;
 }
 
 static struct error *add_root(struct kernel *k, struct page_model *p,
@@ -81,11 +84,14 @@ static struct error *add_root(struct kernel *k, struct page_model *p,
 		struct object section;
 		if (!object_try_open(k, root + i * size, S_mem_section, &section))
 			break;
-		uint64_t coded = section_memmap(k, &section);
-		if (!coded)
-			continue;
+		uint64_t coded = GET(k, &section, mem_section, section_mem_map);
 		uint64_t pfn = (first + i) * frames;
-		TRY(add_run(p, pfn, pfn + frames, coded + pfn * p->page_size));
+		if (!(coded & SECTION_MARKED_PRESENT))
+			continue;
+		TRY(add_section(p, &(struct page_section){first + i, section.addr, pfn, coded}));
+		if (coded & SECTION_HAS_MEM_MAP)
+			TRY(add_run(p, pfn, pfn + frames,
+				    (coded & ~SECTION_FLAGS) + pfn * p->page_size));
 	}
 	return NULL;
 }
@@ -141,7 +147,7 @@ static struct error *open_sparse(struct kernel *k, struct page_model *p, uint64_
 			continue;
 		if (s.kind == TABLE_IS_SECTIONS)
 			s.per_root = s.roots < sections ? s.roots : sections;
-		p->count = 0;
+		p->count = p->section_count = 0;
 		TRY(add_sections(k, p, &s));
 		if (runs_work(k, p))
 			return NULL;
@@ -197,6 +203,7 @@ void page_model_free(struct page_model *p)
 	if (!p)
 		return;
 	free(p->runs);
+	free(p->sections);
 	free(p);
 }
 
@@ -254,5 +261,14 @@ bool page_run(struct kernel *k, size_t index, uint64_t *pfn, uint64_t *end, uint
 	*pfn = p->runs[index].pfn;
 	*end = p->runs[index].end;
 	*page = p->runs[index].page;
+	return true;
+}
+
+bool page_section(struct kernel *k, size_t index, struct page_section *out)
+{
+	const struct page_model *p = k->mm->pages;
+	if (index >= p->section_count)
+		return false;
+	*out = p->sections[index];
 	return true;
 }

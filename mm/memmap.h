@@ -32,6 +32,8 @@ struct page_model {
 	uint32_t page_size; /* bytes of a struct page */
 	struct page_run *runs;
 	size_t count, allocated;
+	struct page_section *sections; /* SPARSEMEM: those marked present; else none */
+	size_t section_count, section_allocated;
 	struct page_words words;
 };
 

@@ -3,6 +3,7 @@
  * What the words of a struct page say.
  */
 #include <inttypes.h>
+#include <bpf/btf.h>
 #include <stdio.h>
 
 #include "mm/memmap.h"
@@ -29,6 +30,41 @@ bool page_flag(struct kernel *k, uint64_t flags, const char *name)
 {
 	int bit = page_flag_bit(k, name);
 	return bit >= 0 && (flags >> bit & 1);
+}
+
+bool page_flags_enumerator(struct kernel *k, size_t index, const char **name, int *bit)
+{
+	struct type flags = type_find(k, TYPE_ENUM, "pageflags");
+	const struct btf_type *t = type_valid(flags) ? btf__type_by_id(flags.btf, flags.id) : NULL;
+	for (size_t i = 0; t && btf_is_enum(t) && i < btf_vlen(t); i++) {
+		const char *text = btf__name_by_offset(flags.btf, btf_enum(t)[i].name_off);
+		/* __NR_PAGEFLAGS counts the bits. */
+		if (!text || strncmp(text, "PG_", 3))
+			continue;
+		if (index--)
+			continue;
+		*name = text;
+		*bit = btf_enum(t)[i].val;
+		return true;
+	}
+	return false;
+}
+
+void page_flags_format(struct kernel *k, uint64_t flags, char *buf, size_t size)
+{
+	const char *name;
+	uint64_t seen = 0;
+	size_t len = 0;
+	int bit;
+	buf[0] = 0;
+	for (size_t i = 0; page_flags_enumerator(k, i, &name, &bit); i++) {
+		if (bit < 0 || bit > 63 || (seen >> bit & 1))
+			continue;
+		seen |= 1ull << bit;
+		if ((flags >> bit & 1) && len < size)
+			len += (size_t)snprintf(buf + len, size - len, "%s%s", len ? "," : "",
+						name + 3);
+	}
 }
 
 /* ---- Page types ---- */

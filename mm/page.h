@@ -35,6 +35,21 @@ bool page_holding(struct kernel *k, uint64_t addr, uint64_t *page);
  */
 bool page_run(struct kernel *k, size_t index, uint64_t *pfn, uint64_t *end, uint64_t *page);
 
+/* SPARSEMEM's sections that are marked present, ascending; false past the last, and always without SPARSEMEM. */
+struct page_section {
+	uint64_t number, addr; /* struct mem_section */
+	uint64_t pfn;	       /* its first frame */
+	uint64_t coded;	       /* section_mem_map: the page array less pfn struct pages, and the flags */
+};
+bool page_section(struct kernel *k, size_t index, struct page_section *out);
+/* Flags in section_mem_map: include/linux/mmzone.h, SECTION_…; the array itself is page-aligned. */
+#define SECTION_MARKED_PRESENT	   (1ull << 0)
+#define SECTION_HAS_MEM_MAP	   (1ull << 1)
+#define SECTION_IS_ONLINE	   (1ull << 2)
+#define SECTION_IS_EARLY	   (1ull << 3)
+#define SECTION_TAINT_ZONE_DEVICE  (1ull << 4)
+#define SECTION_FLAGS		   0xfffull
+
 /* A page, opened: raw words by their one name each. */
 struct page {
 	struct object object;
@@ -47,6 +62,13 @@ struct error *page_open(struct kernel *k, uint64_t page, struct page *out) MUST_
 int page_flag_bit(struct kernel *k, const char *name);
 /* Tests a flag by name; slow path: hot loops keep the bit. */
 bool page_flag(struct kernel *k, uint64_t flags, const char *name);
+
+/* The names of the set flags, "referenced,uptodate,lru", "" for none: for each bit the first name
+ * that enum pageflags gives it. */
+void page_flags_format(struct kernel *k, uint64_t flags, char *buf, size_t size);
+/* The enumerators of enum pageflags in their order, aliases too ("PG_locked", bit); false past the
+ * last. */
+bool page_flags_enumerator(struct kernel *k, size_t index, const char **name, int *bit);
 
 /* The head of the compound page that `page` belongs to (itself when it is no tail): compound_head's
  * low bit (include/linux/page-flags.h). */

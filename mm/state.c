@@ -9,9 +9,7 @@ static void state_free(struct kernel *k)
 	task_table_free(s->tasks);
 	page_model_free(s->pages);
 	node_table_free(s->nodes);
-	slab_table_free(s->slabs);
 	swap_table_free(s->swap);
-	vmalloc_table_free(s->vmalloc);
 	path_cache_free(s->paths);
 	free(s);
 	k->mm = NULL;

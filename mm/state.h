@@ -11,9 +11,7 @@ struct mm_state {
 	struct task_table *tasks;     /* mm/task.c */
 	struct page_model *pages;     /* mm/page.c */
 	struct node_table *nodes;     /* mm/zone.c */
-	struct slab_table *slabs;     /* mm/slab.c */
 	struct swap_table *swap;      /* mm/swap.c */
-	struct vmalloc_table *vmalloc; /* mm/vmalloc.c */
 	struct path_cache *paths;     /* mm/path.c */
 };
 
@@ -24,9 +22,7 @@ struct mm_state *mm_state(struct kernel *k);
 void task_table_free(struct task_table *t);
 void page_model_free(struct page_model *p);
 void node_table_free(struct node_table *n);
-void slab_table_free(struct slab_table *s);
 void swap_table_free(struct swap_table *s);
-void vmalloc_table_free(struct vmalloc_table *v);
 void path_cache_free(struct path_cache *p);
 
 #endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cmd/kmem.h"
+
+struct kmem_options {
+	char what; /* the one option that says what to show; 0: the addresses */
+	const char *members;
+	bool physical;
+};
+
+static struct error *parse_options(int argc, char **argv, struct kmem_options *options,
+				   int *operands)
+{
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "fFinzopm:gP"};
+	int c;
+	while ((c = next_option(&p))) {
+		if (c == '?')
+			return option_error(&p);
+		if (c == 'P') {
+			options->physical = true;
+			continue;
+		}
+		if (options->what)
+			return usage_error("kmem", "-%c and -%c exclude each other", options->what,
+					   c);
+		options->what = (char)c;
+		if (c == 'm')
+			options->members = p.argument;
+	}
+	*operands = p.index;
+	return NULL;
+}
+
+static struct error *for_each_word(struct session *s, int argc, char **argv, bool physical,
+				   struct error *(*show)(struct session *, const char *, bool))
+{
+	for (int i = 0; i < argc; i++)
+		TRY(show(s, argv[i], physical));
+	return NULL;
+}
+
+static struct error *run_kmem(struct session *s, int argc, char **argv)
+{
+	struct kmem_options options = {0};
+	int first = 0;
+	/* "-i=shared" is one word of crash's. */
+	if (argc == 2 && !strcmp(argv[1], "-i=shared"))
+		return kmem_info(s, true);
+	TRY(parse_options(argc, argv, &options, &first));
+	argc -= first;
+	argv += first;
+	if (argc && strchr("Finzo", options.what) && options.what)
+		return usage_error("kmem", "-%c takes no address", options.what);
+	switch (options.what) {
+	case 'f':
+		return argc ? for_each_word(s, argc, argv, options.physical, kmem_free_address)
+			    : kmem_free_areas(s, false);
+	case 'F':
+		return kmem_free_areas(s, true);
+	case 'i':
+		return kmem_info(s, false);
+	case 'n':
+		return kmem_nodes(s);
+	case 'z':
+		return kmem_zones(s);
+	case 'o':
+		return kmem_percpu_offsets(s);
+	case 'p':
+	case 'm':
+		return kmem_pages(s, options.members, argc, argv, options.physical);
+	case 'g':
+		if (argc > 1)
+			return usage_error("kmem", "-g takes one word");
+		return kmem_flags(s, argc ? argv[0] : NULL);
+	}
+	if (!argc)
+		return usage_error("kmem", "an option or an address is needed");
+	return for_each_word(s, argc, argv, options.physical, kmem_address);
+}
+
+COMMAND(kmem) = {
+	.name = "kmem",
+	.summary = "kernel memory",
+	.synopsis = "[-f | -F | -i[=shared] | -n | -z | -o | -p | -m MEMBER[,MEMBER] | -g [FLAGS]] "
+		    "[[-P] ADDR…]",
+	.options = "-f -F -i -n -z -o -p -m -g -P",
+	.flags = CMD_NEEDS_KERNEL | CMD_SYMBOL_ARGS,
+	.help = "DESCRIPTION\n"
+		"  Shows how the kernel's memory is used.\n"
+		"\n"
+		"  -f  the buddy allocator's free lists: blocks and pages of each order and "
+		"migrate\n"
+		"      type, walked and checked against the zones' counters\n"
+		"  -F  the same, with the first page of every block\n"
+		"  -i  memory in numbers; -i=shared also counts frames with several references\n"
+		"  -n  nodes, zones and memory sections; the state of a section is P present,\n"
+		"      M has a mem_map, O online, E early, D of a device\n"
+		"  -z  zones with their watermarks and counters\n"
+		"  -o  what is added to a per-CPU symbol for each CPU\n"
+		"  -p  every struct page: its address, the frame, mapping, index, reference count, "
+		"flags\n"
+		"  -m  every struct page with the members asked for; counts in decimal, all else "
+		"in\n"
+		"      hexadecimal\n"
+		"  -g  the page flags and their bits, or those set in FLAGS\n"
+		"  -P  the addresses that follow are physical\n"
+		"\n"
+		"  With an address after -f, -p or -m: only the page that it belongs to. An "
+		"address is that of a\n"
+		"  struct page, any other kernel virtual address, or a physical one.\n"
+		"\n"
+		"  With an address alone: what it is. Symbol, slab object and its cache, free "
+		"page, vmalloc\n"
+		"  area, task or its stack, page-table page, user page; then its struct page.\n"
+		"\n"
+		"EXAMPLES\n"
+		"  Memory in numbers:\n"
+		"    mmscope> kmem -i\n"
+		"  The struct page of a physical address:\n"
+		"    mmscope> kmem -p 100000\n"
+		"  What stands at an address:\n"
+		"    mmscope> kmem init_task\n"
+		"  Two members of every struct page, the first few:\n"
+		"    mmscope> kmem -m flags,_refcount | head -5\n",
+	.run = run_kmem,
+};
