@@ -19,15 +19,18 @@
 
 /* ---- Memory ---- */
 
-static struct error *add_region(struct symbols *s, struct module *m, uint64_t start, uint64_t size)
+static struct error *add_region(struct symbols *s, struct module *m, unsigned kind, uint64_t start,
+				uint64_t size)
 {
-	if (!start || !size || size > 1ull << 31 || start + size < start)
+	if (!start || !size || size > 1ull << 31 || start + size < start ||
+	    m->memory_count == MODULE_MEMORIES)
 		return NULL;
 	struct module_region *more = realloc(s->regions, (s->region_count + 1) * sizeof(*more));
 	if (!more)
 		return error_new(ERR_NO_MEMORY, "out of memory");
 	s->regions = more;
 	s->regions[s->region_count++] = (struct module_region){start, size, m - s->modules};
+	m->memory[m->memory_count++] = (struct module_memory_piece){start, size, kind};
 	m->size += size;
 	return NULL;
 }
@@ -35,7 +38,8 @@ static struct error *add_region(struct symbols *s, struct module *m, uint64_t st
 static struct error *add_memory(struct kernel *k, struct symbols *s, struct module *m,
 				const struct object *o)
 {
-	if (HAS(k, module, mem)) {
+	m->by_type = HAS(k, module, mem);
+	if (m->by_type) {
 		const struct member *mem = &k->members[M_module_mem];
 		for (uint32_t i = 0; i < mem->count; i++) {
 			struct object piece = {o->bytes + mem->offset + i * mem->stride, 0,
@@ -45,13 +49,13 @@ static struct error *add_memory(struct kernel *k, struct symbols *s, struct modu
 			uint64_t base = GET(k, &piece, module_memory, base);
 			if (!i)
 				m->base = base; /* MOD_TEXT */
-			TRY(add_region(s, m, base, GET(k, &piece, module_memory, size)));
+			TRY(add_region(s, m, i, base, GET(k, &piece, module_memory, size)));
 		}
 		return NULL;
 	}
 	m->base = GET(k, o, module, core_base);
-	TRY(add_region(s, m, m->base, GET(k, o, module, core_size)));
-	return add_region(s, m, GET(k, o, module, init_base), GET(k, o, module, init_size));
+	TRY(add_region(s, m, 0, m->base, GET(k, o, module, core_size)));
+	return add_region(s, m, 1, GET(k, o, module, init_base), GET(k, o, module, init_size));
 }
 
 /* Where the module's memory around addr ends, or 0. The regions are not sorted yet. */

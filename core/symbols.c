@@ -362,6 +362,28 @@ bool symbols_get(struct kernel *k, size_t index, struct symbol *out)
 	return true;
 }
 
+bool symbols_index(struct kernel *k, const struct symbol *symbol, size_t *index)
+{
+	struct symbols *s = k->symbols;
+	size_t from = 0, to = s ? s->kernel_count : 0;
+	for (size_t i = 0; symbol->module && s && i < s->module_count; i++)
+		if (symbol->module == s->modules[i].name) {
+			from = s->modules[i].first_symbol;
+			to = from + s->modules[i].symbol_count;
+		}
+	for (size_t i = s ? nearest(s, from, to, symbol->addr) : to; i < to; i++) {
+		struct symbol at;
+		fill(s, i, &at);
+		if (at.addr != symbol->addr)
+			break;
+		if (!strcmp(at.name, symbol->name)) {
+			*index = i;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- Modules ---- */
 
 size_t modules_count(struct kernel *k)

@@ -55,14 +55,28 @@ bool symbol_format(struct kernel *k, uint64_t addr, char *buf, size_t size);
 /* All in ascending address order per image: kernel first, then module by module. index from 0; false past the last. */
 size_t symbols_count(struct kernel *k);
 bool symbols_get(struct kernel *k, size_t index, struct symbol *out);
+/* The index of a symbol that a look-up gave; false when it is none of them. */
+bool symbols_index(struct kernel *k, const struct symbol *symbol, size_t *index);
 
 /* ---- Modules ---- */
+
+#define MODULE_MEMORIES 8
 
 struct module {
 	char name[64];
 	uint64_t addr;	/* struct module */
 	uint64_t base;	/* text (or core layout) start */
 	uint64_t size;	/* all of its memory, in bytes */
+	/*
+	 * Its pieces that are there, with what they are: an index by enum mod_mem_type (6.4), or where `by_type` is false 0 for the core and 1
+	 * for what init takes.
+	 */
+	struct module_memory_piece {
+		uint64_t start, size;
+		unsigned kind;
+	} memory[MODULE_MEMORIES];
+	unsigned memory_count;
+	bool by_type;
 	uint64_t btf_data, btf_size; /* its split BTF in memory (0 when none) */
 	size_t first_symbol, symbol_count;
 };
