@@ -5,6 +5,7 @@
 #include "cmd/readline.h"
 
 #include <errno.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,19 +39,23 @@ static char *history_path(void)
 	return asprintf(&path, "%s/.mmscope_history", home) < 0 ? NULL : path;
 }
 
-/* Ctrl-C at the prompt: the line is dropped, a new prompt comes. */
+static sigjmp_buf prompt_jump;
+
+/*
+ * Ctrl-C at the prompt: the line is dropped, be it in a search or in a list of completions. readline calls this outside of its signal handler, after it
+ * has tidied up for the signal; leaving its functions from here is what bash does too.
+ */
 static int on_signal(void)
 {
 	if (!interrupt_flag)
 		return 0;
 	interrupt_flag = 0;
-	rl_free_line_state();
-	rl_echo_signal_char(SIGINT);
 	rl_crlf();
-	rl_replace_line("", 1);
-	rl_on_new_line();
-	rl_redisplay();
-	return 0;
+	rl_free_line_state();
+	rl_cleanup_after_signal();
+	RL_UNSETSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH | RL_STATE_SEARCH | RL_STATE_COMPLETING | RL_STATE_MOREINPUT |
+		      RL_STATE_NUMERICARG | RL_STATE_METANEXT | RL_STATE_VIMOTION | RL_STATE_DISPATCHING);
+	siglongjmp(prompt_jump, 1);
 }
 
 static void remember(const char *line)
@@ -63,8 +68,10 @@ static void remember(const char *line)
 
 void interact(struct session *s)
 {
-	char *path = history_path(), *line;
-	int loaded = 0, added;
+	char *const path = history_path();
+	char *line;
+	volatile int loaded = 0;
+	int added;
 
 	rl_readline_name = "mmscope";
 	rl_signal_event_hook = on_signal;
@@ -76,6 +83,7 @@ void interact(struct session *s)
 	while (!s->quit) {
 		rl_variable_bind("editing-mode", s->settings.vi ? "vi" : "emacs");
 		interrupt_flag = 0;
+		sigsetjmp(prompt_jump, 1);
 		line = readline(PROMPT);
 		if (!line) {
 			putchar('\n');
