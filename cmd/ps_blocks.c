@@ -210,7 +210,7 @@ static struct error *show_arguments(struct session *s, const struct task *t)
 	struct object mm;
 
 	if (!t->mm) {
-		out_text(s->out, "(no user stack)\n");
+		out_text(s->out, "ps: no user stack\n");
 		return NULL;
 	}
 	TRY(members_require(k, "ps -a", M_mm_struct_arg_start, M_mm_struct_env_end, MEMBER_NONE));

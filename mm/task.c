@@ -495,6 +495,11 @@ static uint64_t stack_size_of(struct kernel *k)
 static void set_parents(struct kernel *k, struct task_table *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
+		/* Who happened to bring a CPU up is no parent of its idle task (fork_idle() leaves real_parent as it is). */
+		if (t->tasks[i].is_idle) {
+			t->tasks[i].parent = t->init;
+			continue;
+		}
 		const struct task *parent = find_task(t, t->tasks[i].parent);
 		uint64_t tgid = 0;
 		if (parent)
