@@ -631,6 +631,7 @@ struct error *kallsyms_find_in_memory(struct kernel *k, struct kallsyms *out)
 
 struct error *kallsyms_locate(struct kernel *k, struct kallsyms *out)
 {
+	memset(out, 0, sizeof(*out));
 	struct error *e = locate_named(k, out);
 	uint64_t text;
 	if (!e)
