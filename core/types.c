@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <gelf.h>
 #include <libelf.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -338,6 +340,28 @@ static struct error *rewrite(struct scan *s, unsigned char **out, size_t *out_le
 	return NULL;
 }
 
+/*
+ * btf__new_split(), which libbpf 1.1 declares and does not export: its reader of split BTF files does the same, so it gets a file in
+ * memory.
+ */
+static struct btf *new_split(const void *bytes, size_t len, struct btf *base)
+{
+	int fd = memfd_create("btf", MFD_CLOEXEC);
+	struct btf *btf = NULL;
+	char path[64];
+
+	if (fd < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (write(fd, bytes, len) == (ssize_t)len) {
+		btf = btf__parse_raw_split(path, base);
+		if (btf && libbpf_get_error(btf))
+			btf = NULL;
+	}
+	close(fd);
+	return btf;
+}
+
 struct error *btf_unit_open(struct btf_unit *u, const struct btf_unit *base, const void *bytes, size_t len)
 {
 	struct scan s = {.first_id = 1};
@@ -368,7 +392,7 @@ struct error *btf_unit_open(struct btf_unit *u, const struct btf_unit *base, con
 	if (!e) {
 		libbpf_set_print(NULL);
 		u->strings = s.strings_len;
-		u->btf = base ? btf__new_split(bytes, len, base->btf) : btf__new(bytes, len);
+		u->btf = base ? new_split(bytes, len, base->btf) : btf__new(bytes, len);
 		if (!u->btf || libbpf_get_error(u->btf)) {
 			u->btf = NULL;
 			e = error_new(ERR_BAD_OBJECT, "BTF is damaged: libbpf refuses it");
