@@ -3,12 +3,14 @@
 
 import os
 
+import compare_kernel
+import compare_memory
 import compare_pages
 import compare_tasks
 from facts import Facts
 from scope import Judge, Scope, ScopeError
 
-PARTS = (compare_tasks, compare_pages)
+PARTS = (compare_kernel, compare_tasks, compare_memory, compare_pages)
 
 
 def compare(directory, only=None):
