@@ -155,8 +155,8 @@ bool swap_area_get(struct kernel *k, unsigned type, struct swap_area *out)
 	};
 	if (!(out->flags & AREA_USED))
 		return false;
-	/* Since 6.13 bit 30 of the then atomic_long_t inuse_pages says that the area is off the list
-	 * (SWAP_USAGE_OFFLIST_BIT, mm/swapfile.c). */
+	/* Since 6.13 bit 30 of the then atomic_long_t inuse_pages says that the area is off the
+	 * list (SWAP_USAGE_OFFLIST_BIT, mm/swapfile.c). */
 	if (k->members[M_swap_info_struct_inuse_pages].size == 8)
 		out->inuse_pages &= ~(1ull << 30);
 	uint64_t file = GET(k, &o, swap_info_struct, swap_file);
