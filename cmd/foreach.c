@@ -160,10 +160,12 @@ static struct error *run_one(struct session *s, struct loop *loop, const struct 
 	memcpy(loop->scratch, loop->argv, (size_t)(loop->argc + 1) * sizeof(*loop->argv));
 	struct error *e = session_run(s, loop->argc, loop->scratch);
 
+	s->foreach_index++;
 	if (e) {
 		out_close(o, depth + 1);
 		out_str(o, "error", NULL, e->message);
-		if (e->code != ERR_INTERRUPTED) {
+		/* Wrong words are wrong for all tasks. */
+		if (e->code != ERR_INTERRUPTED && e->code != ERR_USAGE && e->code != ERR_NO_MEMBER) {
 			loop->failures++;
 			e = error_prefix(e, "pid %u", t->pid);
 			context_complain(s, loop->command->name, e);
@@ -172,7 +174,6 @@ static struct error *run_one(struct session *s, struct loop *loop, const struct 
 		}
 	}
 	out_close(o, depth);
-	s->foreach_index++;
 	return e;
 }
 

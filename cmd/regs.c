@@ -75,7 +75,7 @@ static void show_registers(struct session *s, const struct object *regs)
 		/* The words above a segment's 16 bits are the CPU's (FRED keeps the event there). */
 		if (is_segment(c->id))
 			out_hex(s->out, c->key, "%04" PRIx64, value & 0xffff);
-		else if (wide)
+		else if (wide && c->id != M_pt_regs_flags)
 			out_hex(s->out, c->key, "%016" PRIx64, value);
 		else
 			out_hex(s->out, c->key, "%08" PRIx64, value & UINT32_MAX);

@@ -75,8 +75,7 @@ static struct error *change_context(struct session *s, const struct task *t)
 	if (s->in_foreach)
 		return error_new(ERR_USAGE, "foreach sets the context itself");
 	s->task = t->addr;
-	if (!s->settings.silent || s->interactive)
-		show_context(s, t);
+	show_context(s, t);
 	return NULL;
 }
 
@@ -216,7 +215,7 @@ static const struct variable variables[] = {
 	{"radix", "10 | 16", "how struct, p and task print numbers", access_radix},
 	{"print_max", "NUMBER", "elements of an array to print", access_print_max},
 	{"print_array", "on | off", "one line an element", access_print_array},
-	{"silent", "on | off", "no banner, and no block after a change of context", access_silent},
+	{"silent", "on | off", "no banner", access_silent},
 	{"edit", "vi | emacs", "editing keys at the prompt", access_edit},
 	{"json", "on | off", "commands print JSON", access_json},
 };
@@ -237,9 +236,9 @@ static struct error *show_variable(struct session *s, const struct variable *v, 
 	const char *text;
 
 	TRY(error_prefix(v->access(s, word, &text), "%s", v->name));
-	/* What is silent says nothing, unless it was asked. */
-	if (word && s->settings.silent && !s->interactive)
-		return NULL;
+	/* crash's wording, which differs in the table of all */
+	if (!width && v->access == access_radix)
+		out_text(s->out, "output ");
 	out_printf(s->out, "%*s: ", width, v->name);
 	out_str(s->out, v->name, "%s\n", text);
 	return NULL;
@@ -250,6 +249,20 @@ static struct error *show_variables(struct session *s)
 	for (size_t i = 0; i < VARIABLES; i++)
 		TRY(show_variable(s, &variables[i], NULL, 14));
 	return NULL;
+}
+
+/* Variables of crash that have nothing to set here; a task's name may be the same. */
+static bool is_foreign(const char *word)
+{
+	static const char *const names[] = {"refresh",	"console", "debug",	    "core",	 "hash",
+					    "namelist", "unwind",  "zero_excluded", "null-stop", "gdb",
+					    "scope",	"offline", "redzone",	    "error"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(names[i], word))
+			return true;
+	}
+	return false;
 }
 
 /* Words that are no options: a task, or pairs of variable and value ("hex" and "dec" stand for a radix). */
@@ -269,7 +282,14 @@ static struct error *set_words(struct session *s, int argc, char **argv, int fro
 			const struct task *t;
 
 			TRY(need_kernel(s));
-			TRY(context_select_one(s, argv[i], &t));
+			struct error *e = context_select_one(s, argv[i], &t);
+
+			if (e && e->code == ERR_NOT_FOUND && is_foreign(argv[i])) {
+				error_free(e);
+				return error_new(ERR_USAGE, "crash's variable, without meaning here: %s",
+						 argv[i]);
+			}
+			TRY(e);
 			TRY(change_context(s, t));
 		}
 	}
@@ -322,7 +342,7 @@ COMMAND(set) = {
 		"  radix        10 | 16        how struct, p and task print numbers (set hex, set dec)\n"
 		"  print_max    NUMBER         elements of an array that struct and p print at most\n"
 		"  print_array  on | off       an array's elements one a line\n"
-		"  silent       on | off       no banner; nothing printed for a change made by a script\n"
+		"  silent       on | off       no banner\n"
 		"  edit         vi | emacs     editing keys at the prompt\n"
 		"  json         on | off       commands print JSON\n"
 		"\n"
