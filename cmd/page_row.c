@@ -22,43 +22,91 @@ void page_rows_end(struct out *o)
 	out_table_end(o);
 }
 
-/* Few combinations of flags occur, so their names are made once each. */
-struct flag_names {
+/* Few combinations of flags occur, so their text is made once each: the word and the names of its bits. */
+struct flags_text {
 	uint64_t flags;
-	struct kernel *k;
-	unsigned len;
+	const struct kernel *k;
+	unsigned len, names; /* bytes; where the names begin */
 	char text[232];
 };
 
-static const struct flag_names *names_of(struct kernel *k, uint64_t flags)
+static const struct flags_text *flags_text(struct kernel *k, uint64_t flags)
 {
-	static struct flag_names cache[64];
-	/* The low bits are the flags, the high ones zone and node. */
-	struct flag_names *n = &cache[(flags ^ flags >> 6 ^ flags >> 13 ^ flags >> 51) % 64];
-	if (n->flags != flags || n->k != k) {
-		page_flags_format(k, flags, n->text, sizeof(n->text));
-		n->len = (unsigned)strlen(n->text);
-		n->flags = flags;
-		n->k = k;
+	static struct flags_text cache[256];
+	struct flags_text *f = &cache[flags * 0x9e3779b97f4a7c15ull >> 56];
+	if (f->flags != flags || f->k != k) {
+		char *p = put_hex(f->text, flags, 1);
+		*p++ = ' ';
+		f->names = (unsigned)(p - f->text);
+		page_flags_format(k, flags, p, sizeof(f->text) - f->names);
+		f->len = f->names + (unsigned)strlen(p);
+		f->flags = flags;
+		f->k = k;
 	}
-	return n;
+	return f;
 }
 
-void page_row(struct out *o, struct kernel *k, const struct page *p)
+/* " " and a count, at least two characters wide. */
+static char *put_count(char *p, int64_t count)
 {
-	const struct flag_names *names = names_of(k, p->flags);
-	out_cell_hex_pad(o, p->object.addr, 2 * k->arch->pointer_size);
+	*p++ = ' ';
+	if (count >= 0 && count < 10) {
+		*p++ = ' ';
+		*p++ = (char)('0' + count);
+		return p;
+	}
+	if (count < 0)
+		*p++ = '-';
+	return put_dec(p, (uint64_t)(count < 0 ? -count : count));
+}
+
+/* Two million of these are printed for 8 GB, so the text is put straight into the buffer; the widths are those of the columns. */
+static void text_row(struct out *o, struct kernel *k, const struct page *p)
+{
+	static const char nothing[] = "               0        0";
+	const struct flags_text *flags = flags_text(k, p->flags);
+	uint64_t mapping = GET(k, &p->object, page, mapping), index = GET(k, &p->object, page, index);
+	char *at = out_reserve(o, 512);
+	at = put_hex(at, p->object.addr, 2 * k->arch->pointer_size);
+	*at++ = ' ';
+	at = put_hex_right(at, p->pfn << k->arch->page_shift, 8);
+	*at++ = ' ';
+	if (!(mapping | index)) {
+		memcpy(at, nothing, sizeof(nothing) - 1);
+		at += sizeof(nothing) - 1;
+	} else {
+		at = put_hex_right(at, mapping, 16);
+		*at++ = ' ';
+		at = put_hex_right(at, index, 8);
+	}
+	at = put_count(at, page_refcount(k, p));
+	*at++ = ' ';
+	memcpy(at, flags->text, flags->len <= 32 ? 32 : flags->len);
+	at += flags->len;
+	*at++ = '\n';
+	o->at = at;
+}
+
+static void json_row(struct out *o, struct kernel *k, const struct page *p)
+{
+	const struct flags_text *flags = flags_text(k, p->flags);
+	out_cell_hex(o, p->object.addr);
 	out_cell_hex(o, p->pfn << k->arch->page_shift);
 	out_cell_hex(o, GET(k, &p->object, page, mapping));
 	out_cell_hex(o, GET(k, &p->object, page, index));
 	out_cell_sdec(o, page_refcount(k, p));
 	out_cell_hex(o, p->flags);
-	out_cell_strn(o, names->text, names->len);
-	if (out_json(o))
-		out_cell_str(o, page_use_name(page_use(k, p)));
-	else
-		out_cell_str(o, "");
+	out_cell_strn(o, flags->text + flags->names, flags->len - flags->names);
+	out_cell_str(o, page_use_name(page_use(k, p)));
 	out_row_end(o);
+}
+
+void page_row(struct out *o, struct kernel *k, const struct page *p)
+{
+	if (out_json(o))
+		json_row(o, k, p);
+	else
+		text_row(o, k, p);
 }
 
 struct error *page_row_print(struct out *o, struct kernel *k, uint64_t page)

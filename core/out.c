@@ -12,9 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "core/interrupt.h"
 
@@ -167,44 +164,6 @@ static void put_blanks(struct out *o, size_t n)
 static const char decimal_pairs[201] = "0001020304050607080910111213141516171819202122232425262728293031323334353637383940"
 				       "4142434445464748495051525354555657585960616263646566676869707172737475767778798081"
 				       "828384858687888990919293949596979899";
-
-static inline unsigned hex_length(uint64_t value)
-{
-	return (67u - (unsigned)__builtin_clzll(value | 1)) / 4;
-}
-
-/* Writes `digits` (1 … 16) digits; may touch 16 bytes. */
-#ifdef __SSE2__
-static inline char *put_hex_digits(char *p, uint64_t value, unsigned digits)
-{
-	const __m128i nibble = _mm_set1_epi8(15);
-	__m128i bytes, x, letters;
-
-	bytes = _mm_cvtsi64_si128((long long)__builtin_bswap64(value << (64 - 4 * digits)));
-	x = _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), nibble), _mm_and_si128(bytes, nibble));
-	letters = _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8(9)), _mm_set1_epi8('a' - '0' - 10));
-	x = _mm_add_epi8(_mm_add_epi8(x, _mm_set1_epi8('0')), letters);
-	_mm_storeu_si128((__m128i *)p, x);
-	return p + digits;
-}
-#else
-static inline char *put_hex_digits(char *p, uint64_t value, unsigned digits)
-{
-	value <<= 64 - 4 * digits;
-	for (unsigned i = 0; i < digits; i++, value <<= 4)
-		p[i] = "0123456789abcdef"[value >> 60];
-	return p + digits;
-}
-#endif
-
-char *put_hex(char *p, uint64_t value, unsigned digits)
-{
-	unsigned length = hex_length(value);
-
-	if (length < digits)
-		length = digits > 16 ? 16 : digits;
-	return put_hex_digits(p, value, length);
-}
 
 static inline unsigned dec_length(uint64_t value)
 {

@@ -21,6 +21,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "core/digits.h"
+
 enum out_mode { OUT_TEXT, OUT_JSON };
 
 #define OUT_MAX_DEPTH	32
@@ -144,8 +146,6 @@ static inline char *out_reserve(struct out *o, size_t n)
 	return __builtin_expect((size_t)(o->end - o->at) >= n, 1) ? o->at : out_reserve_slow(o, n);
 }
 
-/* Writes value in lower-case hexadecimal, at least `digits` digits, and returns the end. At most 16 bytes. */
-char *put_hex(char *p, uint64_t value, unsigned digits);
 /* In decimal. At most 20 bytes. */
 char *put_dec(char *p, uint64_t value);
 

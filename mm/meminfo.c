@@ -103,6 +103,7 @@ static void read_commit(struct kernel *k, struct meminfo *m)
 struct error *meminfo_read(struct kernel *k, struct meminfo *m)
 {
 	*m = (struct meminfo){0};
+	TRY(nodes_open(k));
 	m->total = global_pages(k, "_totalram_pages", "totalram_pages");
 	if (!m->total)
 		return error_new(ERR_UNSUPPORTED, "this kernel has no totalram_pages");

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <bpf/btf.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,19 +195,32 @@ const struct zone *zone_of_pfn(struct kernel *k, uint64_t pfn)
 
 /* ---- Counters ---- */
 
-static struct type stat_enum(struct kernel *k, enum vmstat_group group)
+/*
+ * The enumerators of a group by value. Where two share one, the later is the counter's: NR_ZONE_LRU_BASE stands before NR_ZONE_INACTIVE_ANON.
+ */
+static void read_stat_names(struct kernel *k, enum vmstat_group group, const char **names)
 {
-	return type_find(k, TYPE_ENUM, group == VMSTAT_ZONE ? "zone_stat_item" : "node_stat_item");
+	struct type t = type_find(k, TYPE_ENUM, group == VMSTAT_ZONE ? "zone_stat_item" : "node_stat_item");
+	const struct btf_type *e = type_valid(t) ? btf__type_by_id(t.btf, t.id) : NULL;
+	for (size_t i = 0; e && btf_is_enum(e) && i < btf_vlen(e); i++) {
+		const char *name = btf__name_by_offset(t.btf, btf_enum(e)[i].name_off);
+		int64_t value = btf_enum(e)[i].val;
+		/* The last one counts the others. */
+		if (!name || value < 0 || value >= VMSTAT_MAX || !strncmp(name, "NR_VM_", 6))
+			continue;
+		names[value] = name;
+	}
 }
 
 const char *vmstat_name(struct kernel *k, enum vmstat_group group, size_t index)
 {
-	const char *name = enumerator_name(k, stat_enum(k, group), (int64_t)index);
-	/* The last enumerator counts the others. */
-	return name && strcmp(name, "NR_VM_ZONE_STAT_ITEMS") &&
-			       strcmp(name, "NR_VM_NODE_STAT_ITEMS")
-		       ? name
-		       : NULL;
+	struct node_table *t = k->mm->nodes;
+	if (!t->has_stat_names) {
+		read_stat_names(k, VMSTAT_ZONE, t->stat_names[VMSTAT_ZONE]);
+		read_stat_names(k, VMSTAT_NODE, t->stat_names[VMSTAT_NODE]);
+		t->has_stat_names = true;
+	}
+	return index < VMSTAT_MAX ? t->stat_names[group][index] : NULL;
 }
 
 static bool vmstat_at(struct kernel *k, const char *array, int64_t index, int64_t *value)
@@ -224,7 +238,7 @@ bool vmstat_global(struct kernel *k, const char *name, int64_t *value)
 {
 	static const char *const arrays[] = {"vm_zone_stat", "vm_node_stat"};
 	for (int group = VMSTAT_ZONE; group <= VMSTAT_NODE; group++) {
-		for (size_t i = 0; i < 256; i++) {
+		for (size_t i = 0; i < VMSTAT_MAX; i++) {
 			const char *at = vmstat_name(k, (enum vmstat_group)group, i);
 			if (!at)
 				break;

@@ -12,6 +12,10 @@ struct node_table {
 	struct zone *zones;
 	size_t node_count, zone_count;
 	unsigned orders, types; /* of the free lists */
+	/* Names of the vmstat counters, NULL past the last; read when first asked for. */
+#define VMSTAT_MAX 256
+	const char *stat_names[2][VMSTAT_MAX];
+	bool has_stat_names;
 	char *migratetype[32];	/* names, read when first asked for */
 };
 

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Numbers into text, inline: output by the million rows spends its time here.
+ */
+#ifndef CORE_DIGITS_H
+#define CORE_DIGITS_H
+
+#include <stdint.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+static inline unsigned hex_length(uint64_t value)
+{
+	return (67u - (unsigned)__builtin_clzll(value | 1)) / 4;
+}
+
+/* Writes `digits` (1 … 16) digits; may touch 16 bytes. */
+#ifdef __SSE2__
+static inline char *put_hex_digits(char *p, uint64_t value, unsigned digits)
+{
+	const __m128i nibble = _mm_set1_epi8(15);
+	__m128i bytes, x, letters;
+
+	bytes = _mm_cvtsi64_si128((long long)__builtin_bswap64(value << (64 - 4 * digits)));
+	x = _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(bytes, 4), nibble), _mm_and_si128(bytes, nibble));
+	letters = _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8(9)), _mm_set1_epi8('a' - '0' - 10));
+	x = _mm_add_epi8(_mm_add_epi8(x, _mm_set1_epi8('0')), letters);
+	_mm_storeu_si128((__m128i *)p, x);
+	return p + digits;
+}
+#else
+static inline char *put_hex_digits(char *p, uint64_t value, unsigned digits)
+{
+	value <<= 64 - 4 * digits;
+	for (unsigned i = 0; i < digits; i++, value <<= 4)
+		p[i] = "0123456789abcdef"[value >> 60];
+	return p + digits;
+}
+#endif
+
+/* In lower-case hexadecimal, at least `digits` digits; returns the end. May touch 16 bytes. */
+static inline char *put_hex(char *p, uint64_t value, unsigned digits)
+{
+	unsigned length = hex_length(value);
+
+	if (length < digits)
+		length = digits > 16 ? 16 : digits;
+	return put_hex_digits(p, value, length);
+}
+
+/* In hexadecimal without leading zeroes, right-aligned in `width` (at most 16) characters. May touch 32 bytes. */
+static inline char *put_hex_right(char *p, uint64_t value, unsigned width)
+{
+	unsigned length = hex_length(value);
+
+	if (length < width) {
+		memset(p, ' ', 16);
+		p += width - length;
+	}
+	return put_hex_digits(p, value, length);
+}
+
+#endif
