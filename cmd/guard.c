@@ -12,9 +12,23 @@ volatile sig_atomic_t interrupt_flag;
 static sigjmp_buf guard_jump;
 static volatile sig_atomic_t guard_armed;
 
+static volatile sig_atomic_t signalled;
+
 static void on_interrupt(int number)
 {
 	interrupt_flag = 1;
+	signalled = 1;
+}
+
+bool guard_signalled(void)
+{
+	return signalled != 0;
+}
+
+void guard_die_of_signal(void)
+{
+	signal(SIGINT, SIG_DFL);
+	raise(SIGINT);
 }
 
 static void on_bus_error(int number)

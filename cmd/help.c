@@ -58,17 +58,31 @@ static void list_commands(struct session *s)
 	out_array_end(s->out);
 }
 
-/* Text by lines, each moved right by two, blank ones left empty. Headings of its own (EXAMPLES) stay at the margin. */
+static bool is_heading(const char *line, size_t len)
+{
+	return len > 3 && strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ") >= len && *line != ' ';
+}
+
+/*
+ * A page's text: lines move right by two, its own headings (EXAMPLES) stay at the margin, and each example has a blank line on either
+ * side, as in crash.
+ */
 static void print_indented(struct out *o, const char *text)
 {
+	static const char example[] = "    mmscope> ";
+	bool was_blank = true, was_example = false;
+
 	while (*text) {
 		size_t len = strcspn(text, "\n");
-		bool heading = len > 3 && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ") == len && *text != ' ';
-		bool blank = strspn(text, " ") >= len;
+		bool blank = strspn(text, " ") >= len, is_example = !strncmp(text, example, strlen(example));
 
+		if (!was_blank && !blank && is_example != was_example)
+			out_text(o, "\n");
 		if (!blank)
-			out_printf(o, "%s%.*s", heading || *text == ' ' ? "" : "  ", (int)len, text);
+			out_printf(o, "%s%.*s", is_heading(text, len) || *text == ' ' ? "" : "  ", (int)len, text);
 		out_text(o, "\n");
+		was_example = is_example;
+		was_blank = blank;
 		text += len + (text[len] == '\n');
 	}
 }
@@ -88,17 +102,22 @@ static void print_synopsis(struct out *o, const struct command *c)
 
 static void page(struct session *s, const struct command *c)
 {
+	static const char description[] = "DESCRIPTION\n";
 	struct out *o = s->out;
+	const char *help = c->help;
+
+	if (!strncmp(help, description, strlen(description)))
+		help += strlen(description);
 
 	out_printf(o, "\nNAME\n  %s - %s\n\nSYNOPSIS\n", c->name, c->summary);
 	print_synopsis(o, c);
 	out_text(o, "\nDESCRIPTION\n");
-	print_indented(o, c->help);
+	print_indented(o, help);
 	out_text(o, "\n");
 	out_str(o, "name", NULL, c->name);
 	out_str(o, "summary", NULL, c->summary);
 	out_str(o, "synopsis", NULL, c->synopsis);
-	out_str(o, "help", NULL, c->help);
+	out_str(o, "help", NULL, help);
 }
 
 /* Pages about the session rather than one command. */

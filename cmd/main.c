@@ -181,5 +181,7 @@ int main(int argc, char **argv)
 		kernel_close(s.kernel);
 	vmcore_close(s.vmcore);
 	free(arguments.actions);
+	if (!s.interactive && guard_signalled())
+		guard_die_of_signal();
 	return s.failures ? EXIT_COMMAND_FAILED : 0;
 }

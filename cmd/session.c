@@ -231,6 +231,13 @@ static bool run_shell(const char *command)
 	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* Ctrl-C at a prompt means the command; in a script it means the script. */
+static void end_script_on_signal(struct session *s)
+{
+	if (!s->interactive && guard_signalled())
+		s->quit = true;
+}
+
 bool session_run_line(struct session *s, const char *text)
 {
 	const char *name = "mmscope";
@@ -243,6 +250,7 @@ bool session_run_line(struct session *s, const char *text)
 		out_flush(s->out);
 		ok = run_shell(text + 1 + strspn(text + 1, " \t"));
 		s->failures += !ok;
+		end_script_on_signal(s);
 		return ok;
 	}
 	interrupt_flag = 0;
@@ -253,17 +261,21 @@ bool session_run_line(struct session *s, const char *text)
 		e = error_new(ERR_USAGE, "no command before: %s", text);
 	if (line.argc)
 		name = line.argv[0];
-	if (!e && line.argc)
+	if (!e && line.argc) {
 		e = run_parsed(s, &line);
+	} else if (e && s->settings.json) {
+		/* One document a line, so that whoever feeds lines can count. */
+		s->out->mode = OUT_JSON;
+		out_document_begin(s->out, name);
+		out_document_end(s->out, e->message);
+	}
 	ok = !e;
 	if (e) {
 		s->failures++;
 		print_error(s, name, e);
-		/* Ctrl-C in a script means the script. */
-		if (e->code == ERR_INTERRUPTED && !s->interactive)
-			s->quit = true;
 		error_free(e);
 	}
+	end_script_on_signal(s);
 	line_free(&line);
 	return ok;
 }
