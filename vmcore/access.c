@@ -7,7 +7,8 @@
 
 #define likely(x) __builtin_expect(!!(x), 1)
 
-/* A scan's pieces of a compressed image: long enough to cost little each, short enough to stay in the cache. */
+/* A scan's pieces of a compressed image: long enough to cost little each, short enough to stay in
+ * the cache. */
 #define SCAN_PIECE (256ul << 10)
 
 static inline bool page_ready(const struct segment *s, uint64_t phys)
@@ -47,7 +48,8 @@ static enum presence pin_block(struct vmcore *vc, const struct segment *s, uint6
 	return PRESENT;
 }
 
-/* Brings all of [phys, phys + len), which lies in the segment; what is wrong with the first bad block otherwise. */
+/* Brings all of [phys, phys + len), which lies in the segment; what is wrong with the first bad
+ * block otherwise. */
 static enum presence pin(struct vmcore *vc, const struct segment *s, uint64_t phys, uint64_t len,
 			 uint64_t *bad)
 {
@@ -94,7 +96,8 @@ const void *vmcore_try_map(struct vmcore *vc, uint64_t phys, size_t len)
 	if (likely(phys >= s->start && phys < s->end && len <= s->end - phys && s->bytes)) {
 		if (likely(!s->ready))
 			return s->bytes + (phys - s->start);
-		if (likely(len <= VMCORE_PAGE_SIZE - phys % VMCORE_PAGE_SIZE && page_ready(s, phys)))
+		if (likely(len <= VMCORE_PAGE_SIZE - phys % VMCORE_PAGE_SIZE &&
+			   page_ready(s, phys)))
 			return s->bytes + (phys - s->start);
 	}
 	return map_slow(vc, phys, len, &bad, &why);
@@ -175,8 +178,9 @@ enum presence image_look(struct vmcore *vc, uint64_t phys, uint64_t len, uint64_
 		uint64_t n = min_u64(len, s->end - phys);
 		if (s->ready) {
 			n = min_u64(n, block_end(vc, s, phys) - phys);
-			enum presence p =
-				page_ready(s, phys) ? PRESENT : vc->ops->look(vc, block_of(vc, phys));
+			enum presence p = page_ready(s, phys)
+						  ? PRESENT
+						  : vc->ops->look(vc, block_of(vc, phys));
 			if (p != PRESENT)
 				return p;
 		}
@@ -246,7 +250,7 @@ static bool scan_arena(struct scan *scan, const struct segment *s, uint64_t at, 
 struct error *vmcore_scan(struct vmcore *vc, uint64_t start, uint64_t end, vmcore_visitor *visit,
 			  void *context)
 {
-	struct scan scan = { vc, visit, context, NULL, UINT64_MAX };
+	struct scan scan = {vc, visit, context, NULL, UINT64_MAX};
 	size_t low = 0, high = vc->nr_segments;
 
 	while (low < high) {

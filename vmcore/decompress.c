@@ -52,7 +52,8 @@ static bool decompress_lzo(struct decompressor *d, const void *from, size_t from
 	if (!d->lzo_ready && lzo_init() != LZO_E_OK)
 		return false;
 	d->lzo_ready = true;
-	return lzo1x_decompress_safe(from, from_size, to, &made, NULL) == LZO_E_OK && made == to_size;
+	return lzo1x_decompress_safe(from, from_size, to, &made, NULL) == LZO_E_OK &&
+	       made == to_size;
 }
 
 static bool decompress_snappy(const void *from, size_t from_size, void *to, size_t to_size)
@@ -73,8 +74,8 @@ static bool decompress_zstd(struct decompressor *d, const void *from, size_t fro
 	return !ZSTD_isError(made) && made == to_size;
 }
 
-bool decompress(struct decompressor *d, unsigned method, const void *from, size_t from_size, void *to,
-		size_t to_size)
+bool decompress(struct decompressor *d, unsigned method, const void *from, size_t from_size,
+		void *to, size_t to_size)
 {
 	switch (method) {
 	case COMPRESSED_ZLIB:

@@ -22,7 +22,7 @@ struct decompressor *decompressor_new(void); /* NULL: no memory */
 void decompressor_free(struct decompressor *d);
 
 /* True when `from` gave exactly to_size bytes; otherwise the content of `to` is undefined. */
-bool decompress(struct decompressor *d, unsigned method, const void *from, size_t from_size, void *to,
-		size_t to_size);
+bool decompress(struct decompressor *d, unsigned method, const void *from, size_t from_size,
+		void *to, size_t to_size);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * ELF cores of a machine: QEMU's, /proc/vmcore's, makedumpfile's. A PT_LOAD says: these bytes of the file stand at p_paddr; where
- * p_memsz goes beyond p_filesz, makedumpfile left pages out (its IMPLEMENTATION, "The ELF format").
+ * ELF cores of a machine: QEMU's, /proc/vmcore's, makedumpfile's. A PT_LOAD says: these bytes of
+ * the file stand at p_paddr; where p_memsz goes beyond p_filesz, makedumpfile left pages out (its
+ * IMPLEMENTATION, "The ELF format").
  */
 #include "vmcore/image.h"
 #include "vmcore/intervals.h"
@@ -36,7 +37,8 @@ struct elf {
 	bool aliased;	  /* segments share bytes of the file */
 };
 
-/* Pages of an arena are mapped from the file where that is possible and saves much; more mappings than this cost more than copies. */
+/* Pages of an arena are mapped from the file where that is possible and saves much; more mappings
+ * than this cost more than copies. */
 #define MAP_LEAST     (1ul << 20)
 #define MAPPINGS_MOST 1024
 
@@ -45,7 +47,8 @@ bool elf_probe(struct file *f)
 	uint8_t head[sizeof(Elf32_Ehdr)];
 	if (!file_read(f, 0, head, sizeof(head)) || memcmp(head, ELFMAG, SELFMAG))
 		return false;
-	/* e_type stands at the same place in both classes; a big-endian core is recognised, to be refused by name. */
+	/* e_type stands at the same place in both classes; a big-endian core is recognised, to be
+	 * refused by name. */
 	uint8_t low = head[EI_NIDENT], high = head[EI_NIDENT + 1];
 	return head[EI_DATA] == ELFDATA2MSB ? !low && high == ET_CORE : low == ET_CORE && !high;
 }
@@ -85,7 +88,8 @@ static bool read_phdr(struct file *f, bool is64, uint64_t offset, Elf64_Phdr *ou
 	return true;
 }
 
-/* The number of program headers; from PN_XNUM (65,535) on it stands in the first section header (System V ABI, "ELF header"). */
+/* The number of program headers; from PN_XNUM (65,535) on it stands in the first section header
+ * (System V ABI, "ELF header"). */
 static struct error *count_phdrs(struct vmcore *vc, const Elf64_Ehdr *ehdr, bool is64,
 				 uint64_t *count)
 {
@@ -95,10 +99,11 @@ static struct error *count_phdrs(struct vmcore *vc, const Elf64_Ehdr *ehdr, bool
 	*count = ehdr->e_phnum;
 	if (ehdr->e_phnum != PN_XNUM)
 		return NULL;
-	if (is64 ? !file_read(vc->file, ehdr->e_shoff, &s64, sizeof(s64)) :
-		   !file_read(vc->file, ehdr->e_shoff, &s32, sizeof(s32)))
+	if (is64 ? !file_read(vc->file, ehdr->e_shoff, &s64, sizeof(s64))
+		 : !file_read(vc->file, ehdr->e_shoff, &s32, sizeof(s32)))
 		return error_new(ERR_TRUNCATED,
-				 "%s: the ELF section header that counts the segments is beyond the file's end",
+				 "%s: the ELF section header that counts the segments is beyond "
+				 "the file's end",
 				 vc->path);
 	*count = is64 ? s64.sh_info : s32.sh_info;
 	return NULL;
@@ -132,11 +137,12 @@ static struct error *add_load(struct vmcore *vc, struct elf *elf, const Elf64_Ph
 	if (memsz > UINT64_MAX - p->p_paddr || p->p_filesz > INT64_MAX ||
 	    p->p_offset > INT64_MAX - p->p_filesz)
 		return error_new(ERR_FORMAT,
-				 "%s: ELF segment with impossible numbers: %#lx bytes at %#lx in the file, %#lx at physical %#lx",
+				 "%s: ELF segment with impossible numbers: %#lx bytes at %#lx in "
+				 "the file, %#lx at physical %#lx",
 				 vc->path, p->p_filesz, p->p_offset, memsz, p->p_paddr);
 	TRY(image_grow(&elf->loads, elf->nr_loads, sizeof(*elf->loads)));
 	size_t load = elf->nr_loads++;
-	elf->loads[load] = (struct load){ p->p_paddr, p->p_offset };
+	elf->loads[load] = (struct load){p->p_paddr, p->p_offset};
 	elf->all_at_zero = elf->all_at_zero && !p->p_paddr;
 	while (left) {
 		bool there;
@@ -155,7 +161,7 @@ static struct error *add_load(struct vmcore *vc, struct elf *elf, const Elf64_Ph
 static struct error *read_segments(struct vmcore *vc, struct elf *elf)
 {
 	uint8_t ident[EI_NIDENT];
-	Elf64_Ehdr ehdr = { 0 };
+	Elf64_Ehdr ehdr = {0};
 	Elf64_Phdr phdr;
 	uint64_t count, size;
 
@@ -166,7 +172,8 @@ static struct error *read_segments(struct vmcore *vc, struct elf *elf)
 		return error_new(ERR_FORMAT, "%s: ELF core of unknown class %u", vc->path,
 				 ident[EI_CLASS]);
 	if (ident[EI_DATA] != ELFDATA2LSB)
-		return error_new(ERR_UNSUPPORTED, "%s: big-endian dumps are not supported", vc->path);
+		return error_new(ERR_UNSUPPORTED, "%s: big-endian dumps are not supported",
+				 vc->path);
 	if (!read_ehdr(vc->file, is64, &ehdr))
 		return error_new(ERR_TRUNCATED, "%s: the ELF header is cut", vc->path);
 	vc->machine = ehdr.e_machine;
@@ -180,8 +187,10 @@ static struct error *read_segments(struct vmcore *vc, struct elf *elf)
 	if (ehdr.e_phoff > file_size(vc->file) ||
 	    count > (file_size(vc->file) - ehdr.e_phoff) / size)
 		return error_new(ERR_TRUNCATED,
-				 "%s: the ELF program headers reach beyond the file's end", vc->path);
-	/* A flattened file's gaps are zeroes that cost nothing: no end of headers could stand there. */
+				 "%s: the ELF program headers reach beyond the file's end",
+				 vc->path);
+	/* A flattened file's gaps are zeroes that cost nothing: no end of headers could stand
+	 * there. */
 	if (count > file_host_size(vc->file) / size)
 		return error_new(ERR_FORMAT, "%s: ELF core with %lu segments", vc->path, count);
 	for (uint64_t i = 0; i < count; i++) {
@@ -196,7 +205,8 @@ static struct error *read_segments(struct vmcore *vc, struct elf *elf)
 	if (!elf->nr_loads)
 		return error_new(ERR_FORMAT, "%s: ELF core without memory", vc->path);
 	if (elf->all_at_zero && elf->nr_loads > 1)
-		return error_new(ERR_FORMAT, "%s: ELF core of a process, not of a machine", vc->path);
+		return error_new(ERR_FORMAT, "%s: ELF core of a process, not of a machine",
+				 vc->path);
 	return NULL;
 }
 
@@ -209,9 +219,8 @@ static struct error *make_pieces(struct elf *elf)
 	for (size_t i = 0; i < elf->nr_parts; i++) {
 		const struct interval *part = &elf->parts[i];
 		const struct load *load = &elf->loads[part->source >> 2];
-		struct piece piece = { part->start, part->end,
-				       load->offset + (part->start - load->phys),
-				       part->source & 3 };
+		struct piece piece = {part->start, part->end,
+				      load->offset + (part->start - load->phys), part->source & 3};
 		struct piece *before = elf->nr_pieces ? &elf->pieces[elf->nr_pieces - 1] : NULL;
 		if (before && before->end == piece.start && before->presence == piece.presence &&
 		    (piece.presence != PRESENT ||
@@ -229,16 +238,18 @@ static int by_offset(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-/* Do two physical addresses have the same byte of the file? Then a write through the mapping would show at both. */
+/* Do two physical addresses have the same byte of the file? Then a write through the mapping would
+ * show at both. */
 static void find_aliases(struct elf *elf)
 {
-	/* The parts are not needed any more: their place serves for sorting. There are at least as many as pieces. */
+	/* The parts are not needed any more: their place serves for sorting. There are at least as
+	 * many as pieces. */
 	size_t n = 0;
 	for (size_t i = 0; i < elf->nr_pieces; i++) {
 		const struct piece *p = &elf->pieces[i];
 		if (p->presence == PRESENT)
 			elf->parts[n++] =
-				(struct interval){ p->offset, p->offset + (p->end - p->start), 0, 0 };
+				(struct interval){p->offset, p->offset + (p->end - p->start), 0, 0};
 	}
 	qsort(elf->parts, n, sizeof(*elf->parts), by_offset);
 	for (size_t i = 1; i < n; i++)
@@ -253,7 +264,8 @@ static size_t piece_find(struct elf *elf, uint64_t phys)
 {
 	size_t low = 0, high = elf->nr_pieces;
 
-	if (elf->last < high && phys >= elf->pieces[elf->last].start && phys < elf->pieces[elf->last].end)
+	if (elf->last < high && phys >= elf->pieces[elf->last].start &&
+	    phys < elf->pieces[elf->last].end)
 		return elf->last;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
@@ -307,9 +319,10 @@ static void elf_close(struct vmcore *vc)
 	elf_free(vc->private);
 }
 
-static const struct format elf_format = { elf_load, elf_look, elf_close };
+static const struct format elf_format = {elf_load, elf_look, elf_close};
 
-/* Maps the piece's whole pages into the arena, where page borders in memory and in the file agree. */
+/* Maps the piece's whole pages into the arena, where page borders in memory and in the file agree.
+ */
 static void arena_map_piece(struct vmcore *vc, const struct segment *s, const struct piece *p)
 {
 	const uint64_t mask = VMCORE_PAGE_SIZE - 1;
@@ -364,7 +377,7 @@ static struct error *make_segments(struct vmcore *vc, struct elf *elf)
 			if (p->presence != PRESENT || elf->pieces[next].presence != PRESENT ||
 			    elf->pieces[next].start != elf->pieces[next - 1].end)
 				break;
-		*s = (struct segment){ .start = p->start, .presence = p->presence };
+		*s = (struct segment){.start = p->start, .presence = p->presence};
 		s->end = elf->pieces[next - 1].end;
 		vc->partial = vc->partial || p->presence == EXCLUDED;
 		if (p->presence != PRESENT)

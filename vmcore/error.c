@@ -6,10 +6,9 @@
 
 #include "vmcore/error.h"
 
-static struct error out_of_memory = { .code = ERR_NO_MEMORY, .message = "out of memory" };
+static struct error out_of_memory = {.code = ERR_NO_MEMORY, .message = "out of memory"};
 
-static struct error *error_make(enum error_code code, uint64_t addr, const char *format,
-				va_list ap)
+static struct error *error_make(enum error_code code, uint64_t addr, const char *format, va_list ap)
 {
 	char text[1536];
 	vsnprintf(text, sizeof(text), format, ap);

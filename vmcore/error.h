@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Errors as return values. A function that can fail returns `struct error *`: NULL is success, anything else is owned
- * by the caller, who hands it on, prints it, or frees it with error_free(). Success allocates nothing.
+ * Errors as return values. A function that can fail returns `struct error *`: NULL is success,
+ * anything else is owned by the caller, who hands it on, prints it, or frees it with error_free().
+ * Success allocates nothing.
  *
- * The code tells apart what a caller may want to tell apart; the message is one line for the user, without the command's
- * name and without a full stop ("page excluded by makedumpfile: 1f7cf000").
+ * The code tells apart what a caller may want to tell apart; the message is one line for the user,
+ * without the command's name and without a full stop ("page excluded by makedumpfile: 1f7cf000").
  *
  * It stands in vmcore/, the lowest room, because every room above uses it.
  */
@@ -15,16 +16,16 @@
 
 enum error_code {
 	ERR_OTHER,
-	ERR_NO_MEMORY,	 /* of this program */
-	ERR_IO,		 /* the host's file system said no */
-	ERR_FORMAT,	 /* the file is no image, or its headers contradict themselves */
-	ERR_EXCLUDED,	 /* the page was left out by makedumpfile */
+	ERR_NO_MEMORY,	  /* of this program */
+	ERR_IO,		  /* the host's file system said no */
+	ERR_FORMAT,	  /* the file is no image, or its headers contradict themselves */
+	ERR_EXCLUDED,	  /* the page was left out by makedumpfile */
 	ERR_NOT_IN_IMAGE, /* no such physical memory in the image */
-	ERR_TRUNCATED,	 /* the image's headers point beyond the file's end */
-	ERR_DAMAGED,	 /* a page that does not decompress */
-	ERR_READ_ONLY,	 /* the image cannot be changed so */
-	ERR_NOT_MAPPED,	 /* no translation for the virtual address */
-	ERR_SWAPPED,	 /* the page is on swap or in a file, not in memory */
+	ERR_TRUNCATED,	  /* the image's headers point beyond the file's end */
+	ERR_DAMAGED,	  /* a page that does not decompress */
+	ERR_READ_ONLY,	  /* the image cannot be changed so */
+	ERR_NOT_MAPPED,	  /* no translation for the virtual address */
+	ERR_SWAPPED,	  /* the page is on swap or in a file, not in memory */
 	ERR_NO_SYMBOL,
 	ERR_NO_TYPE,
 	ERR_NO_MEMBER,	 /* this kernel has no such struct member */
@@ -38,13 +39,14 @@ enum error_code {
 
 struct error {
 	enum error_code code;
-	uint64_t addr; /* the address it is about, or 0 */
+	uint64_t addr;	/* the address it is about, or 0 */
 	char message[]; /* NUL-terminated */
 };
 
 #define MUST_CHECK __attribute__((warn_unused_result))
 
-/* A new error; the message is formatted as by printf. Never returns NULL (an out-of-memory error is a static one). */
+/* A new error; the message is formatted as by printf. Never returns NULL (an out-of-memory error is
+ * a static one). */
 struct error *error_new(enum error_code code, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) MUST_CHECK;
 
@@ -59,11 +61,11 @@ struct error *error_prefix(struct error *e, const char *format, ...)
 void error_free(struct error *e);
 
 /* Returns from the calling function when the expression fails. */
-#define TRY(expression)                                                                            \
-	do {                                                                                       \
-		struct error *try_error_ = (expression);                                           \
-		if (__builtin_expect(try_error_ != NULL, 0))                                       \
-			return try_error_;                                                         \
+#define TRY(expression)                                      \
+	do {                                                 \
+		struct error *try_error_ = (expression);     \
+		if (__builtin_expect(try_error_ != NULL, 0)) \
+			return try_error_;                   \
 	} while (0)
 
 /* Drops an error that does not matter; true when there was one. */

@@ -32,9 +32,10 @@ struct file {
 };
 
 /*
- * The flattened layout (makedumpfile.h, struct makedumpfile_header and makedumpfile_data_header; all numbers big endian):
- * a header of 4096 bytes that starts with a name of 16, a type and a version, then records: offset, size, bytes; the
- * end record has -1 as offset. makedumpfile writes a header again when it knows more: a later record overwrites.
+ * The flattened layout (makedumpfile.h, struct makedumpfile_header and makedumpfile_data_header;
+ * all numbers big endian): a header of 4096 bytes that starts with a name of 16, a type and a
+ * version, then records: offset, size, bytes; the end record has -1 as offset. makedumpfile writes
+ * a header again when it knows more: a later record overwrites.
  */
 #define FLAT_NAME	 "makedumpfile\0\0\0\0"
 #define FLAT_NAME_LEN	 16
@@ -79,7 +80,8 @@ static struct error *flat_collect(struct file *f, struct interval **list, size_t
 		pos += sizeof(head);
 		if (offset > INT64_MAX || !size || size > INT64_MAX - offset)
 			return error_new(ERR_FORMAT,
-					 "%s: flattened dump with a bad record at %#lx: offset %#lx, size %#lx",
+					 "%s: flattened dump with a bad record at %#lx: offset "
+					 "%#lx, size %#lx",
 					 f->path, pos - sizeof(head), offset, size);
 		if (*count == room) {
 			room = room ? 2 * room : 1024;
@@ -89,8 +91,8 @@ static struct error *flat_collect(struct file *f, struct interval **list, size_t
 			*list = more;
 		}
 		uint64_t left = f->host_size - pos;
-		(*list)[*count] = (struct interval){ offset, offset + (size < left ? size : left),
-						     *count, pos };
+		(*list)[*count] = (struct interval){offset, offset + (size < left ? size : left),
+						    *count, pos};
 		if (size > left) {
 			++*count;
 			return NULL;
@@ -109,7 +111,8 @@ static struct error *flat_index(struct file *f)
 
 	n = count;
 	if (!e && count) {
-		/* The priority is the record's number: from it comes where the kept part of a cut record starts. */
+		/* The priority is the record's number: from it comes where the kept part of a cut
+		 * record starts. */
 		original = malloc(count * sizeof(*original));
 		if (original)
 			memcpy(original, list, count * sizeof(*original));
@@ -128,8 +131,8 @@ static struct error *flat_index(struct file *f)
 			      n ? "bytes in its records" : "records");
 	for (size_t i = 0; !e && i < count; i++) {
 		const struct interval *whole = &original[list[i].priority];
-		f->records[i] = (struct record){ list[i].start, list[i].end,
-						 whole->source + (list[i].start - whole->start) };
+		f->records[i] = (struct record){list[i].start, list[i].end,
+						whole->source + (list[i].start - whole->start)};
 	}
 	if (!e) {
 		f->nr_records = count;
@@ -157,8 +160,8 @@ static struct error *file_setup(struct file *f)
 		return error_new(ERR_IO, "%s: not a regular file", f->path);
 	if (!f->host_size)
 		return error_new(ERR_IO, "%s: is empty", f->path);
-	void *map = mmap(NULL, f->host_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, f->fd,
-			 0);
+	void *map = mmap(NULL, f->host_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
+			 f->fd, 0);
 	if (map == MAP_FAILED)
 		return error_new(ERR_IO, "cannot map %s: %s", f->path, strerror(errno));
 	f->map = map;

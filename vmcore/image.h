@@ -2,10 +2,11 @@
 /*
  * The inside of an image, for the files of this room only.
  *
- * An image is a sorted list of disjoint segments. A segment with bytes has them contiguously in the address space, so that
- * a pointer into it reaches as far as the memory does. Either all of it stands there from the start (a file's mapping), or it is an
- * arena: reserved address space, into which blocks are brought when they are first mapped or written, and stay; one bit
- * a page says which are. No two segments with bytes touch.
+ * An image is a sorted list of disjoint segments. A segment with bytes has them contiguously in the
+ * address space, so that a pointer into it reaches as far as the memory does. Either all of it
+ * stands there from the start (a file's mapping), or it is an arena: reserved address space, into
+ * which blocks are brought when they are first mapped or written, and stay; one bit a page says
+ * which are. No two segments with bytes touch.
  */
 #ifndef VMCORE_IMAGE_H
 #define VMCORE_IMAGE_H
@@ -51,7 +52,8 @@ struct cached_block {
 struct mark; /* overlay.c */
 
 struct format {
-	/* Brings the block (block_size bytes, aligned) at this address; bytes that the segment lacks are left alone. */
+	/* Brings the block (block_size bytes, aligned) at this address; bytes that the segment
+	 * lacks are left alone. */
 	enum presence (*load)(struct vmcore *vc, uint64_t block, uint8_t *to);
 	/* As load, without the bytes: may say PRESENT of what turns out DAMAGED. */
 	enum presence (*look)(struct vmcore *vc, uint64_t block);
@@ -61,7 +63,8 @@ struct format {
 #define NEAR_SEGMENTS 64
 
 struct vmcore {
-	/* Lookup: the segment found last, then those found last in each of some 2 MB pieces of memory, then a binary search. */
+	/* Lookup: the segment found last, then those found last in each of some 2 MB pieces of
+	 * memory, then a binary search. */
 	const struct segment *last;
 	const struct segment *near[NEAR_SEGMENTS];
 	struct segment *segments;
@@ -93,7 +96,8 @@ struct vmcore {
 
 	struct mark *marks; /* the newest on top */
 	unsigned depth;
-	uint64_t kept_page; /* the page that the newest mark was seen to keep last; UINT64_MAX: none */
+	uint64_t kept_page; /* the page that the newest mark was seen to keep last; UINT64_MAX: none
+			     */
 };
 
 static inline struct error *out_of_memory(void)
@@ -125,7 +129,8 @@ struct error *kdump_open(struct vmcore *vc) MUST_CHECK;
 
 /* ---- notes.c ---- */
 
-/* Parses the ELF notes at this offset of the file; what the file's end or a lying size cuts off is left out. */
+/* Parses the ELF notes at this offset of the file; what the file's end or a lying size cuts off is
+ * left out. */
 struct error *notes_read(struct vmcore *vc, uint64_t offset, uint64_t size) MUST_CHECK;
 /* Takes the text of VMCOREINFO from the file, where no note has it. */
 struct error *notes_read_vmcoreinfo(struct vmcore *vc, uint64_t offset, uint64_t size) MUST_CHECK;

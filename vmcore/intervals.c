@@ -119,7 +119,7 @@ struct error *intervals_resolve(struct interval **list, size_t *count)
 	if (is_disjoint(*list, n))
 		return NULL;
 
-	struct heap active = { *list, calloc(n, sizeof(*active.item)), 0 };
+	struct heap active = {*list, calloc(n, sizeof(*active.item)), 0};
 	struct interval *out = calloc(n, 2 * sizeof(*out));
 	if (!active.item || !out) {
 		free(active.item);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * kdump-compressed dumps (makedumpfile's IMPLEMENTATION and diskdump_mod.h). In blocks of the page size: a header, a sub
- * header, a bitmap of the pages that the machine has, a bitmap of the pages that the dump has, then a descriptor for each of these
- * in ascending order, and the pages' bytes, each compressed by itself. The headers have the layout of the dumped machine's C compiler.
+ * kdump-compressed dumps (makedumpfile's IMPLEMENTATION and diskdump_mod.h). In blocks of the page
+ * size: a header, a sub header, a bitmap of the pages that the machine has, a bitmap of the pages
+ * that the dump has, then a descriptor for each of these in ascending order, and the pages' bytes,
+ * each compressed by itself. The headers have the layout of the dumped machine's C compiler.
  *
- * A page's descriptor is found by counting the second bitmap's bits before it: nothing is read of descriptors
- * until a page is asked for.
+ * A page's descriptor is found by counting the second bitmap's bits before it: nothing is read of
+ * descriptors until a page is asked for.
  */
 #include "vmcore/decompress.h"
 #include "vmcore/image.h"
@@ -18,10 +19,10 @@
 
 #define STATUS_INCOMPLETE 0x8
 
-#define BLOCK_MOST  (1ul << 20)	 /* no kernel has larger pages */
-#define BITMAP_MOST (4ul << 30)	 /* 128 TB of 4 KB pages */
-#define RUNS_MOST   (1ul << 20)	 /* no machine's memory is in so many pieces */
-#define GAP_LEAST   (1ul << 30)	 /* runs further apart get address space of their own */
+#define BLOCK_MOST  (1ul << 20) /* no kernel has larger pages */
+#define BITMAP_MOST (4ul << 30) /* 128 TB of 4 KB pages */
+#define RUNS_MOST   (1ul << 20) /* no machine's memory is in so many pieces */
+#define GAP_LEAST   (1ul << 30) /* runs further apart get address space of their own */
 #define PHYS_MOST   (1ul << 56)
 
 #define RANK_PAGES 512 /* pages between two counts: 64 bytes of bitmap */
@@ -45,7 +46,7 @@ struct header {
 struct kdump {
 	const uint8_t *memory, *dumped; /* the bitmaps */
 	void *bitmaps;			/* their copy, where they are not contiguous in the file */
-	uint64_t *ranks;		/* of each RANK_PAGES: how many pages before it are in the dump */
+	uint64_t *ranks; /* of each RANK_PAGES: how many pages before it are in the dump */
 	uint64_t max_pfn;
 	uint64_t nr_descs;
 	uint64_t descs; /* offset of the first descriptor */
@@ -78,15 +79,17 @@ static uint64_t get64(const uint8_t *bytes)
 	return n;
 }
 
-#define HEADER_SIZE    456
-#define HEADER_UTSNAME 12 /* six strings of 65 bytes: sysname, nodename, release, version, machine, domainname */
+#define HEADER_SIZE 456
+#define HEADER_UTSNAME \
+	12 /* six strings of 65 bytes: sysname, nodename, release, version, machine, domainname */
 
 static bool is_block_size(uint64_t n)
 {
 	return n >= VMCORE_PAGE_SIZE && n <= BLOCK_MOST && !(n & (n - 1));
 }
 
-/* struct disk_dump_header: after the names a struct timeval, whose size and alignment is what differs. */
+/* struct disk_dump_header: after the names a struct timeval, whose size and alignment is what
+ * differs. */
 static void read_header(const uint8_t *head, bool is64, struct header *h)
 {
 	const uint8_t *rest = head + (is64 ? 424 : 412);
@@ -114,10 +117,10 @@ static int machine_of(const char *name)
 		const char *name;
 		int machine;
 	} machines[] = {
-		{ "x86_64", EM_X86_64 }, { "i386", EM_386 },	     { "i486", EM_386 },
-		{ "i586", EM_386 },	 { "i686", EM_386 },	     { "aarch64", EM_AARCH64 },
-		{ "armv7l", EM_ARM },	 { "ppc64le", EM_PPC64 },    { "riscv64", EM_RISCV },
-		{ "s390x", EM_S390 },	 { "loongarch64", 258 },
+		{"x86_64", EM_X86_64}, {"i386", EM_386},      {"i486", EM_386},
+		{"i586", EM_386},      {"i686", EM_386},      {"aarch64", EM_AARCH64},
+		{"armv7l", EM_ARM},    {"ppc64le", EM_PPC64}, {"riscv64", EM_RISCV},
+		{"s390x", EM_S390},    {"loongarch64", 258},
 	};
 	for (size_t i = 0; i < sizeof(machines) / sizeof(*machines); i++)
 		if (!strcmp(name, machines[i].name))
@@ -125,13 +128,14 @@ static int machine_of(const char *name)
 	return EM_NONE;
 }
 
-/* Where struct kdump_sub_header has its members. Compilers for 32 bits align 64-bit members to 4 bytes (i386) or to 8 (Arm). */
+/* Where struct kdump_sub_header has its members. Compilers for 32 bits align 64-bit members to 4
+ * bytes (i386) or to 8 (Arm). */
 struct sub_layout {
 	uint8_t split, vmcoreinfo, vmcoreinfo_size, note, note_size, max_pfn;
 };
-static const struct sub_layout sub64 = { 12, 32, 40, 48, 56, 96 };
-static const struct sub_layout sub32 = { 8, 20, 28, 32, 40, 72 };
-static const struct sub_layout sub32_aligned = { 8, 24, 32, 40, 48, 88 };
+static const struct sub_layout sub64 = {12, 32, 40, 48, 56, 96};
+static const struct sub_layout sub32 = {8, 20, 28, 32, 40, 72};
+static const struct sub_layout sub32_aligned = {8, 24, 32, 40, 48, 88};
 #define SUB_SIZE 104
 
 static bool lies_in_file(struct vmcore *vc, uint64_t offset, uint64_t size)
@@ -152,9 +156,9 @@ static const struct sub_layout *choose_layout(struct vmcore *vc, const struct he
 		if (packed != aligned)
 			return packed ? &sub32 : &sub32_aligned;
 	}
-	return lies_in_file(vc, get64(sub + sub32.vmcoreinfo), get32(sub + sub32.vmcoreinfo_size)) ?
-		       &sub32 :
-		       &sub32_aligned;
+	return lies_in_file(vc, get64(sub + sub32.vmcoreinfo), get32(sub + sub32.vmcoreinfo_size))
+		       ? &sub32
+		       : &sub32_aligned;
 }
 
 static void read_sub_header(struct vmcore *vc, struct header *h, const uint8_t *sub)
@@ -164,8 +168,8 @@ static void read_sub_header(struct vmcore *vc, struct header *h, const uint8_t *
 	h->split = h->version >= 2 && get32(sub + at->split);
 	if (h->version >= 3) {
 		h->vmcoreinfo = get64(sub + at->vmcoreinfo);
-		h->vmcoreinfo_size =
-			h->is64 ? get64(sub + at->vmcoreinfo_size) : get32(sub + at->vmcoreinfo_size);
+		h->vmcoreinfo_size = h->is64 ? get64(sub + at->vmcoreinfo_size)
+					     : get32(sub + at->vmcoreinfo_size);
 	}
 	if (h->version >= 4) {
 		h->notes = get64(sub + at->note);
@@ -192,21 +196,23 @@ static struct error *read_headers(struct vmcore *vc, struct header *h)
 	memcpy(machine, head + HEADER_UTSNAME + 4 * 65, 65);
 	vc->machine = machine_of(machine);
 	if (h->version > 6 || !h->version)
-		return error_new(ERR_UNSUPPORTED, "%s: kdump header of unknown version %u", vc->path,
-				 h->version);
+		return error_new(ERR_UNSUPPORTED, "%s: kdump header of unknown version %u",
+				 vc->path, h->version);
 	if (!is_block_size(h->block_size))
 		return error_new(ERR_FORMAT, "%s: kdump header with an impossible block size: %u",
 				 vc->path, h->block_size);
 	if (!is_plausible(h))
 		return error_new(ERR_FORMAT,
-				 "%s: kdump header with impossible numbers: sub header of %u blocks, bitmaps of %u",
+				 "%s: kdump header with impossible numbers: sub header of %u "
+				 "blocks, bitmaps of %u",
 				 vc->path, h->sub_blocks, h->bitmap_blocks);
 	if (!file_read(vc->file, h->block_size, sub, sizeof(sub)))
 		return error_new(ERR_TRUNCATED, "%s: the kdump sub header is cut", vc->path);
 	read_sub_header(vc, h, sub);
 	if (h->split)
 		return error_new(ERR_UNSUPPORTED,
-				 "%s: one part of a split dump: join the parts with makedumpfile --reassemble",
+				 "%s: one part of a split dump: join the parts with makedumpfile "
+				 "--reassemble",
 				 vc->path);
 	return NULL;
 }
@@ -225,7 +231,8 @@ static bool bitmap_test(const uint8_t *bitmap, uint64_t bit)
 	return bitmap[bit / 8] >> (bit % 8) & 1;
 }
 
-/* Blocks are whole words, so whole words can be read up to max_pfn; bits from there on say nothing. */
+/* Blocks are whole words, so whole words can be read up to max_pfn; bits from there on say nothing.
+ */
 static uint64_t word_mask(const struct kdump *k, uint64_t word)
 {
 	uint64_t left = k->max_pfn - 64 * word;
@@ -241,8 +248,9 @@ static struct error *find_bitmaps(struct vmcore *vc, struct kdump *k, const stru
 	k->max_pfn = h->max_pfn;
 	k->descs = offset + size;
 	if (!h->max_pfn || h->max_pfn > PHYS_MOST / h->block_size || h->max_pfn > 8 * size)
-		return error_new(ERR_FORMAT, "%s: kdump header with %lu pages, but a bitmap for %lu",
-				 vc->path, h->max_pfn, 8 * half);
+		return error_new(ERR_FORMAT,
+				 "%s: kdump header with %lu pages, but a bitmap for %lu", vc->path,
+				 h->max_pfn, 8 * half);
 	/* Versions of makedumpfile that had one bitmap only wrote it alone. */
 	bool two = h->max_pfn <= 8 * half;
 	if (!two)
@@ -298,7 +306,8 @@ static uint64_t rank_of(const struct kdump *k, uint64_t pfn)
 	return rank;
 }
 
-/* The first page from `pfn` on that is memory (or, when !memory, is not); max_pfn when there is none. */
+/* The first page from `pfn` on that is memory (or, when !memory, is not); max_pfn when there is
+ * none. */
 static uint64_t next_page(const struct kdump *k, uint64_t pfn, bool memory)
 {
 	while (pfn < k->max_pfn) {
@@ -320,11 +329,12 @@ static struct error *find_runs(struct vmcore *vc, struct kdump *k)
 	for (uint64_t pfn = 0, end; (pfn = next_page(k, pfn, true)) < k->max_pfn; pfn = end) {
 		end = next_page(k, pfn, false);
 		if (vc->nr_segments == RUNS_MOST)
-			return error_new(ERR_FORMAT, "%s: kdump bitmap with memory in more than %lu pieces",
+			return error_new(ERR_FORMAT,
+					 "%s: kdump bitmap with memory in more than %lu pieces",
 					 vc->path, RUNS_MOST);
 		TRY(image_grow(&vc->segments, vc->nr_segments, sizeof(*vc->segments)));
-		vc->segments[vc->nr_segments++] = (struct segment){ .start = pfn * vc->block_size,
-								    .end = end * vc->block_size };
+		vc->segments[vc->nr_segments++] = (struct segment){.start = pfn * vc->block_size,
+								   .end = end * vc->block_size};
 	}
 	if (!vc->nr_segments)
 		return error_new(ERR_FORMAT, "%s: kdump dump without memory", vc->path);
@@ -372,13 +382,15 @@ static enum presence find_desc(struct vmcore *vc, uint64_t pfn, struct page_desc
 		return NOT_IN_IMAGE;
 	if (!bitmap_test(k->dumped, pfn))
 		return EXCLUDED;
-	/* Where makedumpfile ran out of disk, descriptors were never written: offset 0 (IMPLEMENTATION, "The incomplete DUMPFILE"). */
+	/* Where makedumpfile ran out of disk, descriptors were never written: offset 0
+	 * (IMPLEMENTATION, "The incomplete DUMPFILE"). */
 	if (!file_read(vc->file, k->descs + rank_of(k, pfn) * sizeof(*desc), desc, sizeof(*desc)) ||
 	    !desc->offset)
 		return TRUNCATED;
 	if (desc->offset > INT64_MAX || !desc->size || desc->size > vc->block_size)
 		return DAMAGED;
-	return file_extent(vc->file, desc->offset, &there) >= desc->size && there ? PRESENT : TRUNCATED;
+	return file_extent(vc->file, desc->offset, &there) >= desc->size && there ? PRESENT
+										  : TRUNCATED;
 }
 
 static enum presence kdump_look(struct vmcore *vc, uint64_t block)
@@ -409,8 +421,8 @@ static enum presence kdump_load(struct vmcore *vc, uint64_t block, uint8_t *to)
 			return TRUNCATED;
 		from = k->compressed;
 	}
-	return decompress(k->decompressor, method, from, desc.size, to, vc->block_size) ? PRESENT :
-											  DAMAGED;
+	return decompress(k->decompressor, method, from, desc.size, to, vc->block_size) ? PRESENT
+											: DAMAGED;
 }
 
 static void kdump_close(struct vmcore *vc)
@@ -427,7 +439,7 @@ static void kdump_close(struct vmcore *vc)
 	free(k);
 }
 
-static const struct format kdump_format = { kdump_load, kdump_look, kdump_close };
+static const struct format kdump_format = {kdump_load, kdump_look, kdump_close};
 
 static void name_format(struct vmcore *vc, const struct header *h)
 {
@@ -440,11 +452,11 @@ static void name_format(struct vmcore *vc, const struct header *h)
 		if (file_read(vc->file, k->descs + i * sizeof(desc), &desc, sizeof(desc)))
 			flags |= desc.flags & COMPRESSED_ANY;
 	snprintf(vc->format, sizeof(vc->format), "kdump-compressed%s%s%s",
-		 flags & COMPRESSED_ZLIB   ? " (zlib)" :
-		 flags & COMPRESSED_LZO	   ? " (lzo)" :
-		 flags & COMPRESSED_SNAPPY ? " (snappy)" :
-		 flags & COMPRESSED_ZSTD   ? " (zstd)" :
-					     "",
+		 flags & COMPRESSED_ZLIB     ? " (zlib)"
+		 : flags & COMPRESSED_LZO    ? " (lzo)"
+		 : flags & COMPRESSED_SNAPPY ? " (snappy)"
+		 : flags & COMPRESSED_ZSTD   ? " (zstd)"
+					     : "",
 		 file_is_flattened(vc->file) ? ", flattened" : "",
 		 h->status & STATUS_INCOMPLETE ? ", incomplete" : "");
 }
@@ -452,7 +464,7 @@ static void name_format(struct vmcore *vc, const struct header *h)
 struct error *kdump_open(struct vmcore *vc)
 {
 	struct kdump *k = calloc(1, sizeof(*k));
-	struct header h = { 0 };
+	struct header h = {0};
 
 	if (!k)
 		return out_of_memory();

@@ -46,7 +46,8 @@ struct error *notes_read(struct vmcore *vc, uint64_t offset, uint64_t size)
 	char *block;
 
 	TRY(copy_block(vc, offset, &size, &block));
-	/* Linux aligns names and descriptors to 4 bytes in 64-bit cores too (fs/binfmt_elf.c, kernel/crash_core.c). */
+	/* Linux aligns names and descriptors to 4 bytes in 64-bit cores too (fs/binfmt_elf.c,
+	 * kernel/crash_core.c). */
 	for (uint64_t at = 0; size - at >= sizeof(Elf64_Nhdr);) {
 		Elf64_Nhdr head;
 		memcpy(&head, block + at, sizeof(head));
@@ -62,7 +63,8 @@ struct error *notes_read(struct vmcore *vc, uint64_t offset, uint64_t size)
 		}
 		TRY(image_grow(&vc->notes, vc->nr_notes, sizeof(*vc->notes)));
 		struct vmcore_note *note = &vc->notes[vc->nr_notes];
-		/* A name that lacks its NUL gets it where the padding or the descriptor starts: it loses its last byte. */
+		/* A name that lacks its NUL gets it where the padding or the descriptor starts: it
+		 * loses its last byte. */
 		if (head.n_namesz && memchr(block + name, 0, head.n_namesz) == NULL)
 			block[name + head.n_namesz - 1] = 0;
 		note->name = head.n_namesz ? block + name : "";

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Writes. They go into the image's own memory: the file's private mapping, or an arena. Marks keep pages as they were
- * before their first write.
+ * Writes. They go into the image's own memory: the file's private mapping, or an arena. Marks keep
+ * pages as they were before their first write.
  */
 #include "vmcore/image.h"
 
@@ -44,7 +44,7 @@ static const uint8_t *mark_find(const struct mark *m, uint64_t page)
 /* Room for so many pages more. */
 static struct error *mark_make_room(struct mark *m, size_t more)
 {
-	struct mark bigger = { .room = m->room ? m->room : 64 };
+	struct mark bigger = {.room = m->room ? m->room : 64};
 
 	while (m->count + more > bigger.room / 2)
 		bigger.room *= 2;
@@ -79,10 +79,12 @@ void overlay_free(struct vmcore *vc)
 	}
 }
 
-/* Copies between a page and a buffer of its size, as far as the page is there (a segment may end within it). */
+/* Copies between a page and a buffer of its size, as far as the page is there (a segment may end
+ * within it). */
 static void copy_page(struct vmcore *vc, uint64_t page, uint8_t *buffer, bool to_image)
 {
-	uint64_t last = page + (VMCORE_PAGE_SIZE - 1); /* inclusive: the page may be the very last */
+	uint64_t last =
+		page + (VMCORE_PAGE_SIZE - 1); /* inclusive: the page may be the very last */
 
 	for (uint64_t at = page;;) {
 		const struct segment *s = image_find(vc, at);
@@ -120,7 +122,7 @@ static struct error *keep_page(struct vmcore *vc, uint64_t page)
 		memset(bytes, 0, VMCORE_PAGE_SIZE);
 		copy_page(vc, page, bytes, false);
 	}
-	*mark_place(m, page) = (struct kept){ page, bytes };
+	*mark_place(m, page) = (struct kept){page, bytes};
 	m->count++;
 	vc->kept_page = page;
 	return NULL;
@@ -230,12 +232,13 @@ static int by_page(const void *a, const void *b)
 	return x->page < y->page ? -1 : x->page > y->page;
 }
 
-/* The pages that marks `depth` and above keep, each as the lowest of them has it, into a fresh array. */
+/* The pages that marks `depth` and above keep, each as the lowest of them has it, into a fresh
+ * array. */
 static struct error *diff_collect(struct vmcore *vc, unsigned depth, struct kept **out,
 				  size_t *count)
 {
 	/* The union as a mark of its own; going down the stack, the lowest wins. */
-	struct mark all = { 0 };
+	struct mark all = {0};
 	struct error *e = NULL;
 	unsigned level = vc->depth;
 

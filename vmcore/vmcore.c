@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* An image's life and its lookups; reading stands in access.c, writing in overlay.c, each format in its own file. */
+/* An image's life and its lookups; reading stands in access.c, writing in overlay.c, each format in
+ * its own file. */
 #include "vmcore/image.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <sys/mman.h>
 
 /* What lookups meet before the first segment was found. */
-static const struct segment nowhere = { .presence = NOT_IN_IMAGE };
+static const struct segment nowhere = {.presence = NOT_IN_IMAGE};
 
 struct error *image_grow(void *array, size_t count, size_t element)
 {
@@ -29,9 +30,9 @@ struct error *image_reserve(struct vmcore *vc, uint64_t size, void **out)
 	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (map == MAP_FAILED)
-		return error_new(ERR_NO_MEMORY, "cannot reserve %#lx bytes of address space: %s", size,
-				 strerror(errno));
-	vc->mappings[vc->nr_mappings++] = (struct mapping){ map, size };
+		return error_new(ERR_NO_MEMORY, "cannot reserve %#lx bytes of address space: %s",
+				 size, strerror(errno));
+	vc->mappings[vc->nr_mappings++] = (struct mapping){map, size};
 	*out = map;
 	return NULL;
 }
@@ -45,7 +46,7 @@ struct error *image_set_ranges(struct vmcore *vc)
 			continue;
 		}
 		TRY(image_grow(&vc->ranges, vc->nr_ranges, sizeof(*vc->ranges)));
-		vc->ranges[vc->nr_ranges++] = (struct range){ s->start, s->end };
+		vc->ranges[vc->nr_ranges++] = (struct range){s->start, s->end};
 	}
 	return NULL;
 }
@@ -131,7 +132,7 @@ static struct error *set_flat_memory(struct vmcore *vc, uint64_t start, uint64_t
 	vc->segments = calloc(1, sizeof(*vc->segments));
 	if (!vc->segments)
 		return out_of_memory();
-	vc->segments[0] = (struct segment){ .start = start, .end = start + size, .bytes = bytes };
+	vc->segments[0] = (struct segment){.start = start, .end = start + size, .bytes = bytes};
 	vc->nr_segments = 1;
 	return image_set_ranges(vc);
 }
@@ -141,7 +142,8 @@ static struct error *raw_open(struct vmcore *vc, uint64_t phys_offset)
 	uint64_t size = file_size(vc->file);
 
 	if (size > UINT64_MAX - phys_offset)
-		return error_new(ERR_USAGE, "%s: raw RAM at %#lx would reach beyond the address space",
+		return error_new(ERR_USAGE,
+				 "%s: raw RAM at %#lx would reach beyond the address space",
 				 vc->path, phys_offset);
 	strcpy(vc->format, "raw RAM");
 	return set_flat_memory(vc, phys_offset, size, file_direct(vc->file, 0, size));

@@ -2,12 +2,13 @@
 /*
  * An image: bytes at physical addresses. This room knows the file formats and nothing of Linux.
  *
- * Every format gives the same thing: a set of ranges of physical memory, readable, mappable, and writable into an
- * overlay that never reaches the file. Three absences stay apart: ERR_EXCLUDED (makedumpfile left the page out),
- * ERR_NOT_IN_IMAGE (the machine had no such memory, as far as the image says), ERR_TRUNCATED (the header promises it,
- * the file ends before it).
+ * Every format gives the same thing: a set of ranges of physical memory, readable, mappable, and
+ * writable into an overlay that never reaches the file. Three absences stay apart: ERR_EXCLUDED
+ * (makedumpfile left the page out), ERR_NOT_IN_IMAGE (the machine had no such memory, as far as the
+ * image says), ERR_TRUNCATED (the header promises it, the file ends before it).
  *
- * An image is written by one thread at a time.
+ * An image is used by one thread at a time, readers included (lookups and decompression remember
+ * what they did last).
  */
 #ifndef VMCORE_VMCORE_H
 #define VMCORE_VMCORE_H
@@ -30,15 +31,18 @@ struct vmcore_options {
 };
 
 /*
- * What a file is, by its content alone: true when vmcore_open() would take it as an image (raw RAM, which looks like
- * anything, is never recognised). An ELF file is an image only when its type is ET_CORE.
+ * What a file is, by its content alone: true when vmcore_open() would take it for an image, be it
+ * one whose headers then turn out wrong (raw RAM, which looks like anything, is never recognised).
+ * An ELF file is an image only when its type is ET_CORE.
  */
 bool vmcore_probe(const char *path);
 
 /*
- * Opens an image; the format is found from the content. Errors: ERR_IO (cannot open, is a directory, is empty),
- * ERR_FORMAT (is no image, or its headers are contradictory), ERR_NO_MEMORY. A file that is cut opens when its headers are
- * whole; what lies beyond its end then answers ERR_TRUNCATED. The caller closes it.
+ * Opens an image; the format is found from the content. Errors: ERR_IO (cannot open, is a
+ * directory, is empty), ERR_FORMAT (is no image, or its headers are contradictory), ERR_TRUNCATED
+ * (cut within its headers), ERR_UNSUPPORTED (one part of a split dump, big-endian, diskdump, an
+ * unknown header version), ERR_NO_MEMORY. A file that is cut opens when its headers are whole; what
+ * lies beyond its end then answers ERR_TRUNCATED. The caller closes it.
  */
 struct error *vmcore_open(const char *path, const struct vmcore_options *options,
 			  struct vmcore **out) MUST_CHECK;
@@ -54,31 +58,38 @@ const char *vmcore_format(const struct vmcore *vc);
 const char *vmcore_path(const struct vmcore *vc);
 /* Bytes in the file as a whole. */
 uint64_t vmcore_file_size(const struct vmcore *vc);
-/* The pointer width and machine the container names: ELF's e_machine (EM_X86_64, EM_386, …), 0 when it names none. */
+/* The pointer width and machine the container names: ELF's e_machine (EM_X86_64, EM_386, …), 0 when
+ * it names none. */
 int vmcore_machine(const struct vmcore *vc);
 /* True when pages are missing by choice (a makedumpfile dump that excluded any kind of page). */
 bool vmcore_is_partial(const struct vmcore *vc);
 
-/* The notes of the dump, in its own form (ELF notes: Elf_Nhdr, name, descriptor). False when index is past the last. */
+/* The notes of the dump, in its own form (ELF notes: Elf_Nhdr, name, descriptor). False when index
+ * is past the last. */
 struct vmcore_note {
-	const char *name;      /* NUL-terminated */
+	const char *name; /* NUL-terminated */
 	uint32_t type;
 	const void *desc;
 	size_t desc_size;
 };
 bool vmcore_note(const struct vmcore *vc, size_t index, struct vmcore_note *out);
 
-/* The text of the VMCOREINFO note, `*len` bytes, not NUL-terminated; NULL when the dump has none. */
+/* The text of the VMCOREINFO note, `*len` bytes, not NUL-terminated; NULL when the dump has none.
+ */
 const char *vmcore_vmcoreinfo(const struct vmcore *vc, size_t *len);
 
 /*
- * The memory ranges in ascending order, in bytes, `end` exclusive: whole memory that the image says the machine had,
- * be single pages excluded or not. False when index is past the last.
+ * The memory ranges in ascending order, in bytes, `end` exclusive: whole memory that the image says
+ * the machine had, be single pages excluded or not. False when index is past the last.
  */
 bool vmcore_range(const struct vmcore *vc, size_t index, uint64_t *start, uint64_t *end);
 /* One past the highest physical address in any range. */
 uint64_t vmcore_max_phys(const struct vmcore *vc);
-/* Is the page there to be read? */
+/*
+ * Is all of the page there to be read? False for a page of which the image has a part only (a range
+ * may end within a page); reads, maps and scans give that part. True of a page that will not
+ * decompress: that shows when it is read.
+ */
 bool vmcore_page_present(const struct vmcore *vc, uint64_t phys);
 
 /* ---- Bytes ---- */
@@ -87,9 +98,10 @@ bool vmcore_page_present(const struct vmcore *vc, uint64_t phys);
 struct error *vmcore_read(struct vmcore *vc, uint64_t phys, void *buffer, size_t len) MUST_CHECK;
 
 /*
- * A pointer to len contiguous bytes (at least anything within one page; longer as far as one range of memory reaches),
- * which stays valid and true (it shows later writes) until vmcore_close(). No alignment is promised beyond what the
- * file gives: load through memcpy. For a whole pass over a compressed image use vmcore_scan().
+ * A pointer to len contiguous bytes (at least anything within one page; longer as far as one range
+ * of memory reaches), which stays valid and true (it shows later writes) until vmcore_close(). No
+ * alignment is promised beyond what the file gives: load through memcpy. For a whole pass over a
+ * compressed image use vmcore_scan().
  */
 struct error *vmcore_map(struct vmcore *vc, uint64_t phys, size_t len, const void **out) MUST_CHECK;
 
@@ -97,9 +109,11 @@ struct error *vmcore_map(struct vmcore *vc, uint64_t phys, size_t len, const voi
 const void *vmcore_try_map(struct vmcore *vc, uint64_t phys, size_t len);
 
 /*
- * Calls visit() for all present memory in [start, end), in ascending pieces as long as the format has them (a piece never
- * holds a missing page; pieces that touch are distinct). The bytes are good until visit() returns: nothing is pinned.
- * Ends early, with success, when visit() returns false.
+ * Calls visit() for all present memory in [start, end), in ascending pieces as long as the format
+ * has them (a piece never holds a missing page; pieces that touch are distinct). The bytes are good
+ * until visit() returns: nothing is pinned. Ends early, with success, when visit() returns false. A
+ * page that does not decompress is passed over, and the first such is the error (ERR_DAMAGED) after
+ * all else was visited.
  */
 typedef bool vmcore_visitor(void *context, uint64_t phys, const void *bytes, size_t len);
 struct error *vmcore_scan(struct vmcore *vc, uint64_t start, uint64_t end, vmcore_visitor *visit,
@@ -107,19 +121,25 @@ struct error *vmcore_scan(struct vmcore *vc, uint64_t start, uint64_t end, vmcor
 
 /* ---- The overlay ---- */
 
-/* Writes into the overlay: later reads and all mapped pointers show it, the file does not change. */
-struct error *vmcore_write(struct vmcore *vc, uint64_t phys, const void *buffer, size_t len) MUST_CHECK;
-
 /*
- * The same without a copy: makes sure that [phys, phys+len) within one page is kept by the newest mark, and gives a
- * pointer to write through until the next mark, undo or close.
+ * Writes into the overlay: later reads and all mapped pointers show it, the file does not change.
+ * Where any of the bytes is missing, nothing is written.
  */
-struct error *vmcore_map_writable(struct vmcore *vc, uint64_t phys, size_t len, void **out) MUST_CHECK;
+struct error *vmcore_write(struct vmcore *vc, uint64_t phys, const void *buffer,
+			   size_t len) MUST_CHECK;
 
 /*
- * Marks nest like a stack. After vmcore_mark() the first write to each page keeps the page as it was; vmcore_undo() puts
- * back everything written since the newest mark and takes the mark away; vmcore_forget() takes the mark away and keeps
- * the writes (handing the kept pages to the mark below). vmcore_mark() returns the new depth, 1 for the first.
+ * The same without a copy: makes sure that [phys, phys+len) within one page is kept by the newest
+ * mark, and gives a pointer to write through until the next mark, undo or close.
+ */
+struct error *vmcore_map_writable(struct vmcore *vc, uint64_t phys, size_t len,
+				  void **out) MUST_CHECK;
+
+/*
+ * Marks nest like a stack. After vmcore_mark() the first write to each page keeps the page as it
+ * was; vmcore_undo() puts back everything written since the newest mark and takes the mark away;
+ * vmcore_forget() takes the mark away and keeps the writes (handing the kept pages to the mark
+ * below). vmcore_mark() returns the new depth, 1 for the first.
  */
 struct error *vmcore_mark(struct vmcore *vc, unsigned *depth) MUST_CHECK;
 struct error *vmcore_undo(struct vmcore *vc) MUST_CHECK; /* ERR_OTHER without a mark */
@@ -127,8 +147,9 @@ struct error *vmcore_forget(struct vmcore *vc) MUST_CHECK;
 unsigned vmcore_mark_depth(const struct vmcore *vc);
 
 /*
- * Calls visit() for each page that was written since mark `depth`, in ascending order: its physical address, its bytes as they were at
- * the mark and as they are now.
+ * Calls visit() for each page that was written since mark `depth` (and not undone), in ascending
+ * order: its physical address, its bytes as they were at the mark and as they are now, be they the
+ * same. What the image lacks of a page is zero.
  */
 typedef bool vmcore_diff_visitor(void *context, uint64_t phys, const void *before, const void *now);
 struct error *vmcore_diff(struct vmcore *vc, unsigned depth, vmcore_diff_visitor *visit,

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Feeds a file's bytes to vmcore/ as an image: opens it, walks everything that it promises within bounds, reads, maps, scans,
- * writes under a mark and undoes. Any crash, sanitizer report, hang or failed check is a bug.
+ * Feeds a file's bytes to vmcore/ as an image: opens it, walks everything that it promises within
+ *bounds, reads, maps, scans, writes under a mark and undoes. Any crash, sanitizer report, hang or
+ *failed check is a bug.
  *
  * As it is, each argument is a file (afl-fuzz: `@@`). With -DLIBFUZZER it is a libFuzzer target:
  *
- *	clang -DLIBFUZZER -I. -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined tests/fuzz/fuzz_vmcore.c vmcore/[a-z]*.c \
- *		-lz -llzo2 -lsnappy -lzstd -o fuzz_vmcore && ./fuzz_vmcore CORPUS
+ *	clang -DLIBFUZZER -I. -D_GNU_SOURCE -g -O1 -fsanitize=fuzzer,address,undefined
+ *tests/fuzz/fuzz_vmcore.c vmcore/[a-z]*.c \ -lz -llzo2 -lsnappy -lzstd -o fuzz_vmcore &&
+ *./fuzz_vmcore CORPUS
  */
 #include <assert.h>
 #include <stdio.h>
@@ -20,17 +22,18 @@
 #define RANGES_MOST 200
 #define PAGES_MOST  300
 
+static volatile unsigned sum; /* so that the reads are not optimized away */
+
 static bool sum_piece(void *context, uint64_t phys, const void *bytes, size_t len)
 {
 	uint64_t *budget = context;
-	unsigned sum = 0;
 	for (size_t i = 0; i < len && i < 1 << 20; i += 61)
 		sum += ((const uint8_t *)bytes)[i];
 	assert(len && phys + len > phys);
 	if (*budget < len)
 		return false;
 	*budget -= len;
-	return sum != 256;
+	return true;
 }
 
 static bool no_diff_missing(void *context, uint64_t phys, const void *before, const void *now)
@@ -44,7 +47,6 @@ static bool no_diff_missing(void *context, uint64_t phys, const void *before, co
 static void read_notes(struct vmcore *vc)
 {
 	struct vmcore_note note;
-	unsigned sum = 0;
 	size_t len;
 
 	for (size_t i = 0; i < 1000 && vmcore_note(vc, i, &note); i++) {
@@ -55,8 +57,6 @@ static void read_notes(struct vmcore *vc)
 	const char *text = vmcore_vmcoreinfo(vc, &len);
 	for (size_t i = 0; i < len; i++)
 		sum += text[i];
-	if (sum == 1)
-		putchar('\n');
 }
 
 /* One page's worth at `phys`, by each way; they must agree. */
@@ -102,7 +102,8 @@ static void walk(struct vmcore *vc)
 			look_at(vc, at, 2 * VMCORE_PAGE_SIZE + 3);
 			error_drop(vmcore_write(vc, at, "abc", 3));
 			/* Each page of a few, then in great steps. */
-			uint64_t step = pages > PAGES_MOST / 2 ? VMCORE_PAGE_SIZE : (end - start) / 16 + 1;
+			uint64_t step =
+				pages > PAGES_MOST / 2 ? VMCORE_PAGE_SIZE : (end - start) / 16 + 1;
 			if (end - at <= step)
 				break;
 			at += step;

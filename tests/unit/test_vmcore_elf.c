@@ -8,9 +8,9 @@ static void test_core(void **state)
 {
 	for (int is64 = 0; is64 < 2; is64++)
 		for (size_t skew = 0; skew < 4096; skew += 1365) {
-			struct elf_segment s[] = { SEG(0, 4 * PAGE, 4 * PAGE),
-						   SEG(8 * PAGE, 3 * PAGE, 3 * PAGE) };
-			struct dump d = { 0 };
+			struct elf_segment s[] = {SEG(0, 4 * PAGE, 4 * PAGE),
+						  SEG(8 * PAGE, 3 * PAGE, 3 * PAGE)};
+			struct dump d = {0};
 			uint64_t start, end;
 
 			make_elf(&d, is64, s, 2, skew);
@@ -35,7 +35,7 @@ static void test_core(void **state)
 static void test_notes(void **state)
 {
 	struct elf_segment s = SEG(0, PAGE, PAGE);
-	struct dump d = { 0 };
+	struct dump d = {0};
 	struct vmcore_note note;
 	size_t len;
 
@@ -74,7 +74,7 @@ static void test_many_segments(void **state)
 	enum { COUNT = 70000 };
 	for (int is64 = 0; is64 < 2; is64++) {
 		struct elf_segment *s = calloc(COUNT, sizeof(*s));
-		struct dump d = { 0 };
+		struct dump d = {0};
 		for (size_t i = 0; i < COUNT; i++)
 			s[i] = (struct elf_segment)SEG((i / 2 * 3 + i % 2) * PAGE, 16, 16);
 		/* Short segments keep the dump small: only one in a thousand has a whole page. */
@@ -100,8 +100,8 @@ static void test_many_segments(void **state)
 
 static void test_absences(void **state)
 {
-	struct elf_segment s[] = { SEG(PAGE, 2 * PAGE, 5 * PAGE), SEG(8 * PAGE, 4 * PAGE, 4 * PAGE) };
-	struct dump d = { 0 };
+	struct elf_segment s[] = {SEG(PAGE, 2 * PAGE, 5 * PAGE), SEG(8 * PAGE, 4 * PAGE, 4 * PAGE)};
+	struct dump d = {0};
 	uint8_t b[PAGE];
 	const void *p;
 	void *w;
@@ -141,13 +141,15 @@ static void test_seams(void **state)
 {
 	struct elf_segment s[] = {
 		SEG(5 * PAGE + 100, 2 * PAGE, 2 * PAGE), /* 0x5064..0x7064 */
-		SEG(100, 3 * PAGE, 3 * PAGE),		/* 0x64..0x3064 */
+		SEG(100, 3 * PAGE, 3 * PAGE),		 /* 0x64..0x3064 */
 		SEG(3 * PAGE + 100, 2 * PAGE, 2 * PAGE), /* fills the gap between them */
-		SEG(7 * PAGE + 200, 500, 500),		/* alone within a page, of which another has the start */
-		SEG(20 * PAGE, 2 * PAGE, 4 * PAGE),	/* excluded pages, of which another has the first */
+		SEG(7 * PAGE + 200, 500,
+		    500), /* alone within a page, of which another has the start */
+		SEG(20 * PAGE, 2 * PAGE,
+		    4 * PAGE), /* excluded pages, of which another has the first */
 		SEG(21 * PAGE, 2 * PAGE, 2 * PAGE),
 	};
-	struct dump d = { 0 };
+	struct dump d = {0};
 	const uint8_t *p;
 	uint64_t start, end;
 	uint8_t b[8 * PAGE];
@@ -185,8 +187,9 @@ static void test_seams(void **state)
 /* Several segments with the same file bytes: one write shows at one address. */
 static void test_aliases(void **state)
 {
-	struct elf_segment s[] = { SEG(0, 2 * PAGE, 2 * PAGE), SEG(8 * PAGE, PAGE, PAGE), SEG(0, PAGE, PAGE) };
-	struct dump d = { 0 };
+	struct elf_segment s[] = {SEG(0, 2 * PAGE, 2 * PAGE), SEG(8 * PAGE, PAGE, PAGE),
+				  SEG(0, PAGE, PAGE)};
+	struct dump d = {0};
 	uint8_t b[2];
 
 	make_elf(&d, true, s, 3, 0);
@@ -202,7 +205,7 @@ static void test_aliases(void **state)
 	dump_free(&d);
 
 	/* The first of two that overlap is taken. */
-	struct elf_segment o[] = { SEG(PAGE, PAGE, PAGE), SEG(0, 3 * PAGE, 3 * PAGE) };
+	struct elf_segment o[] = {SEG(PAGE, PAGE, PAGE), SEG(0, 3 * PAGE, 3 * PAGE)};
 	make_elf(&d, true, o, 2, 0);
 	memset(d.bytes + o[1].offset + PAGE, 0xaa, PAGE);
 	vc = open_dump(&d);
@@ -214,8 +217,9 @@ static void test_aliases(void **state)
 static void test_cuts(void **state)
 {
 	for (int is64 = 0; is64 < 2; is64++) {
-		struct elf_segment s[] = { SEG(0, 2 * PAGE, 2 * PAGE), SEG(3 * PAGE, PAGE, 2 * PAGE) };
-		struct dump d = { 0 };
+		struct elf_segment s[] = {SEG(0, 2 * PAGE, 2 * PAGE),
+					  SEG(3 * PAGE, PAGE, 2 * PAGE)};
+		struct dump d = {0};
 		make_elf(&d, is64, s, 2, 0);
 		check_cuts(&d, 700, 19, 8 * PAGE);
 		dump_free(&d);
@@ -226,12 +230,13 @@ static void test_cuts(void **state)
 static void test_lies(void **state)
 {
 	for (int is64 = 0; is64 < 2; is64++) {
-		struct elf_segment s[] = { SEG(0, 2 * PAGE, 2 * PAGE), SEG(2 * PAGE, PAGE, 2 * PAGE) };
-		struct dump d = { 0 };
+		struct elf_segment s[] = {SEG(0, 2 * PAGE, 2 * PAGE),
+					  SEG(2 * PAGE, PAGE, 2 * PAGE)};
+		struct dump d = {0};
 		make_elf(&d, is64, s, 2, 5);
 		for (size_t at = 0; at < 64 + 3 * 56; at++)
 			for (unsigned i = 0; i < 5; i++) {
-				static const uint8_t values[] = { 0, 1, 0x7f, 0x80, 0xff };
+				static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
 				struct vmcore *vc;
 				uint8_t was = d.bytes[at];
 				d.bytes[at] = values[i];
@@ -247,8 +252,8 @@ static void test_lies(void **state)
 
 static void test_named_lies(void **state)
 {
-	struct elf_segment s[] = { SEG(PAGE, 2 * PAGE, 2 * PAGE) };
-	struct dump d = { 0 };
+	struct elf_segment s[] = {SEG(PAGE, 2 * PAGE, 2 * PAGE)};
+	struct dump d = {0};
 	make_elf(&d, true, s, 1, 0);
 	size_t load = sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr);
 	Elf64_Ehdr *h = (Elf64_Ehdr *)d.bytes;
@@ -302,7 +307,7 @@ static void test_named_lies(void **state)
 	dump_free(&d);
 
 	/* The core of a process. */
-	struct elf_segment process[] = { SEG(0, PAGE, PAGE), SEG(0, PAGE, PAGE) };
+	struct elf_segment process[] = {SEG(0, PAGE, PAGE), SEG(0, PAGE, PAGE)};
 	make_elf(&d, true, process, 2, 0);
 	assert_open_error(&d, ERR_FORMAT);
 	dump_free(&d);
@@ -311,7 +316,7 @@ static void test_named_lies(void **state)
 static void test_no_image(void **state)
 {
 	struct vmcore *vc;
-	struct dump d = { 0 };
+	struct dump d = {0};
 	char name[] = "/tmp/vmcore-test-XXXXXX", path[64];
 
 	assert_error(vmcore_open("/nonexistent/dump", NULL, &vc), ERR_IO);
@@ -336,8 +341,8 @@ static void test_no_image(void **state)
 
 static void test_raw(void **state)
 {
-	struct vmcore_options o = { .raw = true, .phys_offset = 0x100000 };
-	struct dump d = { 0 };
+	struct vmcore_options o = {.raw = true, .phys_offset = 0x100000};
+	struct dump d = {0};
 	struct vmcore *vc;
 	uint8_t b[8];
 
@@ -359,11 +364,11 @@ static void test_raw(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_core),	     cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_core),	      cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_absences),
-		cmocka_unit_test(test_seams),	     cmocka_unit_test(test_aliases),
-		cmocka_unit_test(test_cuts),	     cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_named_lies),   cmocka_unit_test(test_no_image),
+		cmocka_unit_test(test_seams),	      cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_cuts),	      cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_named_lies),    cmocka_unit_test(test_no_image),
 		cmocka_unit_test(test_raw),
 	};
 	return cmocka_run_group_tests_name("vmcore: ELF, raw", tests, NULL, NULL);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* makedumpfile's flattened layout: any cut into records, overwriting records, cut files, lies; and the intervals below it. */
+/* makedumpfile's flattened layout: any cut into records, overwriting records, cut files, lies; and
+ * the intervals below it. */
 #include "vmcore_dumps.h"
 
 #include "vmcore/intervals.h"
@@ -12,11 +13,16 @@ static bool not_each_third(uint64_t pfn)
 static void make_inner(struct dump *d, bool elf)
 {
 	if (elf) {
-		struct elf_segment s[] = { SEG(0, 4 * PAGE, 5 * PAGE), SEG(7 * PAGE, 3 * PAGE, 3 * PAGE) };
+		struct elf_segment s[] = {SEG(0, 4 * PAGE, 5 * PAGE),
+					  SEG(7 * PAGE, 3 * PAGE, 3 * PAGE)};
 		make_elf(d, true, s, 2, 77);
 	} else {
-		struct kdump_dump k = { .version = 6, .is64 = true, .method = EACH_IN_TURN,
-					.block_size = PAGE, .nr_pages = 30, .dumped = not_each_third };
+		struct kdump_dump k = {.version = 6,
+				       .is64 = true,
+				       .method = EACH_IN_TURN,
+				       .block_size = PAGE,
+				       .nr_pages = 30,
+				       .dumped = not_each_third};
 		make_kdump(d, &k);
 	}
 }
@@ -32,8 +38,8 @@ static void add_end(struct dump *d)
 }
 
 /*
- * The dump in records of up to `most` bytes. First all of it as rubbish, in other records, so that every byte gets
- * overwritten; then the true bytes from the end to the start.
+ * The dump in records of up to `most` bytes. First all of it as rubbish, in other records, so that
+ * every byte gets overwritten; then the true bytes from the end to the start.
  */
 static void flatten(struct dump *d, const struct dump *inner, uint64_t most, bool overwrite,
 		    bool backwards, uint64_t seed)
@@ -58,18 +64,19 @@ static void flatten(struct dump *d, const struct dump *inner, uint64_t most, boo
 static void test_flattened(void **state)
 {
 	for (int elf = 0; elf < 2; elf++) {
-		struct dump inner = { 0 };
+		struct dump inner = {0};
 		make_inner(&inner, elf);
 		for (unsigned i = 0; i < 24; i++) {
-			struct dump d = { 0 };
+			struct dump d = {0};
 			struct vmcore_note note;
-			static const unsigned most[] = { 7, 100, 3000, 9000, 50000, 1000000 };
+			static const unsigned most[] = {7, 100, 3000, 9000, 50000, 1000000};
 			flatten(&d, &inner, most[i % 6], i / 6 & 1, i / 12 & 1, i);
 			add_end(&d);
 			struct vmcore *vc = open_dump(&d);
 			assert_true(vmcore_probe(d.path));
-			assert_string_equal(vmcore_format(vc), elf ? "ELF core, flattened" :
-								    "kdump-compressed (zlib), flattened");
+			assert_string_equal(vmcore_format(vc),
+					    elf ? "ELF core, flattened"
+						: "kdump-compressed (zlib), flattened");
 			assert_int_equal(check_image(vc, 40 * PAGE), elf ? 7 : 20);
 			assert_true(vmcore_note(vc, 1, &note));
 			assert_string_equal(note.name, "VMCOREINFO");
@@ -84,9 +91,9 @@ static void test_flattened(void **state)
 /* What nobody wrote is zero in a whole file, and missing in one that is cut. */
 static void test_gap(void **state)
 {
-	struct elf_segment s[] = { SEG(0, 3 * PAGE, 3 * PAGE), SEG(3 * PAGE, 2 * PAGE, 2 * PAGE) };
-	struct dump inner = { 0 }, d = { 0 };
-	uint8_t b[8], zero[8] = { 0 };
+	struct elf_segment s[] = {SEG(0, 3 * PAGE, 3 * PAGE), SEG(3 * PAGE, 2 * PAGE, 2 * PAGE)};
+	struct dump inner = {0}, d = {0};
+	uint8_t b[8], zero[8] = {0};
 	const void *p;
 
 	/* Page 3 of memory is zero, and a record is left out for it. */
@@ -114,11 +121,12 @@ static void test_cuts(void **state)
 {
 	for (int elf = 0; elf < 2; elf++)
 		for (int backwards = 0; backwards < 2; backwards++) {
-			struct dump inner = { 0 }, d = { 0 };
+			struct dump inner = {0}, d = {0};
 			make_inner(&inner, elf);
 			flatten(&d, &inner, 6000, false, backwards, 5);
 			add_end(&d);
-			/* Backwards the headers come last: such a cut is refused. The end record alone may go. */
+			/* Backwards the headers come last: such a cut is refused. The end record
+			 * alone may go. */
 			if (!backwards) {
 				check_cuts(&d, 0, 29, 32 * PAGE);
 			} else {
@@ -137,13 +145,13 @@ static void test_cuts(void **state)
 
 static void test_lies(void **state)
 {
-	struct dump inner = { 0 }, d = { 0 };
+	struct dump inner = {0}, d = {0};
 	uint64_t lie;
 
 	make_inner(&inner, true);
 	flatten(&d, &inner, 1000000, false, false, 1);
 	add_end(&d);
-	static const int64_t lies[] = { 0, -2, INT64_MIN, INT64_MAX };
+	static const int64_t lies[] = {0, -2, INT64_MIN, INT64_MAX};
 	for (size_t i = 0; i < 4; i++) {
 		uint8_t was[8];
 		memcpy(was, d.bytes + 4096 + 8, 8);
@@ -192,14 +200,15 @@ static void test_intervals(void **state)
 
 	for (unsigned round = 0; round < 3000; round++) {
 		enum { SIZE = 60 };
-		uint64_t painted[SIZE] = { 0 }, got[SIZE] = { 0 };
+		uint64_t painted[SIZE] = {0}, got[SIZE] = {0};
 		size_t count = below(&seed, 12), n = 0;
 		struct interval *list = calloc(count + 1, sizeof(*list));
 		for (size_t i = 0; i < count; i++) {
-			uint64_t start = below(&seed, SIZE), end = start + below(&seed, SIZE - start + 1);
+			uint64_t start = below(&seed, SIZE),
+				 end = start + below(&seed, SIZE - start + 1);
 			if (end == start)
 				continue;
-			list[n++] = (struct interval){ start, end, i + 1, i + 1 };
+			list[n++] = (struct interval){start, end, i + 1, i + 1};
 			for (uint64_t at = start; at < end; at++)
 				painted[at] = i + 1;
 		}

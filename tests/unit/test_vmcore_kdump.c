@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* kdump-compressed dumps: every header version, layout and method; holes, exclusions, cuts, lies. */
+/* kdump-compressed dumps: every header version, layout and method; holes, exclusions, cuts, lies.
+ */
 #include "vmcore_dumps.h"
 
 static bool low_and_high(uint64_t pfn)
@@ -21,15 +22,15 @@ static void test_versions(void **state)
 {
 	for (unsigned version = 1; version <= 6; version++)
 		for (unsigned layout = 0; layout < 3; layout++) {
-			struct kdump_dump k = { .version = version,
-						.is64 = layout == 0,
-						.aligned32 = layout == 2,
-						.method = ZLIB,
-						.block_size = PAGE,
-						.nr_pages = 90,
-						.memory = low_and_high };
+			struct kdump_dump k = {.version = version,
+					       .is64 = layout == 0,
+					       .aligned32 = layout == 2,
+					       .method = ZLIB,
+					       .block_size = PAGE,
+					       .nr_pages = 90,
+					       .memory = low_and_high};
 			struct vmcore_note note;
-			struct dump d = { 0 };
+			struct dump d = {0};
 			uint64_t start, end;
 			size_t len;
 
@@ -37,8 +38,9 @@ static void test_versions(void **state)
 			struct vmcore *vc = open_dump(&d);
 			assert_true(vmcore_probe(d.path));
 			assert_string_equal(vmcore_format(vc), "kdump-compressed (zlib)");
-			assert_int_equal(vmcore_machine(vc),
-					 layout == 0 ? EM_X86_64 : layout == 1 ? EM_386 : EM_ARM);
+			assert_int_equal(vmcore_machine(vc), layout == 0   ? EM_X86_64
+							     : layout == 1 ? EM_386
+									   : EM_ARM);
 			assert_false(vmcore_is_partial(vc));
 			assert_int_equal(vmcore_max_phys(vc), 90 * PAGE);
 			assert_true(vmcore_range(vc, 0, &start, &end));
@@ -68,22 +70,19 @@ static void test_methods(void **state)
 		unsigned method;
 		const char *format;
 	} methods[] = {
-		{ RAW, "kdump-compressed" },
-		{ ZLIB, "kdump-compressed (zlib)" },
-		{ LZO, "kdump-compressed (lzo)" },
-		{ SNAPPY, "kdump-compressed (snappy)" },
-		{ ZSTD, "kdump-compressed (zstd)" },
-		{ EACH_IN_TURN, "kdump-compressed (zlib)" },
+		{RAW, "kdump-compressed"},	   {ZLIB, "kdump-compressed (zlib)"},
+		{LZO, "kdump-compressed (lzo)"},   {SNAPPY, "kdump-compressed (snappy)"},
+		{ZSTD, "kdump-compressed (zstd)"}, {EACH_IN_TURN, "kdump-compressed (zlib)"},
 	};
 	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++)
 		for (unsigned block_size = PAGE; block_size <= 16 * PAGE; block_size *= 4) {
-			struct kdump_dump k = { .version = 6,
-						.is64 = true,
-						.method = methods[i].method,
-						.block_size = block_size,
-						.nr_pages = 73,
-						.memory = low_and_high };
-			struct dump d = { 0 };
+			struct kdump_dump k = {.version = 6,
+					       .is64 = true,
+					       .method = methods[i].method,
+					       .block_size = block_size,
+					       .nr_pages = 73,
+					       .memory = low_and_high};
+			struct dump d = {0};
 			make_kdump(&d, &k);
 			struct vmcore *vc = open_dump(&d);
 			assert_string_equal(vmcore_format(vc), methods[i].format);
@@ -96,14 +95,14 @@ static void test_methods(void **state)
 
 static void test_excluded(void **state)
 {
-	struct kdump_dump k = { .version = 6,
-				.is64 = true,
-				.method = LZO,
-				.block_size = PAGE,
-				.nr_pages = 2001,
-				.memory = low_and_high,
-				.dumped = not_each_third };
-	struct dump d = { 0 };
+	struct kdump_dump k = {.version = 6,
+			       .is64 = true,
+			       .method = LZO,
+			       .block_size = PAGE,
+			       .nr_pages = 2001,
+			       .memory = low_and_high,
+			       .dumped = not_each_third};
+	struct dump d = {0};
 	unsigned there = 0;
 	uint8_t b[3 * PAGE];
 	const void *p;
@@ -127,7 +126,8 @@ static void test_excluded(void **state)
 	dump_free(&d);
 }
 
-/* Memory far apart: address space is not reserved for the hole. The bitmap is long, so this is not quite small. */
+/* Memory far apart: address space is not reserved for the hole. The bitmap is long, so this is not
+ * quite small. */
 static bool far_apart(uint64_t pfn)
 {
 	return pfn < 3 || pfn >= 900000;
@@ -135,13 +135,13 @@ static bool far_apart(uint64_t pfn)
 
 static void test_hole(void **state)
 {
-	struct kdump_dump k = { .version = 6,
-				.is64 = true,
-				.method = SNAPPY,
-				.block_size = PAGE,
-				.nr_pages = 900004,
-				.memory = far_apart };
-	struct dump d = { 0 };
+	struct kdump_dump k = {.version = 6,
+			       .is64 = true,
+			       .method = SNAPPY,
+			       .block_size = PAGE,
+			       .nr_pages = 900004,
+			       .memory = far_apart};
+	struct dump d = {0};
 	const void *p;
 
 	make_kdump(&d, &k);
@@ -158,14 +158,14 @@ static void test_hole(void **state)
 /* Early dumps with one bitmap. */
 static void test_single_bitmap(void **state)
 {
-	struct kdump_dump k = { .version = 1,
-				.is64 = true,
-				.method = ZLIB,
-				.block_size = PAGE,
-				.nr_pages = 32767,
-				.memory = low_and_high,
-				.single_bitmap = true };
-	struct dump d = { 0 };
+	struct kdump_dump k = {.version = 1,
+			       .is64 = true,
+			       .method = ZLIB,
+			       .block_size = PAGE,
+			       .nr_pages = 32767,
+			       .memory = low_and_high,
+			       .single_bitmap = true};
+	struct dump d = {0};
 	make_kdump(&d, &k);
 	struct vmcore *vc = open_dump(&d);
 	assert_int_equal(check_image(vc, 300 * PAGE), 5 + 230);
@@ -175,13 +175,13 @@ static void test_single_bitmap(void **state)
 
 static void test_incomplete(void **state)
 {
-	struct kdump_dump k = { .version = 6,
-				.is64 = true,
-				.method = LZO,
-				.block_size = PAGE,
-				.nr_pages = 40,
-				.incomplete = 17 };
-	struct dump d = { 0 };
+	struct kdump_dump k = {.version = 6,
+			       .is64 = true,
+			       .method = LZO,
+			       .block_size = PAGE,
+			       .nr_pages = 40,
+			       .incomplete = 17};
+	struct dump d = {0};
 	uint8_t b[8];
 	make_kdump(&d, &k);
 	struct vmcore *vc = open_dump(&d);
@@ -194,15 +194,15 @@ static void test_incomplete(void **state)
 
 static void test_damaged(void **state)
 {
-	static const unsigned methods[] = { ZLIB, LZO, SNAPPY, ZSTD };
+	static const unsigned methods[] = {ZLIB, LZO, SNAPPY, ZSTD};
 	for (unsigned i = 0; i < 4; i++) {
-		struct kdump_dump k = { .version = 6,
-					.is64 = true,
-					.method = methods[i],
-					.block_size = PAGE,
-					.nr_pages = 10 };
-		struct dump d = { 0 };
-		struct scanned s = { .check = true };
+		struct kdump_dump k = {.version = 6,
+				       .is64 = true,
+				       .method = methods[i],
+				       .block_size = PAGE,
+				       .nr_pages = 10};
+		struct dump d = {0};
+		struct scanned s = {.check = true};
 		uint64_t offset;
 		const void *p;
 		void *w;
@@ -227,8 +227,7 @@ static void test_damaged(void **state)
 				uint8_t *byte = d.bytes + k.descs + 24 * 2 + at, was = *byte;
 				*byte = value;
 				vc = open_dump(&d);
-				if (!error_drop(vmcore_read(vc, 2 * PAGE, b, PAGE)) &&
-				    value == was)
+				if (!error_drop(vmcore_read(vc, 2 * PAGE, b, PAGE)) && value == was)
 					assert_memory(b, 2 * PAGE, PAGE);
 				exercise(vc);
 				vmcore_close(vc);
@@ -240,9 +239,13 @@ static void test_damaged(void **state)
 
 static void test_cuts(void **state)
 {
-	struct kdump_dump k = { .version = 6, .is64 = true, .method = EACH_IN_TURN, .block_size = PAGE,
-				.nr_pages = 30, .dumped = not_each_third };
-	struct dump d = { 0 };
+	struct kdump_dump k = {.version = 6,
+			       .is64 = true,
+			       .method = EACH_IN_TURN,
+			       .block_size = PAGE,
+			       .nr_pages = 30,
+			       .dumped = not_each_third};
+	struct dump d = {0};
 	make_kdump(&d, &k);
 	check_cuts(&d, 0, 11, 32 * PAGE);
 	dump_free(&d);
@@ -252,10 +255,14 @@ static void test_cuts(void **state)
 static void test_lies(void **state)
 {
 	for (unsigned layout = 0; layout < 3; layout++) {
-		struct kdump_dump k = { .version = 6, .is64 = layout == 0, .aligned32 = layout == 2,
-					.method = EACH_IN_TURN, .block_size = PAGE, .nr_pages = 30,
-					.memory = low_and_high };
-		struct dump d = { 0 };
+		struct kdump_dump k = {.version = 6,
+				       .is64 = layout == 0,
+				       .aligned32 = layout == 2,
+				       .method = EACH_IN_TURN,
+				       .block_size = PAGE,
+				       .nr_pages = 30,
+				       .memory = low_and_high};
+		struct dump d = {0};
 		make_kdump(&d, &k);
 		for (size_t at = 0; at < k.bitmaps + 16; at++) {
 			if (at == 16)
@@ -265,7 +272,7 @@ static void test_lies(void **state)
 			if (at == k.sub + 110)
 				at = k.bitmaps - 4;
 			for (unsigned i = 0; i < 5; i++) {
-				static const uint8_t values[] = { 0, 1, 0x7f, 0x80, 0xff };
+				static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
 				struct vmcore *vc;
 				uint8_t was = d.bytes[at];
 				d.bytes[at] = values[i];
@@ -282,33 +289,34 @@ static void test_lies(void **state)
 
 static void test_named_lies(void **state)
 {
-	struct kdump_dump k = { .version = 6, .is64 = true, .method = ZLIB, .block_size = PAGE,
-				.nr_pages = 30 };
-	struct dump d = { 0 };
+	struct kdump_dump k = {
+		.version = 6, .is64 = true, .method = ZLIB, .block_size = PAGE, .nr_pages = 30};
+	struct dump d = {0};
 	make_kdump(&d, &k);
 	static const struct {
 		size_t at;
 		uint32_t value;
 		enum error_code code;
 	} lies[] = {
-		{ 0, 0, ERR_FORMAT },			/* the signature */
-		{ 8, 0, ERR_UNSUPPORTED },		/* version */
-		{ 8, 7, ERR_UNSUPPORTED },
-		{ 8, 0xffffffff, ERR_UNSUPPORTED },
-		{ 428, 0, ERR_FORMAT },			/* block size */
-		{ 428, 4095, ERR_FORMAT },
-		{ 428, 4097, ERR_FORMAT },
-		{ 428, 2048, ERR_FORMAT },
-		{ 428, 1u << 31, ERR_FORMAT },
-		{ 432, 0, ERR_FORMAT },			/* sub header's blocks */
-		{ 432, 0x7ffffffe, ERR_TRUNCATED },
-		{ 432, 0xffffffff, ERR_FORMAT },
-		{ 436, 0, ERR_FORMAT },			/* bitmaps' blocks */
-		{ 436, 0x7ffffffe, ERR_TRUNCATED },	/* the second bitmap would be far behind the end */
-		{ 4096 + 12, 1, ERR_UNSUPPORTED },	/* split */
-		{ 4096 + 96, 0x7fffffff, ERR_FORMAT },	/* the page count */
-		{ 4096 + 100, 0x7fffffff, ERR_FORMAT },
-		{ 3 * 4096, 0, ERR_OTHER },		/* the bitmap: fewer pages, opens */
+		{0, 0, ERR_FORMAT},	 /* the signature */
+		{8, 0, ERR_UNSUPPORTED}, /* version */
+		{8, 7, ERR_UNSUPPORTED},
+		{8, 0xffffffff, ERR_UNSUPPORTED},
+		{428, 0, ERR_FORMAT}, /* block size */
+		{428, 4095, ERR_FORMAT},
+		{428, 4097, ERR_FORMAT},
+		{428, 2048, ERR_FORMAT},
+		{428, 1u << 31, ERR_FORMAT},
+		{432, 0, ERR_FORMAT}, /* sub header's blocks */
+		{432, 0x7ffffffe, ERR_TRUNCATED},
+		{432, 0xffffffff, ERR_FORMAT},
+		{436, 0, ERR_FORMAT}, /* bitmaps' blocks */
+		{436, 0x7ffffffe,
+		 ERR_TRUNCATED},		 /* the second bitmap would be far behind the end */
+		{4096 + 12, 1, ERR_UNSUPPORTED}, /* split */
+		{4096 + 96, 0x7fffffff, ERR_FORMAT}, /* the page count */
+		{4096 + 100, 0x7fffffff, ERR_FORMAT},
+		{3 * 4096, 0, ERR_OTHER}, /* the bitmap: fewer pages, opens */
 	};
 	for (size_t i = 0; i < sizeof(lies) / sizeof(*lies); i++) {
 		uint32_t was;
@@ -342,11 +350,11 @@ static void test_named_lies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_versions),  cmocka_unit_test(test_methods),
-		cmocka_unit_test(test_excluded),  cmocka_unit_test(test_hole),
+		cmocka_unit_test(test_versions),      cmocka_unit_test(test_methods),
+		cmocka_unit_test(test_excluded),      cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_single_bitmap), cmocka_unit_test(test_incomplete),
-		cmocka_unit_test(test_damaged),	  cmocka_unit_test(test_cuts),
-		cmocka_unit_test(test_lies),	  cmocka_unit_test(test_named_lies),
+		cmocka_unit_test(test_damaged),	      cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_lies),	      cmocka_unit_test(test_named_lies),
 	};
 	return cmocka_run_group_tests_name("vmcore: kdump-compressed", tests, NULL, NULL);
 }

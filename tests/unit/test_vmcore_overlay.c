@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Writes, marks, undo, forget and diff, against a model that copies the whole memory at each mark. */
+/* Writes, marks, undo, forget and diff, against a model that copies the whole memory at each mark.
+ */
 #include "vmcore_dumps.h"
 
 enum { PAGES = 24, SIZE = PAGES * PAGE, DEPTH = 6 };
@@ -8,7 +9,8 @@ struct model {
 	uint8_t now[SIZE];
 	uint8_t at_mark[DEPTH][SIZE];
 	bool written[DEPTH][PAGES];
-	bool written_at_mark[DEPTH][DEPTH][PAGES]; /* undo takes back what was written to lower marks too */
+	bool written_at_mark[DEPTH][DEPTH]
+			    [PAGES]; /* undo takes back what was written to lower marks too */
 	unsigned depth;
 };
 
@@ -44,7 +46,8 @@ static bool check_diff(void *context, uint64_t phys, const void *before, const v
 	return true;
 }
 
-static void check_all(struct vmcore *vc, struct model *m, const uint8_t **pointers, bool (*there)(uint64_t))
+static void check_all(struct vmcore *vc, struct model *m, const uint8_t **pointers,
+		      bool (*there)(uint64_t))
 {
 	for (unsigned page = 0; page < PAGES; page++) {
 		uint8_t b[PAGE];
@@ -57,7 +60,7 @@ static void check_all(struct vmcore *vc, struct model *m, const uint8_t **pointe
 	}
 	assert_int_equal(vmcore_mark_depth(vc), m->depth);
 	for (unsigned depth = 1; depth <= m->depth; depth++) {
-		struct diff_check c = { .m = m, .depth = depth };
+		struct diff_check c = {.m = m, .depth = depth};
 		unsigned written = 0;
 		assert_ok(vmcore_diff(vc, depth, check_diff, &c));
 		for (unsigned page = 0; page < PAGES; page++)
@@ -69,14 +72,15 @@ static void check_all(struct vmcore *vc, struct model *m, const uint8_t **pointe
 static void play(struct vmcore *vc, bool (*there)(uint64_t), uint64_t seed)
 {
 	static struct model m;
-	const uint8_t *pointers[PAGES] = { 0 };
+	const uint8_t *pointers[PAGES] = {0};
 
 	memset(&m, 0, sizeof(m));
 	for (unsigned page = 0; page < PAGES; page++)
 		if (there(page))
 			assert_ok(vmcore_read(vc, page * PAGE, m.now + page * PAGE, PAGE));
 	for (unsigned step = 0; step < 600; step++) {
-		uint64_t r = mix(seed + step), phys = mix(r) % SIZE, len = 1 + mix(r + 1) % (2 * PAGE);
+		uint64_t r = mix(seed + step), phys = mix(r) % SIZE,
+			 len = 1 + mix(r + 1) % (2 * PAGE);
 		uint8_t bytes[2 * PAGE];
 		bool can = phys + len <= SIZE;
 		unsigned depth;
@@ -153,7 +157,7 @@ static void test_ram(void **state)
 	for (uint64_t seed = 0; seed < 4; seed++) {
 		struct vmcore *vc;
 		uint64_t start, end;
-		uint8_t b[PAGE], zero[PAGE] = { 0 };
+		uint8_t b[PAGE], zero[PAGE] = {0};
 		assert_ok(vmcore_new_ram(SIZE, &vc));
 		assert_true(vmcore_range(vc, 0, &start, &end));
 		assert_int_equal(start, 0);
@@ -174,12 +178,12 @@ static void test_elf(void **state)
 {
 	for (uint64_t seed = 0; seed < 4; seed++) {
 		/* Parts of the memory lie in disorder in the file: an arena; others as they are. */
-		struct elf_segment s[] = { SEG(11 * PAGE, 6 * PAGE, 6 * PAGE),
-					   SEG(4 * PAGE, 3 * PAGE + 50, 3 * PAGE + 50),
-					   SEG(7 * PAGE + 50, 3 * PAGE - 50, 4 * PAGE - 50),
-					   SEG(18 * PAGE, 6 * PAGE, 6 * PAGE),
-					   SEG(0, 3 * PAGE, 3 * PAGE) };
-		struct dump d = { 0 };
+		struct elf_segment s[] = {SEG(11 * PAGE, 6 * PAGE, 6 * PAGE),
+					  SEG(4 * PAGE, 3 * PAGE + 50, 3 * PAGE + 50),
+					  SEG(7 * PAGE + 50, 3 * PAGE - 50, 4 * PAGE - 50),
+					  SEG(18 * PAGE, 6 * PAGE, 6 * PAGE),
+					  SEG(0, 3 * PAGE, 3 * PAGE)};
+		struct dump d = {0};
 		uint8_t *before = NULL;
 
 		make_elf(&d, true, s, 5, 5);
@@ -198,9 +202,12 @@ static void test_elf(void **state)
 static void test_kdump(void **state)
 {
 	for (uint64_t seed = 0; seed < 8; seed++) {
-		struct kdump_dump k = { .version = 6, .is64 = true, .method = EACH_IN_TURN,
-					.block_size = PAGE, .nr_pages = PAGES };
-		struct dump d = { 0 };
+		struct kdump_dump k = {.version = 6,
+				       .is64 = true,
+				       .method = EACH_IN_TURN,
+				       .block_size = PAGE,
+				       .nr_pages = PAGES};
+		struct dump d = {0};
 		if (seed & 1)
 			k.dumped = not_each_seventh;
 		else
@@ -216,16 +223,21 @@ static void test_kdump(void **state)
 /* What a scan gives is what reads give, written or not, mapped or not, from any address to any. */
 static void test_scan(void **state)
 {
-	struct kdump_dump k = { .version = 6, .is64 = true, .method = LZO, .block_size = 4 * PAGE,
-				.nr_pages = 200, .dumped = not_each_seventh };
-	struct dump d = { 0 };
+	struct kdump_dump k = {.version = 6,
+			       .is64 = true,
+			       .method = LZO,
+			       .block_size = 4 * PAGE,
+			       .nr_pages = 200,
+			       .dumped = not_each_seventh};
+	struct dump d = {0};
 
 	make_kdump(&d, &k);
 	struct vmcore *vc = open_dump(&d);
 	for (uint64_t i = 0; i < 400; i++) {
-		uint64_t start = mix(i) % (200 * 4 * PAGE), end = start + mix(i + 7777) % (100 * PAGE);
+		uint64_t start = mix(i) % (200 * 4 * PAGE),
+			 end = start + mix(i + 7777) % (100 * PAGE);
 		uint64_t expected = 0;
-		struct scanned s = { .last_end = start, .check = true };
+		struct scanned s = {.last_end = start, .check = true};
 		assert_ok(vmcore_scan(vc, start, end, check_piece, &s));
 		assert_true(s.last_end <= end);
 		for (uint64_t at = start, n; at < end && at < 200 * 4 * PAGE; at += n) {
@@ -248,10 +260,14 @@ static bool stop_at_once(void *context, uint64_t phys, const void *bytes, size_t
 
 static void test_stop(void **state)
 {
-	struct elf_segment s[] = { SEG(0, PAGE, PAGE), SEG(8 * PAGE, PAGE, PAGE) };
-	struct kdump_dump k = { .version = 6, .is64 = true, .method = ZSTD, .block_size = PAGE,
-				.nr_pages = 200, .dumped = not_each_seventh };
-	struct dump d = { 0 };
+	struct elf_segment s[] = {SEG(0, PAGE, PAGE), SEG(8 * PAGE, PAGE, PAGE)};
+	struct kdump_dump k = {.version = 6,
+			       .is64 = true,
+			       .method = ZSTD,
+			       .block_size = PAGE,
+			       .nr_pages = 200,
+			       .dumped = not_each_seventh};
+	struct dump d = {0};
 	unsigned count = 0;
 
 	make_elf(&d, true, s, 2, 0);
@@ -271,8 +287,9 @@ static void test_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ram),  cmocka_unit_test(test_elf),  cmocka_unit_test(test_kdump),
-		cmocka_unit_test(test_scan), cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_ram),   cmocka_unit_test(test_elf),
+		cmocka_unit_test(test_kdump), cmocka_unit_test(test_scan),
+		cmocka_unit_test(test_stop),
 	};
 	return cmocka_run_group_tests_name("vmcore: overlay", tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Small dumps of every format, written from the formats' descriptions and sharing no code with vmcore/, for its tests.
+ * Small dumps of every format, written from the formats' descriptions and sharing no code with
+ * vmcore/, for its tests.
  *
- * Memory's content is a function of the physical address, so that any byte that comes out of any dump can be checked alone.
+ * Memory's content is a function of the physical address, so that any byte that comes out of any
+ * dump can be checked alone.
  */
 #ifndef TESTS_VMCORE_DUMPS_H
 #define TESTS_VMCORE_DUMPS_H
@@ -135,7 +137,7 @@ static inline void dump_free(struct dump *d)
 	if (d->fd)
 		close(d->fd);
 	free(d->bytes);
-	*d = (struct dump){ 0 };
+	*d = (struct dump){0};
 }
 
 /* ---- Opening ---- */
@@ -146,15 +148,15 @@ static inline void assert_ok(struct error *e)
 		fail_msg("%s", e->message);
 }
 
-#define assert_error(expression, wanted)                                                           \
-	do {                                                                                       \
-		struct error *e_ = (expression);                                                   \
-		if (!e_)                                                                           \
-			fail_msg("no error from " #expression);                                    \
-		if (e_->code != (wanted))                                                          \
-			fail_msg("%s: code %d", e_->message, e_->code);                            \
-		assert_true(e_->message[0] && !strchr(e_->message, '\n'));                         \
-		error_free(e_);                                                                    \
+#define assert_error(expression, wanted)                                   \
+	do {                                                               \
+		struct error *e_ = (expression);                           \
+		if (!e_)                                                   \
+			fail_msg("no error from " #expression);            \
+		if (e_->code != (wanted))                                  \
+			fail_msg("%s: code %d", e_->message, e_->code);    \
+		assert_true(e_->message[0] && !strchr(e_->message, '\n')); \
+		error_free(e_);                                            \
 	} while (0)
 
 static inline struct vmcore *open_dump(struct dump *d)
@@ -165,11 +167,11 @@ static inline struct vmcore *open_dump(struct dump *d)
 	return vc;
 }
 
-#define assert_open_error(d, wanted)                                                               \
-	do {                                                                                       \
-		struct vmcore *vc_;                                                                \
-		assert_error(vmcore_open(dump_file(d, (d)->size), NULL, &vc_), wanted);            \
-		assert_null(vc_);                                                                  \
+#define assert_open_error(d, wanted)                                                    \
+	do {                                                                            \
+		struct vmcore *vc_;                                                     \
+		assert_error(vmcore_open(dump_file(d, (d)->size), NULL, &vc_), wanted); \
+		assert_null(vc_);                                                       \
 	} while (0)
 
 /* ---- Checks of an image ---- */
@@ -191,11 +193,12 @@ static inline bool check_piece(void *context, uint64_t phys, const void *bytes, 
 	return true;
 }
 
-/* Every page of [0, end): the ways of getting at it agree with each other, and what comes is memory's content. Returns the pages there. */
+/* Every page of [0, end): the ways of getting at it agree with each other, and what comes is
+ * memory's content. Returns the pages there. */
 static inline unsigned check_image(struct vmcore *vc, uint64_t end)
 {
 	uint8_t buffer[PAGE];
-	struct scanned s = { .check = true }, again = { .check = true };
+	struct scanned s = {.check = true}, again = {.check = true};
 	unsigned count = 0;
 
 	assert_ok(vmcore_scan(vc, 0, UINT64_MAX, check_piece, &s));
@@ -231,7 +234,7 @@ static inline void exercise(struct vmcore *vc)
 	uint8_t buffer[3 * PAGE];
 	unsigned budget = 64, depth;
 	struct vmcore_note note;
-	struct scanned s = { 0 };
+	struct scanned s = {0};
 	size_t len;
 
 	for (size_t i = 0; i < 1000 && vmcore_note(vc, i, &note); i++) {
@@ -264,8 +267,9 @@ static inline void exercise(struct vmcore *vc)
 }
 
 /*
- * The dump cut at each of its bytes (at those that `interesting` names, and every `step`-th): each opens or is refused with one
- * line; what comes is the memory's content, and no page that is there may turn out not to be readable.
+ * The dump cut at each of its bytes (at those that `interesting` names, and every `step`-th): each
+ * opens or is refused with one line; what comes is the memory's content, and no page that is there
+ * may turn out not to be readable.
  */
 static inline void check_cuts(struct dump *d, size_t dense, size_t step, uint64_t end)
 {
@@ -295,15 +299,15 @@ struct elf_segment {
 	bool no_bytes;	 /* the caller gives offset itself */
 };
 
-#define SEG(start, in_file, in_memory)                                                             \
-	{                                                                                          \
-		.phys = (start), .filesz = (in_file), .memsz = (in_memory)                         \
+#define SEG(start, in_file, in_memory)                                     \
+	{                                                                  \
+		.phys = (start), .filesz = (in_file), .memsz = (in_memory) \
 	}
 
 static inline size_t add_note(struct dump *d, const char *name, uint32_t type, const void *desc,
 			      uint32_t size)
 {
-	Elf64_Nhdr head = { strlen(name) + 1, size, type };
+	Elf64_Nhdr head = {strlen(name) + 1, size, type};
 	size_t at = dump_add(d, &head, sizeof(head));
 	dump_add(d, name, strlen(name) + 1);
 	dump_put(d, (d->size + 3) & ~3ul, NULL, 0);
@@ -312,7 +316,8 @@ static inline size_t add_note(struct dump *d, const char *name, uint32_t type, c
 	return at;
 }
 
-/* Writes headers for the segments and their bytes one after the other, starting `skew` bytes after the headers. */
+/* Writes headers for the segments and their bytes one after the other, starting `skew` bytes after
+ * the headers. */
 static inline void make_elf(struct dump *d, bool is64, struct elf_segment *segments, size_t count,
 			    size_t skew)
 {
@@ -334,47 +339,49 @@ static inline void make_elf(struct dump *d, bool is64, struct elf_segment *segme
 	}
 	bool xnum = phnum >= PN_XNUM;
 	if (is64) {
-		Elf64_Ehdr h = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1 },
-				 .e_type = ET_CORE,
-				 .e_machine = EM_X86_64,
-				 .e_phoff = ehsize,
-				 .e_shoff = xnum ? shoff : 0,
-				 .e_phentsize = phsize,
-				 .e_phnum = xnum ? PN_XNUM : phnum,
-				 .e_shnum = xnum };
-		Elf64_Shdr s = { .sh_info = phnum };
-		Elf64_Phdr n = { .p_type = PT_NOTE, .p_offset = notes, .p_filesz = notes_end - notes };
+		Elf64_Ehdr h = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1},
+				.e_type = ET_CORE,
+				.e_machine = EM_X86_64,
+				.e_phoff = ehsize,
+				.e_shoff = xnum ? shoff : 0,
+				.e_phentsize = phsize,
+				.e_phnum = xnum ? PN_XNUM : phnum,
+				.e_shnum = xnum};
+		Elf64_Shdr s = {.sh_info = phnum};
+		Elf64_Phdr n = {
+			.p_type = PT_NOTE, .p_offset = notes, .p_filesz = notes_end - notes};
 		dump_put(d, 0, &h, sizeof(h));
 		dump_put(d, shoff, &s, sizeof(s));
 		dump_put(d, ehsize, &n, sizeof(n));
 		for (size_t i = 0; i < count; i++) {
-			Elf64_Phdr p = { .p_type = PT_LOAD,
-					 .p_offset = segments[i].offset,
-					 .p_paddr = segments[i].phys,
-					 .p_filesz = segments[i].filesz,
-					 .p_memsz = segments[i].memsz };
+			Elf64_Phdr p = {.p_type = PT_LOAD,
+					.p_offset = segments[i].offset,
+					.p_paddr = segments[i].phys,
+					.p_filesz = segments[i].filesz,
+					.p_memsz = segments[i].memsz};
 			dump_put(d, ehsize + (i + 1) * phsize, &p, sizeof(p));
 		}
 	} else {
-		Elf32_Ehdr h = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, 1 },
-				 .e_type = ET_CORE,
-				 .e_machine = EM_386,
-				 .e_phoff = ehsize,
-				 .e_shoff = xnum ? shoff : 0,
-				 .e_phentsize = phsize,
-				 .e_phnum = xnum ? PN_XNUM : phnum,
-				 .e_shnum = xnum };
-		Elf32_Shdr s = { .sh_info = phnum };
-		Elf32_Phdr n = { .p_type = PT_NOTE, .p_offset = notes, .p_filesz = notes_end - notes };
+		Elf32_Ehdr h = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS32, ELFDATA2LSB, 1},
+				.e_type = ET_CORE,
+				.e_machine = EM_386,
+				.e_phoff = ehsize,
+				.e_shoff = xnum ? shoff : 0,
+				.e_phentsize = phsize,
+				.e_phnum = xnum ? PN_XNUM : phnum,
+				.e_shnum = xnum};
+		Elf32_Shdr s = {.sh_info = phnum};
+		Elf32_Phdr n = {
+			.p_type = PT_NOTE, .p_offset = notes, .p_filesz = notes_end - notes};
 		dump_put(d, 0, &h, sizeof(h));
 		dump_put(d, shoff, &s, sizeof(s));
 		dump_put(d, ehsize, &n, sizeof(n));
 		for (size_t i = 0; i < count; i++) {
-			Elf32_Phdr p = { .p_type = PT_LOAD,
-					 .p_offset = segments[i].offset,
-					 .p_paddr = segments[i].phys,
-					 .p_filesz = segments[i].filesz,
-					 .p_memsz = segments[i].memsz };
+			Elf32_Phdr p = {.p_type = PT_LOAD,
+					.p_offset = segments[i].offset,
+					.p_paddr = segments[i].phys,
+					.p_filesz = segments[i].filesz,
+					.p_memsz = segments[i].memsz};
 			dump_put(d, ehsize + (i + 1) * phsize, &p, sizeof(p));
 		}
 	}
@@ -415,7 +422,8 @@ static inline size_t compress_block(unsigned method, const uint8_t *from, size_t
 	}
 	case SNAPPY:
 		made = 2 * len;
-		assert_int_equal(snappy_compress((const char *)from, len, (char *)to, &made), SNAPPY_OK);
+		assert_int_equal(snappy_compress((const char *)from, len, (char *)to, &made),
+				 SNAPPY_OK);
 		break;
 	case ZSTD:
 		made = ZSTD_compress(to, 2 * len, from, len, 1);
@@ -427,10 +435,11 @@ static inline size_t compress_block(unsigned method, const uint8_t *from, size_t
 
 static inline void make_kdump(struct dump *d, struct kdump_dump *k)
 {
-	static const unsigned methods[] = { ZLIB, LZO, SNAPPY, ZSTD, RAW };
+	static const unsigned methods[] = {ZLIB, LZO, SNAPPY, ZSTD, RAW};
 	const size_t bs = k->block_size, status = k->is64 ? 424 : 412;
 	const char *machine = k->is64 ? "x86_64" : k->aligned32 ? "armv7l" : "i686";
-	size_t half = (k->nr_pages / 8 + bs) / bs, bitmap_blocks = k->single_bitmap ? half : 2 * half;
+	size_t half = (k->nr_pages / 8 + bs) / bs,
+	       bitmap_blocks = k->single_bitmap ? half : 2 * half;
 	uint8_t *page = malloc(3 * bs), *made = page + bs;
 	size_t notes, notes_size, text, desc;
 
@@ -452,10 +461,10 @@ static inline void make_kdump(struct dump *d, struct kdump_dump *k)
 	notes_size = d->size - notes;
 	text = d->size - 32;
 
-	/* Where each header version's members stand, per layout: vmcoreinfo and its size, notes and their size, the page count. */
+	/* Where each header version's members stand, per layout: vmcoreinfo and its size, notes and
+	 * their size, the page count. */
 	static const unsigned char places[3][6] = {
-		{ 32, 40, 48, 56, 96, 12 }, { 20, 28, 32, 40, 72, 8 }, { 24, 32, 40, 48, 88, 8 }
-	};
+		{32, 40, 48, 56, 96, 12}, {20, 28, 32, 40, 72, 8}, {24, 32, 40, 48, 88, 8}};
 	const unsigned char *at = places[k->is64 ? 0 : k->aligned32 ? 2 : 1];
 	if (k->version >= 3) {
 		dump_put64(d, bs + at[0], text);
@@ -514,7 +523,7 @@ static inline void flat_header(struct dump *d)
 
 static inline void flat_record(struct dump *d, uint64_t offset, uint64_t size, const void *bytes)
 {
-	uint64_t head[2] = { __builtin_bswap64(offset), __builtin_bswap64(size) };
+	uint64_t head[2] = {__builtin_bswap64(offset), __builtin_bswap64(size)};
 	dump_add(d, head, sizeof(head));
 	if (bytes)
 		dump_add(d, bytes, size);
