@@ -111,8 +111,8 @@ def compare_frames(scope, judge, before, after):
     # Linux 6.12's /proc says KSM of every anonymous page (it tests one of two bits that mark one).
     ksm, anonymous = 1 << KPF["KSM"], 1 << KPF["ANON"]
     if all(word & ksm for word in flags if word & anonymous and not word & nopage):
-        flags = [word & ~ksm for word in flags]
-        flags_after = [word & ~ksm for word in flags_after]
+        flags = [word & ~(ksm | anonymous) if word & ksm else word for word in flags]
+        flags_after = [word & ~(ksm | anonymous) if word & ksm else word for word in flags_after]
     masks = [(names, 1 << KPF[bit], bit) for bit, names in FLAGS.items()]
     for row in scope.ask_one("kmem -p")["pages"]:
         pfn = number(row["physical"]) // PAGE

@@ -50,6 +50,11 @@ class Scope:
             raise ScopeError("%d answers to %d commands (%s …)" % (len(answers), len(commands), commands[0]))
         return answers
 
+    def each(self, commands):
+        """The same, one after the other: for answers too large to be held together."""
+        for line in self.lines(commands):
+            yield json.loads(line)
+
     def ask_one(self, command):
         answer = self.ask([command])[0]
         if answer.get("error"):
