@@ -27,12 +27,13 @@ struct elf {
 	struct piece *pieces; /* those with bytes are wanted as long as there are arenas */
 	size_t nr_pieces;
 	size_t last;
+	uint64_t *ready; /* all arenas' */
 
 	/* While opening. */
 	struct load *loads;
 	size_t nr_loads;
 	struct interval *parts;
-	size_t nr_parts;
+	size_t nr_parts, most_parts;
 	bool all_at_zero; /* no segment has a physical address */
 	bool aliased;	  /* segments share bytes of the file */
 };
@@ -41,6 +42,8 @@ struct elf {
  * than this cost more than copies. */
 #define MAP_LEAST     (1ul << 20)
 #define MAPPINGS_MOST 1024
+/* 64 TB: more than any machine's memory, and it still fits into the address space. */
+#define ARENA_PAGES_MOST (1ul << 34)
 
 bool elf_probe(struct file *f)
 {
@@ -116,6 +119,9 @@ static struct error *add_part(struct elf *elf, uint64_t start, uint64_t end, enu
 {
 	/* Bytes win over missing bytes over excluded pages, the first segment over later ones. */
 	uint64_t rank = presence == PRESENT ? 2 : presence == TRUNCATED ? 1 : 0;
+	if (elf->nr_parts == elf->most_parts)
+		return error_new(ERR_FORMAT, "%s: ELF segments share bytes of a cut file",
+				 vc->path);
 	TRY(image_grow(&elf->parts, elf->nr_parts, sizeof(*elf->parts)));
 	elf->parts[elf->nr_parts++] = (struct interval){
 		.start = start,
@@ -148,13 +154,13 @@ static struct error *add_load(struct vmcore *vc, struct elf *elf, const Elf64_Ph
 		bool there;
 		uint64_t n = file_extent(vc->file, offset, &there);
 		n = n < left ? n : left;
-		TRY(add_part(elf, at, at + n, there ? PRESENT : TRUNCATED, load));
+		TRY(add_part(vc, elf, at, at + n, there ? PRESENT : TRUNCATED, load));
 		at += n;
 		offset += n;
 		left -= n;
 	}
 	if (memsz > p->p_filesz)
-		TRY(add_part(elf, at, p->p_paddr + memsz, EXCLUDED, load));
+		TRY(add_part(vc, elf, at, p->p_paddr + memsz, EXCLUDED, load));
 	return NULL;
 }
 
@@ -193,6 +199,11 @@ static struct error *read_segments(struct vmcore *vc, struct elf *elf)
 	 * there. */
 	if (count > file_host_size(vc->file) / size)
 		return error_new(ERR_FORMAT, "%s: ELF core with %lu segments", vc->path, count);
+	/*
+	 * In a cut flattened file each gap divides a segment, and each record takes 16 bytes at
+	 * least: more parts than this come from segments that share bytes.
+	 */
+	elf->most_parts = 3 * count + file_host_size(vc->file) / 8;
 	for (uint64_t i = 0; i < count; i++) {
 		if (!read_phdr(vc->file, is64, ehdr.e_phoff + i * size, &phdr))
 			return error_new(ERR_TRUNCATED, "%s: the ELF program headers are cut",
@@ -307,6 +318,7 @@ static void elf_free(struct elf *elf)
 	if (!elf)
 		return;
 	free(elf->pieces);
+	free(elf->ready);
 	free(elf->loads);
 	free(elf->parts);
 	free(elf);
@@ -314,8 +326,6 @@ static void elf_free(struct elf *elf)
 
 static void elf_close(struct vmcore *vc)
 {
-	for (size_t i = 0; i < vc->nr_segments; i++)
-		free(vc->segments[i].ready);
 	elf_free(vc->private);
 }
 
@@ -323,50 +333,84 @@ static const struct format elf_format = {elf_load, elf_look, elf_close};
 
 /* Maps the piece's whole pages into the arena, where page borders in memory and in the file agree.
  */
-static void arena_map_piece(struct vmcore *vc, const struct segment *s, const struct piece *p)
+static bool arena_map_piece(struct vmcore *vc, const struct segment *s, const struct piece *p)
 {
 	const uint64_t mask = VMCORE_PAGE_SIZE - 1;
 	uint64_t start = (p->start + mask) & ~mask, end = p->end & ~mask;
 
 	if (file_is_flattened(vc->file) || ((p->start ^ p->offset) & mask) || end <= start ||
 	    end - start < MAP_LEAST)
-		return;
+		return false;
 	if (mmap(s->bytes + (start - s->start), end - start, PROT_READ | PROT_WRITE,
 		 MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, file_descriptor(vc->file),
 		 p->offset + (start - p->start)) == MAP_FAILED)
-		return; /* then page by page */
+		return false; /* then page by page */
 	for (uint64_t at = start; at < end; at += VMCORE_PAGE_SIZE) {
 		uint64_t bit = (at >> VMCORE_PAGE_SHIFT) - s->ready_pfn;
 		s->ready[bit / 64] |= 1ul << (bit % 64);
 	}
+	return true;
 }
 
-static struct error *make_arena(struct vmcore *vc, struct elf *elf, struct segment *s, size_t first,
-				size_t last, size_t *nr_mapped)
+static bool needs_arena(const struct segment *s)
 {
-	uint64_t base = s->start & ~(VMCORE_PAGE_SIZE - 1), size = s->end - base;
-	uint64_t pages = size / VMCORE_PAGE_SIZE + (size % VMCORE_PAGE_SIZE != 0);
+	return s->presence == PRESENT && !s->bytes;
+}
+
+static uint64_t first_page(const struct segment *s)
+{
+	return s->start >> VMCORE_PAGE_SHIFT;
+}
+
+static uint64_t count_touched_pages(const struct segment *s)
+{
+	return ((s->end - 1) >> VMCORE_PAGE_SHIFT) - first_page(s) + 1;
+}
+
+/* One reservation and one bitmap for all arenas: there may be more of them than the host lets a
+ * process map. */
+static struct error *make_arenas(struct vmcore *vc, struct elf *elf)
+{
+	uint64_t pages = 0, page = 0;
+	size_t nr_mapped = 0;
 	void *arena;
 
-	if (pages > SIZE_MAX / 2 / VMCORE_PAGE_SIZE)
-		return error_new(ERR_FORMAT, "%s: ELF segments of %#lx bytes", vc->path, size);
+	for (size_t i = 0; i < vc->nr_segments; i++) {
+		if (needs_arena(&vc->segments[i]))
+			pages += count_touched_pages(&vc->segments[i]);
+		if (pages > ARENA_PAGES_MOST)
+			return error_new(ERR_FORMAT,
+					 "%s: ELF segments share their bytes in the file",
+					 vc->path);
+	}
+	if (!pages)
+		return NULL;
 	TRY(image_reserve(vc, pages * VMCORE_PAGE_SIZE, &arena));
 	/* Pages come one by one; a huge page for the first of them would waste the rest. */
 	madvise(arena, pages * VMCORE_PAGE_SIZE, MADV_NOHUGEPAGE);
-	s->ready = calloc(pages / 64 + 1, sizeof(*s->ready));
-	if (!s->ready)
+	elf->ready = calloc(pages / 64 + 1, sizeof(*elf->ready));
+	if (!elf->ready)
 		return out_of_memory();
-	s->ready_pfn = base >> VMCORE_PAGE_SHIFT;
-	s->bytes = (uint8_t *)arena + (s->start - base);
-	for (size_t i = first; i < last && *nr_mapped < MAPPINGS_MOST; i++, ++*nr_mapped)
-		arena_map_piece(vc, s, &elf->pieces[i]);
+	for (size_t i = 0; i < vc->nr_segments; i++) {
+		struct segment *s = &vc->segments[i];
+		if (!needs_arena(s))
+			continue;
+		s->bytes = (uint8_t *)arena + page * VMCORE_PAGE_SIZE + s->start % VMCORE_PAGE_SIZE;
+		s->ready = elf->ready;
+		s->ready_pfn =
+			first_page(s) - page; /* may wrap, as the sum with a page then does */
+		page += count_touched_pages(s);
+		for (size_t j = piece_find(elf, s->start);
+		     j < elf->nr_pieces && elf->pieces[j].end <= s->end &&
+		     nr_mapped < MAPPINGS_MOST;
+		     j++)
+			nr_mapped += arena_map_piece(vc, s, &elf->pieces[j]);
+	}
 	return NULL;
 }
 
 static struct error *make_segments(struct vmcore *vc, struct elf *elf)
 {
-	size_t nr_mapped = 0;
-
 	vc->segments = calloc(elf->nr_pieces + 1, sizeof(*vc->segments));
 	if (!vc->segments)
 		return out_of_memory();
@@ -380,14 +424,10 @@ static struct error *make_segments(struct vmcore *vc, struct elf *elf)
 		*s = (struct segment){.start = p->start, .presence = p->presence};
 		s->end = elf->pieces[next - 1].end;
 		vc->partial = vc->partial || p->presence == EXCLUDED;
-		if (p->presence != PRESENT)
-			continue;
-		if (next == i + 1 && !elf->aliased)
+		if (p->presence == PRESENT && next == i + 1 && !elf->aliased)
 			s->bytes = file_direct(vc->file, p->offset, p->end - p->start);
-		if (!s->bytes)
-			TRY(make_arena(vc, elf, s, i, next, &nr_mapped));
 	}
-	return NULL;
+	return make_arenas(vc, elf);
 }
 
 struct error *elf_open(struct vmcore *vc)

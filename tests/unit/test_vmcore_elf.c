@@ -184,6 +184,35 @@ static void test_seams(void **state)
 	dump_free(&d);
 }
 
+/* Segments that touch in memory, lie in disorder in the file, and start at page borders there:
+ * mapped, not copied. */
+static void test_mapped_seams(void **state)
+{
+	struct elf_segment s[] = {
+		SEG(400 * PAGE, 300 * PAGE, 300 * PAGE), SEG(0, 400 * PAGE, 400 * PAGE),
+		SEG(700 * PAGE, 2 * PAGE, 2 * PAGE), SEG(702 * PAGE, 333 * PAGE, 333 * PAGE)};
+	struct dump d = {0};
+	const uint8_t *p;
+	unsigned depth;
+
+	make_elf(&d, true, s, 4, 0);
+	size_t skew = PAGE - s[0].offset % PAGE;
+	dump_free(&d);
+	make_elf(&d, true, s, 4, skew);
+	assert_int_equal(s[0].offset % PAGE, 0);
+	struct vmcore *vc = open_dump(&d);
+	assert_int_equal(check_image(vc, 1100 * PAGE), 1035);
+	assert_ok(vmcore_map(vc, 10, 1035 * PAGE - 10, (const void **)&p));
+	assert_memory(p, 10, 1035 * PAGE - 10);
+	assert_ok(vmcore_mark(vc, &depth));
+	assert_ok(vmcore_write(vc, 400 * PAGE - 3, "across", 6));
+	assert_memory_equal(p + 400 * PAGE - 13, "across", 6);
+	assert_ok(vmcore_undo(vc));
+	assert_memory(p, 10, 1035 * PAGE - 10);
+	vmcore_close(vc);
+	dump_free(&d);
+}
+
 /* Several segments with the same file bytes: one write shows at one address. */
 static void test_aliases(void **state)
 {
@@ -366,10 +395,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_core),	      cmocka_unit_test(test_notes),
 		cmocka_unit_test(test_many_segments), cmocka_unit_test(test_absences),
-		cmocka_unit_test(test_seams),	      cmocka_unit_test(test_aliases),
-		cmocka_unit_test(test_cuts),	      cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_named_lies),    cmocka_unit_test(test_no_image),
-		cmocka_unit_test(test_raw),
+		cmocka_unit_test(test_seams),	      cmocka_unit_test(test_mapped_seams),
+		cmocka_unit_test(test_aliases),	      cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_lies),	      cmocka_unit_test(test_named_lies),
+		cmocka_unit_test(test_no_image),      cmocka_unit_test(test_raw),
 	};
 	return cmocka_run_group_tests_name("vmcore: ELF, raw", tests, NULL, NULL);
 }
