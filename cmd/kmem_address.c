@@ -6,8 +6,11 @@
 
 #include "cmd/context.h"
 #include "cmd/kmem.h"
+#include "cmd/kmem_slab.h"
 #include "cmd/page_row.h"
+#include "mm/slab.h"
 #include "mm/task.h"
+#include "mm/vmalloc.h"
 #include "mm/zone.h"
 
 static void say_symbol(struct session *s, const struct kmem_place *place)
@@ -38,16 +41,96 @@ static void say_task(struct session *s, const struct kmem_place *place)
 	out_text(s->out, "\n");
 }
 
+static struct error *say_slab(struct session *s, const struct kmem_place *place)
+{
+	struct slab slab;
+	bool found;
+	if (!place->page)
+		return NULL;
+	TRY(slab_of_page(s->kernel, place->page, &slab, &found));
+	if (!found)
+		return NULL;
+	TRY(kmem_print_cache(s, &slab.cache));
+	/* For the slab's own struct page all of its objects, for an address in it the one it lies
+	 * in. */
+	uint64_t addr = place->is_page ? 0 : kernel_ptov(s->kernel, place->phys);
+	struct error *e = kmem_print_slab(s, &slab, addr);
+	out_text(s->out, "\n");
+	return e;
+}
+
+static struct error *say_vmalloc(struct session *s, const struct kmem_place *place, bool *found)
+{
+	static const struct column columns[] = {
+		{"vmap_area", "VMAP_AREA", 16, '^', 0},
+		{"vm_struct", "VM_STRUCT", 16, '^', 2},
+		{"start", "ADDRESS RANGE", 16, '>', 2},
+		{"end", "", 16, '<', 0},
+		{"size", "SIZE", 9, '>', 1},
+	};
+	struct kernel *k = s->kernel;
+	struct vmalloc_area area;
+	*found = false;
+	if (!place->is_virtual ||
+	    place->addr - k->vmalloc_start > k->vmalloc_end - k->vmalloc_start)
+		return NULL;
+	TRY(vmalloc_at(k, place->addr, &area, found));
+	if (!*found)
+		return NULL;
+	out_table(s->out, "vmalloc", columns, 5, true);
+	out_cell_hex(s->out, area.addr);
+	out_cell_hex(s->out, area.vm);
+	out_cell_hex(s->out, area.start);
+	if (!out_json(s->out))
+		out_cell_printf(s->out, " - %" PRIx64, area.end);
+	else
+		out_cell_hex(s->out, area.end);
+	out_cell_dec(s->out, area.end - area.start);
+	out_row_end(s->out);
+	out_table_end(s->out);
+	out_text(s->out, "\n");
+	return NULL;
+}
+
+/* What the page's own words say that its row does not: the use of a page that is neither free nor a
+ * slab's. */
+static struct error *say_use(struct session *s, const struct kmem_place *place)
+{
+	struct kernel *k = s->kernel;
+	struct page p;
+	TRY(page_open(k, place->page, &p));
+	enum page_use use = page_use(k, &p);
+	if (use == PAGE_TAIL && !error_drop(page_open(k, page_compound_head(k, &p), &p))) {
+		out_hex(s->out, "compound_head", "tail of the compound page %" PRIx64 ": ",
+			p.object.addr);
+		use = page_use(k, &p);
+		out_str(s->out, "use", "%s\n", page_use_name(use));
+	} else {
+		out_str(s->out, "use",
+			use == PAGE_TABLE || use == PAGE_ANON || use == PAGE_FILE ? "%s page\n"
+										  : NULL,
+			use == PAGE_TABLE ? "page-table" : page_use_name(use));
+	}
+	return NULL;
+}
+
 struct error *kmem_address(struct session *s, const char *word, bool physical)
 {
 	struct kernel *k = s->kernel;
 	struct kmem_place place;
+	bool vmalloc;
 	TRY(nodes_open(k));
 	TRY(kmem_place(s, word, physical, &place));
+	out_hex(s->out, "address", NULL, place.addr);
 	say_symbol(s, &place);
+	TRY(say_slab(s, &place));
 	say_task(s, &place);
+	TRY(say_vmalloc(s, &place, &vmalloc));
 	TRY(kmem_free_address(s, word, physical));
+	if (!place.page && vmalloc)
+		return NULL;
 	if (!place.page)
 		return error_at(ERR_NOT_FOUND, place.addr, "no page in mem_map: %s", word);
+	TRY(say_use(s, &place));
 	return page_row_print(s->out, k, place.page);
 }

@@ -222,16 +222,13 @@ unsigned page_compound_order(struct kernel *k, const struct page *head)
 	uint64_t order = 0;
 	if (!has_flag(head, k->mm->pages->words.head))
 		return 0;
-	if (HAS(k, folio, flags_1)) {
-		struct object folio;
-		if (object_try_open(k, head->object.addr, S_folio, &folio))
-			order = GET(k, &folio, folio, flags_1) & 0xff;
-	} else if (HAS(k, folio, order)) {
-		struct object folio;
-		if (object_try_open(k, head->object.addr, S_folio, &folio))
-			order = GET(k, &folio, folio, order);
-	} else if (!error_drop(page_open(k, head->object.addr + k->mm->pages->page_size, &tail))) {
-		order = GET(k, &tail.object, page, compound_order);
+	/* A byte of the first tail page; of the folio where struct page no longer names it; in the low byte of its flags since 6.6. */
+	struct object folio;
+	if (HAS(k, page, compound_order)) {
+		if (!error_drop(page_open(k, head->object.addr + k->mm->pages->page_size, &tail)))
+			order = GET(k, &tail.object, page, compound_order);
+	} else if (object_try_open(k, head->object.addr, S_folio, &folio)) {
+		order = HAS(k, folio, order) ? GET(k, &folio, folio, order) : GET(k, &folio, folio, flags_1) & 0xff;
 	}
 	return order <= ORDER_MAX ? (unsigned)order : 0;
 }
