@@ -12,14 +12,14 @@
 struct log_printer {
 	struct session *s;
 	bool no_time, date, dictionary, level, caller;
-	int64_t boot; /* seconds since 1970 */
+	int64_t boot; /* ns since 1970 */
 	bool open;    /* a line was begun that goes on */
 };
 
 /* "[Sat Nov 21 23:56:52 UTC 2026] " */
 static void put_date(struct log_printer *p, uint64_t ts_nsec, char *buf, size_t size)
 {
-	time_t t = p->boot + (time_t)(ts_nsec / 1000000000);
+	time_t t = (time_t)((p->boot + (int64_t)ts_nsec) / 1000000000);
 	struct tm tm;
 	if (!localtime_r(&t, &tm) || !strftime(buf, size, "[%a %b %e %T %Z %Y] ", &tm))
 		snprintf(buf, size, "[%" PRId64 "] ", (int64_t)t);
@@ -107,9 +107,9 @@ static void print_json(struct log_printer *p, const struct log_record *r)
 	out_object_begin(o, NULL);
 	out_dec(o, "seq", NULL, r->seq);
 	if (r->has_header) {
-		out_dec(o, "time_ns", NULL, r->ts_nsec);
+		out_dec(o, "ns", NULL, r->ts_nsec);
 		if (p->date)
-			out_dec(o, "date", NULL, p->boot + r->ts_nsec / 1000000000);
+			out_dec(o, "date", NULL, (p->boot + r->ts_nsec) / 1000000000);
 		out_dec(o, "facility", NULL, r->facility);
 		out_dec(o, "level", NULL, r->level);
 		if (r->has_caller) {
@@ -177,7 +177,7 @@ static struct error *run_log(struct session *s, int argc, char **argv)
 		uint64_t uptime;
 		TRY(clock_realtime(s->kernel, &p.boot));
 		TRY(clock_uptime(s->kernel, &uptime));
-		p.boot -= uptime / 1000000000;
+		p.boot -= uptime;
 	}
 	out_array_begin(s->out, "records");
 	struct error *e = log_for_each(s->kernel, print_record, &p);

@@ -27,6 +27,7 @@ enum modules_state { MODULES_UNREAD, MODULES_READING, MODULES_READ };
  * file, or its modules'). The kernel's are the first kernel_count.
  */
 struct symbols {
+	char *path; /* the file of the kernel's own; NULL: the image */
 	struct kallsyms kallsyms;
 	struct symbol_entry *entries;
 	size_t entry_count, entry_room;

@@ -21,6 +21,7 @@ void symbols_close(struct symbols *s)
 {
 	if (!s)
 		return;
+	free(s->path);
 	kallsyms_free(&s->kallsyms);
 	for (size_t i = 0; i < s->block_count; i++)
 		free(s->blocks[i]);
@@ -58,6 +59,11 @@ struct error *symbols_open_kallsyms(struct kernel *k)
 	struct kallsyms found;
 	TRY(kallsyms_locate(k, &found));
 	return symbols_open_found(k, &found);
+}
+
+const char *symbols_file(const struct kernel *k)
+{
+	return k->symbols ? k->symbols->path : NULL;
 }
 
 /* ---- The table ---- */

@@ -35,6 +35,8 @@ struct error *symbols_open_found(struct kernel *k, struct kallsyms *found) MUST_
 /* The same from a System.map or an ELF symbol table; shifted by the KASLR offset k->kaslr_offset. */
 struct error *symbols_open_file(struct kernel *k, const char *path) MUST_CHECK;
 void symbols_close(struct symbols *s);
+/* The file that they came from; NULL: the image itself. */
+const char *symbols_file(const struct kernel *k);
 
 /* Adds the symbols of all loaded modules (struct module's kallsyms, percpu, address range). Errors leave the kernel's own usable. */
 struct error *symbols_add_modules(struct kernel *k) MUST_CHECK;

@@ -164,6 +164,7 @@ struct error *symbols_open_file(struct kernel *k, const char *path)
 {
 	struct symbols *s = NULL;
 	TRY(symbols_new(k, &s));
+	s->path = strdup(path);
 	TRY(read_file(s, path));
 	shift_symbols(k, s);
 	symbols_sort(s, 0);

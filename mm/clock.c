@@ -52,18 +52,18 @@ unsigned clock_hz(struct kernel *k)
 	return hz <= 10000 ? hz : 0;
 }
 
-struct error *clock_realtime(struct kernel *k, int64_t *seconds)
+struct error *clock_realtime(struct kernel *k, int64_t *ns)
 {
 	struct object tk;
 	uint64_t value;
 	if (find_timekeeper(k, &tk) && HAS(k, timekeeper, xtime_sec)) {
-		*seconds = GET(k, &tk, timekeeper, xtime_sec);
+		*ns = GET(k, &tk, timekeeper, xtime_sec) * NSEC_PER_SEC + fraction(k, &tk);
 		return NULL;
 	}
 	/* struct timespec, struct timeval before: seconds first */
 	if (error_drop(kernel_read_symbol(k, "xtime", 0, &value)))
 		return error_new(ERR_UNSUPPORTED, "this kernel's clock was not found");
-	*seconds = value;
+	*ns = value * NSEC_PER_SEC;
 	return NULL;
 }
 
@@ -75,13 +75,9 @@ static bool uptime_by_jiffies(struct kernel *k, uint64_t *ns)
 	unsigned hz = clock_hz(k);
 	if (!hz || error_drop(kernel_read_symbol(k, "jiffies", 0, &jiffies)))
 		return false;
-	uint32_t since = (uint32_t)jiffies + 300 * hz;
-	uint64_t high = jiffies >> 32;
-	uint64_t ticks = symbol_addr(k, "jiffies_64")
-				 ? since + (k->arch->pointer_size == 8 && high
-						    ? (high - (since >= 300 * hz ? 0 : 1)) << 32
-						    : 0)
-				 : jiffies;
+	uint64_t ticks = jiffies;
+	if (symbol_addr(k, "jiffies_64"))
+		ticks = k->arch->pointer_size == 8 ? jiffies - (uint32_t)(-300 * (int)hz) : (uint32_t)(jiffies + 300 * hz);
 	*ns = ticks * (NSEC_PER_SEC / hz);
 	return true;
 }

@@ -10,8 +10,8 @@
 
 #include "core/kernel.h"
 
-/* Wall-clock time: seconds since 1970 (UTC). ERR_UNSUPPORTED. */
-struct error *clock_realtime(struct kernel *k, int64_t *seconds) MUST_CHECK;
+/* Wall-clock time: ns since 1970 (UTC). ERR_UNSUPPORTED. */
+struct error *clock_realtime(struct kernel *k, int64_t *ns) MUST_CHECK;
 /* Time since boot, as /proc/uptime has it (with the time asleep), in ns. ERR_UNSUPPORTED. */
 struct error *clock_uptime(struct kernel *k, uint64_t *ns) MUST_CHECK;
 /* Ticks a second (CONFIG_HZ), or 0 when it cannot be known. */
