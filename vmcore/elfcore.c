@@ -114,8 +114,8 @@ static struct error *count_phdrs(struct vmcore *vc, const Elf64_Ehdr *ehdr, bool
 
 /* ---- From segments to pieces ---- */
 
-static struct error *add_part(struct elf *elf, uint64_t start, uint64_t end, enum presence presence,
-			      size_t load)
+static struct error *add_part(struct vmcore *vc, struct elf *elf, uint64_t start, uint64_t end,
+			      enum presence presence, size_t load)
 {
 	/* Bytes win over missing bytes over excluded pages, the first segment over later ones. */
 	uint64_t rank = presence == PRESENT ? 2 : presence == TRUNCATED ? 1 : 0;
