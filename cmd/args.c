@@ -9,8 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/command.h"
-#include "cmd/session.h"
+#include "cmd/args.h"
 
 struct error *usage_error(const char *command, const char *format, ...)
 {
@@ -122,15 +121,22 @@ static struct error *parse_symbol(struct kernel *k, const char *text, uint64_t *
 	return error_new(ERR_NO_SYMBOL, "no such symbol or address: %s", text);
 }
 
+struct error *parse_symbol_address(struct session *s, const char *text, uint64_t *out)
+{
+	if (s->kernel)
+		return parse_symbol(s->kernel, text, out);
+	return error_new(ERR_USAGE, "not an address: %s", text);
+}
+
 struct error *parse_address(struct session *s, const char *text, uint64_t *out)
 {
 	if (!*text)
 		return error_new(ERR_USAGE, "not an address: \"\"");
+	if (*text == '(')
+		return parse_expression(s, text, out);
 	if (scan_number(text, true, out))
 		return NULL;
-	if (s->kernel)
-		return parse_symbol(s->kernel, text, out);
-	return error_new(ERR_USAGE, "not an address: %s", text);
+	return parse_symbol_address(s, text, out);
 }
 
 /* ---- Options ---- */

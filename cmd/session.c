@@ -6,7 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +120,21 @@ static struct error *start_shell(const char *command, int *input, pid_t *pid)
 	return NULL;
 }
 
+/* The child's status. */
+static int wait_for(const struct session *s, pid_t pid)
+{
+	int status = -1;
+
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	/* The prompt goes under the terminal's "^C". */
+	if (s->interactive && status != -1 && WIFSIGNALED(status) && WTERMSIG(status) == SIGINT) {
+		putchar('\n');
+		fflush(stdout);
+	}
+	return status;
+}
+
 static struct error *sink_open(struct session *s, const struct line *line, struct sink *sink)
 {
 	int append = line->sink == SINK_APPEND ? O_APPEND : O_TRUNC;
@@ -163,8 +178,8 @@ static struct error *sink_close(struct session *s, struct sink *sink)
 	o->fd = sink->fd;
 	if (sink->file >= 0)
 		close(sink->file);
-	while (sink->pid > 0 && waitpid(sink->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (sink->pid > 0)
+		wait_for(s, sink->pid);
 	return e;
 }
 
@@ -213,9 +228,8 @@ static struct error *run_parsed(struct session *s, struct line *line)
 	return e;
 }
 
-static bool run_shell(const char *command)
+static bool run_shell(struct session *s, const char *command)
 {
-	int status;
 	pid_t pid = fork();
 
 	if (pid == 0) {
@@ -226,9 +240,7 @@ static bool run_shell(const char *command)
 			execl("/bin/sh", "sh", (char *)NULL);
 		_exit(127);
 	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return pid > 0 && wait_for(s, pid) == 0;
 }
 
 /* Ctrl-C at a prompt means the command; in a script it means the script. */
@@ -248,7 +260,7 @@ bool session_run_line(struct session *s, const char *text)
 	text += strspn(text, " \t\r\n");
 	if (*text == '!') {
 		out_flush(s->out);
-		ok = run_shell(text + 1 + strspn(text + 1, " \t"));
+		ok = run_shell(s, text + 1 + strspn(text + 1, " \t"));
 		s->failures += !ok;
 		end_script_on_signal(s);
 		return ok;
