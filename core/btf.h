@@ -137,6 +137,9 @@ struct type btf_unit_find(const struct btf_unit *u, enum type_kind kind, const c
 /* The same in the kernel's own BTF only: never loads modules. */
 struct type type_find_base(struct kernel *k, enum type_kind kind, const char *name);
 
+/* core/types_derive.c: a variable's type in one unit. */
+bool btf_unit_variable(const struct btf_unit *u, const char *name, struct type *out);
+
 /* core/types_module.c: all modules' BTF, once. */
 void types_load_modules(struct types *t);
 

@@ -648,6 +648,17 @@ struct type type_strip(struct type t)
 	return (struct type){t.btf, 0}; /* a cycle: as good as void */
 }
 
+struct type type_pointer_target(struct type t)
+{
+	t = type_strip(t);
+	return type_kind_of(t) == BTF_KIND_PTR ? type_target(t) : (struct type){0};
+}
+
+bool type_is_declaration(struct type t)
+{
+	return type_kind_of(type_strip(t)) == BTF_KIND_FWD;
+}
+
 uint64_t type_size(struct kernel *k, struct type t)
 {
 	uint64_t count = 1;

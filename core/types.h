@@ -59,6 +59,11 @@ void type_format(struct kernel *k, struct type t, char *buf, size_t size);
  */
 void type_declare(struct kernel *k, struct type t, const char *name, char *buf, size_t size);
 
+/* What a pointer (past typedefs) leads to; not valid for anything else. */
+struct type type_pointer_target(struct type t);
+/* Is it only named here (a forward declaration), not defined? */
+bool type_is_declaration(struct type t);
+
 /* The value of an enumerator anywhere in the kernel's BTF (hash, built when first asked). */
 bool enumerator_find(struct kernel *k, const char *name, int64_t *value);
 /* The name of a value in an enum, or NULL. */

@@ -146,7 +146,7 @@ const char *type_integer_spelling(const char *name)
 
 /* ---- Variables and functions ---- */
 
-static bool variable_in(const struct btf_unit *u, const char *name, struct type *out)
+bool btf_unit_variable(const struct btf_unit *u, const char *name, struct type *out)
 {
 	for (size_t i = 0; i < u->variable_count; i++) {
 		struct type t = {u->btf, u->variables[i]};
@@ -163,11 +163,11 @@ bool type_of_variable(struct kernel *k, const char *name, struct type *out)
 {
 	if (!k->types)
 		return false;
-	if (variable_in(&k->types->base, name, out))
+	if (btf_unit_variable(&k->types->base, name, out))
 		return true;
 	types_load_modules(k->types);
 	for (size_t i = 0; i < k->types->module_count; i++)
-		if (variable_in(&k->types->modules[i], name, out))
+		if (btf_unit_variable(&k->types->modules[i], name, out))
 			return true;
 	return false;
 }

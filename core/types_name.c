@@ -334,6 +334,31 @@ static struct error *parse_base(struct kernel *k, const char **at, bool bare_tag
 	return NULL;
 }
 
+/* What stands between "[" and "]": nothing, a number, or an enumerator. */
+static struct error *parse_dimension(struct kernel *k, const char **at, unsigned long long *count)
+{
+	const char *p = skip_blanks(*at + 1);
+	char name[128];
+	size_t len = 0;
+	int64_t value;
+	char *end;
+
+	if (isalpha((unsigned char)*p) || *p == '_') {
+		while (isalnum((unsigned char)p[len]) || p[len] == '_')
+			len++;
+		snprintf(name, sizeof(name), "%.*s", (int)len, p);
+		if (!enumerator_find(k, name, &value) || value < 0)
+			return error_new(ERR_NO_TYPE, "no such enumerator: %s", name);
+		*count = value;
+		p += len;
+	} else {
+		*count = strtoull(p, &end, 0);
+		p = end;
+	}
+	*at = skip_blanks(p);
+	return NULL;
+}
+
 struct error *type_parse_prefix(struct kernel *k, const char **text, bool bare_tags, struct type *out)
 {
 	uint32_t counts[8];
@@ -352,10 +377,9 @@ struct error *type_parse_prefix(struct kernel *k, const char **text, bool bare_t
 		p++;
 	}
 	while (*p == '[') {
-		char *end;
-		unsigned long long count = strtoull(skip_blanks(p + 1), &end, 0);
+		unsigned long long count = 0;
 
-		p = skip_blanks(end);
+		TRY(parse_dimension(k, &p, &count));
 		if (*p != ']' || count > INT32_MAX || dimensions == 8)
 			return error_new(ERR_NO_TYPE, "bad array size");
 		counts[dimensions++] = count;
