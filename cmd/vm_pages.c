@@ -316,7 +316,9 @@ struct error *vm_pages_print(struct vm_pages *p)
 		.p = p,
 		.k = k,
 		.o = p->s->out,
-		.path = p->vma->file ? path->path : NULL,
+		.path = !p->vma->file	      ? NULL
+			: out_json(p->s->out) ? path->bytes
+					      : path->path,
 		.path_len = strlen(path->path),
 		.width = k->arch->pointer_size == 8 ? 10 : 8,
 	};

@@ -58,7 +58,7 @@ static bool search_area(void *context, const struct vma *vma)
 	x->vma = vma;
 	x->row_open = false;
 	if ((r->is_hex && (r->hex == vma->addr || r->hex == vma->flags)) ||
-	    (vma->file && strstr(path_of_file(x->s->kernel, vma->file)->path, r->text)))
+	    (vma->file && strstr(path_of_file(x->s->kernel, vma->file)->bytes, r->text)))
 		show_area(x);
 	struct vm_pages pages = {.s = x->s,
 				 .mm = x->mm,

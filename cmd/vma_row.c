@@ -37,7 +37,7 @@ void vma_row_cells(struct out *o, struct kernel *k, const struct vma *vma)
 	out_cell_hex(o, vma->end);
 	out_cell_hex(o, vma->flags);
 	if (vma->file)
-		out_cell_str(o, path->path);
+		out_cell_str(o, out_json(o) ? path->bytes : path->path);
 	else
 		out_cell_none(o, "");
 	if (!out_json(o))

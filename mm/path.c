@@ -79,24 +79,36 @@ struct builder {
 
 static bool prepend(struct builder *b, const char *bytes, size_t len)
 {
-	while (len--) {
-		unsigned char c = bytes[len];
-		/* seq_path() escapes newlines only; no other control character is good for a
-		 * terminal either. */
-		if ((c < ' ' && c != '\t') || c == 0x7f) {
-			if (b->at - b->start < 4)
-				return false;
-			*--b->at = '0' + (c & 7);
-			*--b->at = '0' + (c >> 3 & 7);
-			*--b->at = '0' + (c >> 6);
-			*--b->at = '\\';
+	if ((size_t)(b->at - b->start) < len)
+		return false;
+	b->at -= len;
+	memcpy(b->at, bytes, len);
+	return true;
+}
+
+static bool is_control(unsigned char c)
+{
+	return (c < ' ' && c != '\t') || c == 0x7f;
+}
+
+bool path_escape(const char *bytes, char *buf, size_t size)
+{
+	bool any = false;
+	size_t len = 0;
+	for (; *bytes && len + 5 <= size; bytes++) {
+		unsigned char c = *bytes;
+		if (is_control(c)) {
+			buf[len++] = '\\';
+			buf[len++] = '0' + (c >> 6);
+			buf[len++] = '0' + (c >> 3 & 7);
+			buf[len++] = '0' + (c & 7);
+			any = true;
 		} else {
-			if (b->at == b->start)
-				return false;
-			*--b->at = c;
+			buf[len++] = c;
 		}
 	}
-	return true;
+	buf[len] = 0;
+	return any;
 }
 
 static struct error *prepend_name(struct kernel *k, struct builder *b, const struct object *dentry)
@@ -115,6 +127,9 @@ static struct error *prepend_name(struct kernel *k, struct builder *b, const str
 		TRY(error_prefix(kernel_read(k, addr, name, len), "name of dentry %016" PRIx64,
 				 dentry->addr));
 	}
+	if (memchr(name, 0, len))
+		return error_at(ERR_BAD_OBJECT, dentry->addr, "dentry %016" PRIx64 " has no name",
+				dentry->addr);
 	if (!prepend(b, name, len))
 		return error_at(ERR_BAD_LIST, dentry->addr, "path too long at dentry %016" PRIx64,
 				dentry->addr);
@@ -310,8 +325,8 @@ static bool grow(struct path_cache *p)
 
 const struct file_path *path_of_file(struct kernel *k, uint64_t file)
 {
-	static const struct file_path none = {"", true, false};
-	static const struct file_path no_memory = {"(out of memory)", false, false};
+	static const struct file_path none = {"", "", true, false};
+	static const struct file_path no_memory = {"(out of memory)", "", false, false};
 	struct path_cache *p = cache(k);
 	char text[PATH_SIZE];
 	if (!file)
@@ -329,13 +344,21 @@ const struct file_path *path_of_file(struct kernel *k, uint64_t file)
 		e = path_of(k, mnt, dentry, text, sizeof(text), &deleted);
 	if (e)
 		snprintf(text, sizeof(text), "(unknown: %s)", e->message);
-	size_t len = strlen(text) + 1;
-	struct file_path *path = malloc(sizeof(*path) + len);
+	char escaped[4 * PATH_SIZE];
+	bool differs = path_escape(text, escaped, sizeof(escaped));
+	size_t len = strlen(text) + 1, escaped_len = differs ? strlen(escaped) + 1 : 0;
+	struct file_path *path = malloc(sizeof(*path) + len + escaped_len);
 	if (!path) {
 		error_drop(e);
 		return &no_memory;
 	}
-	*path = (struct file_path){memcpy(path + 1, text, len), !e, deleted && !e};
+	char *bytes = memcpy(path + 1, text, len);
+	*path = (struct file_path){
+		.path = differs ? memcpy(bytes + len, escaped, escaped_len) : bytes,
+		.bytes = bytes,
+		.known = !e,
+		.deleted = deleted && !e,
+	};
 	error_drop(e);
 	slot->file = file;
 	slot->path = path;

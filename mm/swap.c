@@ -161,10 +161,12 @@ bool swap_area_get(struct kernel *k, unsigned type, struct swap_area *out)
 		out->inuse_pages &= ~(1ull << 30);
 	uint64_t file = GET(k, &o, swap_info_struct, swap_file);
 	if (HAS(k, swap_info_struct, swap_vfsmnt)) {
+		char path[PATH_SIZE] = "";
 		if (file && error_drop(path_of(k, GET(k, &o, swap_info_struct, swap_vfsmnt), file,
-					       t->path, sizeof(t->path), NULL)))
-			t->path[0] = 0;
-		out->path = file ? t->path : "";
+					       path, sizeof(path), NULL)))
+			path[0] = 0;
+		path_escape(path, t->path, sizeof(t->path));
+		out->path = t->path;
 	} else {
 		out->file = file;
 		out->path = path_of_file(k, file)->path;
