@@ -38,6 +38,8 @@ struct error *context_words(struct session *s, int argc, char **argv, int from,
 
 /* 'PID: 97       TASK: ff3796d9825b8000  CPU: 0    COMMAND: "sh"', and the same as JSON facts into the open object. */
 void context_heading(struct session *s, const struct task *t);
+/* The block that "set" shows: PID, COMMAND, TASK, CPU, STATE (cmd/set.c). */
+void context_show(struct session *s, const struct task *t);
 /* The same with blanks before it, for hierarchies. */
 void context_heading_indented(struct session *s, const struct task *t, unsigned blanks);
 

@@ -36,7 +36,7 @@ static void say_task(struct session *s, const struct kmem_place *place)
 	if (!t)
 		return;
 	out_object_begin(s->out, "task");
-	context_heading(s, t);
+	context_show(s, t);
 	out_object_end(s->out);
 	out_text(s->out, "\n");
 }

@@ -202,24 +202,23 @@ struct error *kmem_flags(struct session *s, const char *word)
 	uint64_t flags = 0;
 	const char *name;
 	int bit;
-	uint64_t seen = 0;
+	bool any = false;
 	if (word) {
 		TRY(parse_number(word, true, &flags));
 		out_hex(s->out, "flags", "FLAGS: %" PRIx64 "\n", flags);
 	}
 	out_table(s->out, "page_flags", columns, 3, true);
 	for (size_t i = 0; page_flags_enumerator(s->kernel, i, &name, &bit); i++) {
-		if (bit < 0 || bit > 63)
+		if (bit < 0 || bit > 63 || (flags && !(flags >> bit & 1)))
 			continue;
-		/* With a word, each set bit once, by its first name; without, all names. */
-		if (flags && (!(flags >> bit & 1) || (seen >> bit & 1)))
-			continue;
-		seen |= 1ull << bit;
+		any = true;
 		out_cell_str(s->out, name);
 		out_cell_dec(s->out, (uint64_t)bit);
 		out_cell_hex_pad(s->out, 1ull << bit, 7);
 		out_row_end(s->out);
 	}
 	out_table_end(s->out);
+	if (!any)
+		out_text(s->out, "(none found)\n");
 	return NULL;
 }

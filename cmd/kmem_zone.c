@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "cmd/kmem.h"
+#include "mm/memory_block.h"
 #include "mm/zone.h"
 
 static void print_zone_stats(struct session *s, const struct zone *z)
@@ -167,6 +168,57 @@ static void print_sections(struct session *s)
 	out_table_end(s->out);
 }
 
+struct block_printer {
+	struct session *s;
+	uint64_t section_bytes;
+};
+
+static bool print_block(void *context, const struct memory_block *b)
+{
+	struct block_printer *p = context;
+	struct out *o = p->s->out;
+	uint64_t start = b->first_section * p->section_bytes;
+	uint64_t end = start + b->sections * p->section_bytes - 1;
+	out_cell_hex(o, b->addr);
+	out_cell_printf(o, "memory%" PRIu64, b->sections ? b->first_section / b->sections : 0);
+	out_cell_hex(o, start);
+	if (out_json(o))
+		out_cell_hex(o, end);
+	else
+		out_cell_printf(o, " - %8" PRIx64, end);
+	out_cell_sdec(o, b->node);
+	out_cell_str(o, b->state);
+	out_cell_dec(o, b->first_section);
+	out_row_end(o);
+	return true;
+}
+
+static struct error *print_blocks(struct session *s)
+{
+	static const struct column columns[] = {
+		{"memory_block", "MEM_BLOCK", 16, '^', 1},
+		{"name", "NAME", 8, '<', 3},
+		{"start", "PHYSICAL", 11, '>', 1},
+		{"end", "RANGE", 11, '<', 1},
+		{"node", "NODE", 4, '>', 1},
+		{"state", "STATE", 7, '<', 2},
+		{"start_section", "START_SECTION_NO", 0, '<', 1},
+	};
+	struct page_section first, second;
+	struct block_printer p = {s, 0};
+	/* Sections ascend, and the size of one is the difference of two frames by that of their
+	 * numbers. */
+	if (!page_section(s->kernel, 0, &first) || !page_section(s->kernel, 1, &second))
+		return NULL;
+	p.section_bytes = ((second.pfn - first.pfn) << s->kernel->arch->page_shift) /
+			  (second.number - first.number);
+	out_text(s->out, "\n");
+	out_table(s->out, "memory_blocks", columns, 7, true);
+	struct error *e = memory_blocks_for_each(s->kernel, print_block, &p);
+	out_table_end(s->out);
+	return e;
+}
+
 struct error *kmem_nodes(struct session *s)
 {
 	struct kernel *k = s->kernel;
@@ -187,6 +239,7 @@ struct error *kmem_nodes(struct session *s)
 		out_text(s->out,
 			 "-------------------------------------------------------------------\n\n");
 		print_sections(s);
+		return print_blocks(s);
 	}
 	return NULL;
 }

@@ -211,43 +211,54 @@ static struct error *read_values(struct reading *r)
 
 /* ---- Text ---- */
 
+static void print_text(struct reading *r, uint64_t addr, char *text, size_t len)
+{
+	if (!len)
+		return;
+	text[len] = 0;
+	out_object_begin(r->s->out, NULL);
+	out_hex(r->s->out, "addr", "%16" PRIx64 ":  ", addr);
+	out_str(r->s->out, "text", "%s\n", text);
+	out_object_end(r->s->out);
+}
+
+/*
+ * Runs of printing characters, each line with its own address. Without a count the first byte that
+ * does not print is the end; with one it only ends its line, and the next printing one begins
+ * another.
+ */
 static struct error *read_text(struct reading *r)
 {
-	uint64_t left = r->count ? r->count : UINT64_MAX, addr = r->addr;
-	bool more = true;
+	uint64_t left = r->count ? r->count : UINT64_MAX, addr = r->addr, start = addr;
+	struct error *e = NULL;
+	char text[TEXT_LINE + 1];
+	size_t len = 0;
 	out_array_begin(r->s->out, "rows");
-	while (more && left && !r->s->out->failed) {
-		char text[TEXT_LINE + 1];
-		size_t len = 0;
-		while (len < TEXT_LINE && left) {
-			struct error *e = read_bytes(r, addr + len, &text[len], 1);
-			if (e && !len && addr == r->addr) {
-				out_array_end(r->s->out);
-				return e;
-			}
-			bool readable = !error_drop(e);
-			more = readable && (isprint((unsigned char)text[len]) || text[len] == '\t');
-			/* With a count, what is no text is shown as a dot. */
-			if (readable && !more && r->count) {
-				text[len] = '.';
-				more = true;
-			}
-			if (!more)
-				break;
-			len++;
-			left--;
+	for (; left && !e && !r->s->out->failed; left--, addr++) {
+		unsigned char c;
+		e = check_interrupt();
+		if (!e)
+			e = read_bytes(r, addr, &c, 1);
+		bool prints = !e && (isprint(c) || c == '\t');
+		if (!prints || len == TEXT_LINE) {
+			print_text(r, start, text, len);
+			len = 0;
 		}
-		if (!len)
+		if (!prints && !r->count)
 			break;
-		text[len] = 0;
-		out_object_begin(r->s->out, NULL);
-		out_hex(r->s->out, "addr", "%016" PRIx64 ":  ", addr);
-		out_str(r->s->out, "text", "%s\n", text);
-		out_object_end(r->s->out);
-		addr += len;
+		if (!len)
+			start = addr;
+		if (prints)
+			text[len++] = (char)c;
 	}
+	print_text(r, start, text, len);
 	out_array_end(r->s->out);
-	return check_interrupt();
+	/* Without a count, memory that ends is an end too, once there was something. */
+	if (e && !r->count && addr != r->addr && e->code != ERR_INTERRUPTED) {
+		error_free(e);
+		return NULL;
+	}
+	return e;
 }
 
 /* ---- Into a file ---- */

@@ -26,7 +26,7 @@ static void place_among_idle(struct session *s, const struct task *t)
 		out_printf(s->out, "  (%zu of %zu)", place, count);
 }
 
-static void show_context(struct session *s, const struct task *t)
+void context_show(struct session *s, const struct task *t)
 {
 	struct out *o = s->out;
 	char state[160];
@@ -66,7 +66,7 @@ static struct error *show_current(struct session *s)
 			out_text(s->out, "\n");
 		context_heading(s, t);
 	}
-	show_context(s, t);
+	context_show(s, t);
 	return NULL;
 }
 
@@ -75,7 +75,7 @@ static struct error *change_context(struct session *s, const struct task *t)
 	if (s->in_foreach)
 		return error_new(ERR_USAGE, "foreach sets the context itself");
 	s->task = t->addr;
-	show_context(s, t);
+	context_show(s, t);
 	return NULL;
 }
 

@@ -157,8 +157,6 @@ static struct error *find_table(struct translation *t)
 		t->pgd_virtual = k->kernel_pgd - k->phys_base + k->arch->kernel_map;
 		return NULL;
 	}
-	if (!t->task->mm && !t->task->active_mm)
-		return NULL;
 	if (!t->task->mm)
 		return NULL;
 	TRY(kernel_get(k, t->task->mm, M_mm_struct_pgd, &t->pgd_virtual));
@@ -231,7 +229,7 @@ static struct error *translate_word(struct session *s, const char *word, const s
 				    enum space space)
 {
 	struct kernel *k = s->kernel;
-	struct translation t = {.s = s, .task = task};
+	struct translation t = {.s = s, .task = task, .walk.result = WALK_EMPTY};
 	TRY(parse_address(s, word, &t.addr));
 	t.user = space == SPACE_USER ||
 		 (space == SPACE_BY_ADDRESS && !kernel_is_kernel_address(k, t.addr));
@@ -239,8 +237,7 @@ static struct error *translate_word(struct session *s, const char *word, const s
 		return error_at(ERR_USAGE, t.addr, "not a kernel virtual address: %s", word);
 	if (t.user && kernel_is_kernel_address(k, t.addr))
 		return error_at(ERR_USAGE, t.addr, "not a user virtual address: %s", word);
-	struct error *e = translate(&t);
-	return e;
+	return translate(&t);
 }
 
 static struct error *run_vtop(struct session *s, int argc, char **argv)
@@ -265,8 +262,11 @@ static struct error *run_vtop(struct session *s, int argc, char **argv)
 		TRY(context_select_one(s, word, &task));
 	else
 		TRY(context_task(s, &task));
-	if (s->in_foreach)
+	if (s->in_foreach) {
+		if (s->foreach_index)
+			out_text(s->out, "\n");
 		context_heading(s, task);
+	}
 	out_array_begin(s->out, "addresses");
 	for (int i = p.index; i < argc; i++) {
 		if (i > p.index)
