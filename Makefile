@@ -4,6 +4,7 @@
 # make run        the same, started (installs the Debian packages that it lacks, as root)
 # make check      all tests that CI runs; SANITIZE=1 builds them with AddressSanitizer and UBSan; SUITES='unit shell' some of them
 # make unit       only the unit tests
+# make check-crash  compared with crash 9 (root; downloads 1.5 GB), result in docs/crash-comparison.md
 # make bench      measurements, against crash and drgn where they are installed
 # make install    into $(DESTDIR)$(PREFIX)
 
@@ -54,6 +55,13 @@ check:
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(UNIT)
 	@MMSCOPE=$(abspath $(PROG)) MMSCOPE_UNIT=$(abspath $(OUT)/tests) tests/run $(SUITES)
 
+# Not in check: they download crash and a vmlinux, and need root for a chroot.
+check-crash: all
+	@tests/crash/check-crash --mmscope $(abspath $(PROG))
+
+bench: all
+	@bench/bench --mmscope $(abspath $(PROG))
+
 install: all
 	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/mmscope
 	install -D -m 644 docs/mmscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/mmscope.1
@@ -63,4 +71,4 @@ clean:
 
 -include $(OBJECTS:.o=.d) $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
-.PHONY: all unit run check install clean
+.PHONY: all unit run check check-crash bench install clean
