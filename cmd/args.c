@@ -25,7 +25,8 @@ struct error *usage_error(const char *command, const char *format, ...)
 		va_end(args);
 	}
 	/* A synopsis of several lines becomes one. */
-	for (const char *p = c && c->synopsis ? c->synopsis : ""; *p && n < sizeof(usage) - 1; p++) {
+	for (const char *p = c && c->synopsis ? c->synopsis : ""; *p && n < sizeof(usage) - 1;
+	     p++) {
 		bool blank = *p == '\n' || *p == ' ' || *p == '\t';
 
 		if (!blank)
@@ -34,7 +35,8 @@ struct error *usage_error(const char *command, const char *format, ...)
 			usage[n++] = ' ';
 	}
 	usage[n] = '\0';
-	return error_new(ERR_USAGE, "%s%susage: %s%s%s", what, *what ? "; " : "", command, n ? " " : "", usage);
+	return error_new(ERR_USAGE, "%s%susage: %s%s%s", what, *what ? "; " : "", command,
+			 n ? " " : "", usage);
 }
 
 /* All of `text` in one base; no sign, no blanks. */
@@ -52,7 +54,8 @@ static bool scan_digits(const char *text, int base, uint64_t *out)
 static bool scan_number(const char *text, bool hex, uint64_t *out)
 {
 	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
-		return isxdigit((unsigned char)text[2]) && text[3] != 'x' && scan_digits(text + 2, 16, out);
+		return isxdigit((unsigned char)text[2]) && text[3] != 'x' &&
+		       scan_digits(text + 2, 16, out);
 	if (hex)
 		return scan_digits(text, 16, out);
 	return scan_digits(text, 10, out) || scan_digits(text, 16, out);
@@ -75,7 +78,8 @@ struct error *parse_count(const char *text, uint64_t *out)
 }
 
 /* "symbol:cpu", of which `colon` is the colon: the CPU's own copy of a per-CPU variable. */
-static struct error *parse_percpu(struct kernel *k, const char *text, const char *colon, uint64_t *out)
+static struct error *parse_percpu(struct kernel *k, const char *text, const char *colon,
+				  uint64_t *out)
 {
 	char name[512];
 	struct symbol symbol;
@@ -99,7 +103,8 @@ static struct error *parse_symbol(struct kernel *k, const char *text, uint64_t *
 	char name[512];
 	uint64_t offset;
 
-	/* The whole word first: a module's "module:symbol", and names with odd letters ("foo.isra.0", Rust's) stand as they are. */
+	/* The whole word first: a module's "module:symbol", and names with odd letters
+	 * ("foo.isra.0", Rust's) stand as they are. */
 	if (symbol_find(k, text, &symbol)) {
 		*out = symbol.addr;
 		return NULL;

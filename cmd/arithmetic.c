@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * "(expression)" where an address is asked for. As in crash a symbol stands for its address there: (init_task + 16),
- * (0x1000 * 4). What is more than numbers, symbols and operators is left to C's meaning: ((long)init_task.mm + 8).
+ * "(expression)" where an address is asked for. As in crash a symbol stands for its address there:
+ * (init_task + 16), (0x1000 * 4). What is more than numbers, symbols and operators is left to C's
+ * meaning: ((long)init_task.mm + 8).
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -23,7 +24,8 @@ static const struct {
 	char text[3];
 	int level;
 } operators[] = {
-	{ "<<", 4 }, { ">>", 4 }, { "|", 1 }, { "^", 2 }, { "&", 3 }, { "+", 5 }, { "-", 5 }, { "*", 6 }, { "/", 6 }, { "%", 6 },
+	{"<<", 4}, {">>", 4}, {"|", 1}, {"^", 2}, {"&", 3},
+	{"+", 5},  {"-", 5},  {"*", 6}, {"/", 6}, {"%", 6},
 };
 
 static void skip_blanks(struct parser *p)
@@ -107,7 +109,7 @@ static struct error *apply(const char *operator, uint64_t a, uint64_t b, uint64_
 	default:
 		if (!b)
 			return error_new(ERR_USAGE, "division by zero");
-		*out = *operator == '/' ? a / b : a % b;
+		*out = *operator== '/' ? a / b : a % b;
 	}
 	return NULL;
 }
@@ -138,9 +140,9 @@ static struct error *binary(struct parser *p, int level, uint64_t *out)
 
 struct error *parse_expression(struct session *s, const char *text, uint64_t *out)
 {
-	struct parser p = { .s = s, .at = text };
+	struct parser p = {.s = s, .at = text};
 	struct error *e = binary(&p, 1, out), *as_c;
-	struct expr_context context = { .k = s->kernel };
+	struct expr_context context = {.k = s->kernel};
 	struct value value;
 	int64_t number;
 

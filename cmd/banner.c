@@ -13,8 +13,10 @@ void print_usage(void)
 {
 	fputs("usage: mmscope [OPTION …] FILE …\n"
 	      "\n"
-	      "Opens a dump of a Linux kernel's memory and walks it. The dump alone is enough for most kernels; a vmlinux, a\n"
-	      "System.map or a BTF file may stand beside it, in any order: each file is recognised by its content.\n"
+	      "Opens a dump of a Linux kernel's memory and walks it. The dump alone is enough for "
+	      "most kernels; a vmlinux, a\n"
+	      "System.map or a BTF file may stand beside it, in any order: each file is recognised "
+	      "by its content.\n"
 	      "\n"
 	      "  -c COMMAND         run the command and exit (repeatable)\n"
 	      "  -i SCRIPT          run the file's commands and exit (\"-\": standard input)\n"
@@ -22,11 +24,13 @@ void print_usage(void)
 	      "      --json         each command's facts as one JSON object on a line\n"
 	      "      --raw          take a file that is no known dump as raw RAM\n"
 	      "      --phys-offset ADDR\n"
-	      "                     with --raw: physical address of the file's first byte, in hexadecimal\n"
+	      "                     with --raw: physical address of the file's first byte, in "
+	      "hexadecimal\n"
 	      "      --no-kernel    do not look for a kernel: only physical memory can be read\n"
 	      "      --help, --version\n"
 	      "\n"
-	      "Without -c and -i, commands are read from standard input: at a prompt if it is a terminal. Exit status: 0 when every\n"
+	      "Without -c and -i, commands are read from standard input: at a prompt if it is a "
+	      "terminal. Exit status: 0 when every\n"
 	      "command succeeded, 1 when one failed, 2 when the image could not be opened.\n",
 	      stdout);
 }

@@ -16,7 +16,8 @@ static size_t count;
 
 static int by_name(const void *a, const void *b)
 {
-	return strcmp((*(const struct command *const *)a)->name, (*(const struct command *const *)b)->name);
+	return strcmp((*(const struct command *const *)a)->name,
+		      (*(const struct command *const *)b)->name);
 }
 
 static void gather(void)
@@ -51,10 +52,12 @@ const struct command *command_find(const char *name)
 static const struct {
 	const char *name, *line;
 } aliases[] = {
-	{ "?", "help" },	    { "man", "help" },		{ "dmesg", "log" },
-	{ "for", "foreach" },	    { "size", "*" },		{ "px", "p -x" },
-	{ "pd", "p -d" },	    { "hex", "set radix 16" },	{ "dec", "set radix 10" },
-	{ "sf", "set scroll off" }, { "sn", "set scroll on" },	{ "last", "ps -l" },
+	{"?", "help"},		 {"man", "help"},
+	{"dmesg", "log"},	 {"for", "foreach"},
+	{"size", "*"},		 {"px", "p -x"},
+	{"pd", "p -d"},		 {"hex", "set radix 16"},
+	{"dec", "set radix 10"}, {"sf", "set scroll off"},
+	{"sn", "set scroll on"}, {"last", "ps -l"},
 };
 
 const char *command_alias(const char *name)
@@ -74,7 +77,8 @@ bool command_alias_at(size_t index, const char **name, const char **line)
 	return true;
 }
 
-/* The number of letters to insert, delete, replace or swap to make b of a; words up to 31 letters. */
+/* The number of letters to insert, delete, replace or swap to make b of a; words up to 31 letters.
+ */
 static unsigned distance(const char *a, const char *b)
 {
 	size_t m = strlen(a), n = strlen(b);
@@ -94,7 +98,8 @@ static unsigned distance(const char *a, const char *b)
 				best = d[i - 1][j] + 1;
 			if (d[i][j - 1] + 1 < best)
 				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    d[i - 2][j - 2] + 1 < best)
 				best = d[i - 2][j - 2] + 1;
 			d[i][j] = best;
 		}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Completion at the prompt: commands, their options, symbols, types and their members, tasks, files. What a place takes, the
- * command's flags say.
+ * Completion at the prompt: commands, their options, symbols, types and their members, tasks,
+ * files. What a place takes, the command's flags say.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,7 +77,8 @@ static void match_words(const char *words)
 {
 	char *copy = strdup(words ? words : ""), *at = NULL;
 
-	for (char *word = copy ? strtok_r(copy, " \t\n", &at) : NULL; word; word = strtok_r(NULL, " \t\n", &at))
+	for (char *word = copy ? strtok_r(copy, " \t\n", &at) : NULL; word;
+	     word = strtok_r(NULL, " \t\n", &at))
 		match(word);
 	free(copy);
 }
@@ -118,7 +119,8 @@ static void match_tasks(struct kernel *k)
 	}
 }
 
-/* The members of a struct, those of its anonymous structs and unions included, each behind `before`. */
+/* The members of a struct, those of its anonymous structs and unions included, each behind
+ * `before`. */
 static void match_members_of(struct kernel *k, struct type t, const char *before, unsigned depth)
 {
 	struct type_member member;
@@ -134,7 +136,8 @@ static void match_members_of(struct kernel *k, struct type t, const char *before
 	}
 }
 
-/* "task_struct.pid,se.lo": the struct is task_struct, the path se., the rest a member's beginning. */
+/* "task_struct.pid,se.lo": the struct is task_struct, the path se., the rest a member's beginning.
+ */
 static void match_members(struct kernel *k, const char *text)
 {
 	const char *dot = strchr(text, '.'), *comma = strrchr(text, ','), *path, *last;
@@ -185,7 +188,8 @@ static void match_operands(const struct command *c, const char *text)
 
 /* ---- What stands before the cursor ---- */
 
-/* The start of the command's part when the text up to `end` is still one: NULL behind a '|', '>' or '!'. */
+/* The start of the command's part when the text up to `end` is still one: NULL behind a '|', '>' or
+ * '!'. */
 static const struct command *command_before(const char *buffer, int end, bool *first, bool *outside)
 {
 	const struct command *c = NULL;
@@ -213,7 +217,8 @@ static const struct command *command_before(const char *buffer, int end, bool *f
 		c = command_find(alias ? name : line.argv[0]);
 		/* foreach's words end in a command of its own. */
 		for (int i = 1; c && !strcmp(c->name, "foreach") && i < line.argc; i++)
-			if (command_find(line.argv[i]) && command_find(line.argv[i])->flags & CMD_FOREACH)
+			if (command_find(line.argv[i]) &&
+			    command_find(line.argv[i])->flags & CMD_FOREACH)
 				c = command_find(line.argv[i]);
 	}
 	error_drop(e);
@@ -242,7 +247,8 @@ static char **complete(const char *text, int start, int end)
 		match_words(c->options);
 	} else if (c) {
 		match_operands(c, text);
-		if (!matches.count && !(c->flags & (CMD_STRUCT_ARGS | CMD_SYMBOL_ARGS | CMD_TASK_ARGS)))
+		if (!matches.count &&
+		    !(c->flags & (CMD_STRUCT_ARGS | CMD_SYMBOL_ARGS | CMD_TASK_ARGS)))
 			match_words(c->options);
 		if (!matches.count && matches.len)
 			return NULL; /* file names: rd -r FILE */

@@ -9,11 +9,11 @@ static struct error *run_exit(struct session *s, int argc, char **argv)
 	return NULL;
 }
 
-#define EXIT_HELP                                                                                  \
-	"Ends the session. The image is not changed. Ctrl-D at an empty prompt does the same.\n"   \
-	"\n"                                                                                       \
-	"EXAMPLES\n"                                                                               \
-	"  End the session:\n"                                                                     \
+#define EXIT_HELP                                                                                \
+	"Ends the session. The image is not changed. Ctrl-D at an empty prompt does the same.\n" \
+	"\n"                                                                                     \
+	"EXAMPLES\n"                                                                             \
+	"  End the session:\n"                                                                   \
 	"\n"
 
 COMMAND(exit) = {

@@ -21,7 +21,8 @@ static bool is_symbol_list(const char *text, size_t len)
 	while (digits < len && isxdigit((unsigned char)text[digits]))
 		digits++;
 	return (digits == 8 || digits == 16) && digits + 3 < len && text[digits] == ' ' &&
-	       isalpha((unsigned char)text[digits + 1]) && text[digits + 2] == ' ' && isgraph((unsigned char)text[digits + 3]);
+	       isalpha((unsigned char)text[digits + 1]) && text[digits + 2] == ' ' &&
+	       isgraph((unsigned char)text[digits + 3]);
 }
 
 static struct error *put(const char **place, const char *path, const char *what)
@@ -34,7 +35,7 @@ static struct error *put(const char **place, const char *path, const char *what)
 
 struct error *files_add(struct files *files, const char *path)
 {
-	unsigned char head[64] = { 0 };
+	unsigned char head[64] = {0};
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	uint16_t half;
 	ssize_t n;

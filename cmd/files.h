@@ -14,8 +14,9 @@ struct files {
 };
 
 /*
- * Tells one file by its content and puts it in its place. A file that looks like nothing is the image, for vmcore_open() to say what is wrong with it, or
- * raw RAM. ERR_IO (cannot be read), ERR_USAGE (two of one kind). `path` must live on.
+ * Tells one file by its content and puts it in its place. A file that looks like nothing is the
+ * image, for vmcore_open() to say what is wrong with it, or raw RAM. ERR_IO (cannot be read),
+ * ERR_USAGE (two of one kind). `path` must live on.
  */
 struct error *files_add(struct files *files, const char *path) MUST_CHECK;
 

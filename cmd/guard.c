@@ -44,7 +44,7 @@ static void on_bus_error(int number)
 
 static void install(int number, void (*handler)(int), int flags)
 {
-	struct sigaction action = { .sa_handler = handler, .sa_flags = flags };
+	struct sigaction action = {.sa_handler = handler, .sa_flags = flags};
 
 	sigemptyset(&action.sa_mask);
 	sigaction(number, &action, NULL);
@@ -52,7 +52,8 @@ static void install(int number, void (*handler)(int), int flags)
 
 void guard_install(void)
 {
-	install(SIGINT, on_interrupt, 0); /* no SA_RESTART: a write to a pager that nobody reads must return */
+	install(SIGINT, on_interrupt,
+		0); /* no SA_RESTART: a write to a pager that nobody reads must return */
 	install(SIGBUS, on_bus_error, SA_NODEFER);
 	install(SIGPIPE, SIG_IGN, 0);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The one guard around a command: Ctrl-C raises a flag that loops poll; a read beyond the end of an image file that shrank (SIGBUS)
- * ends the command with an error.
+ * The one guard around a command: Ctrl-C raises a flag that loops poll; a read beyond the end of an
+ * image file that shrank (SIGBUS) ends the command with an error.
  */
 #ifndef CMD_GUARD_H
 #define CMD_GUARD_H
@@ -11,7 +11,8 @@
 /* Installs the handlers; once, at the start. SIGPIPE is ignored: a write says EPIPE instead. */
 void guard_install(void);
 /* Runs the command with them armed. */
-struct error *guard_run(const struct command *c, struct session *s, int argc, char **argv) MUST_CHECK;
+struct error *guard_run(const struct command *c, struct session *s, int argc,
+			char **argv) MUST_CHECK;
 /* Was there ever a Ctrl-C? Unlike interrupt_flag this is not raised by output that nobody reads. */
 bool guard_signalled(void);
 /* Ends the program as an unhandled Ctrl-C would have, so that the shell that started it knows. */

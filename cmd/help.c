@@ -9,7 +9,9 @@
 
 #include "cmd/session.h"
 
-#define LIST_ROWS  8  /* like crash: columns of a fixed height, read downwards, as long as they fit the screen */
+#define LIST_ROWS                                                                                  \
+	8 /* like crash: columns of a fixed height, read downwards, as long as they fit the screen \
+	   */
 #define CELL_WIDTH 14 /* characters */
 
 static size_t screen_width(void)
@@ -46,8 +48,9 @@ static void list_commands(struct session *s)
 		}
 		out_text(s->out, "\n");
 	}
-	out_text(s->out, "\nFor help on any command above, enter \"help <command>\".\n"
-			 "For help on input and output, enter \"help input\" or \"help output\".\n\n");
+	out_text(s->out,
+		 "\nFor help on any command above, enter \"help <command>\".\n"
+		 "For help on input and output, enter \"help input\" or \"help output\".\n\n");
 	out_array_begin(s->out, "commands");
 	for (size_t i = 0; (c = command_at(i)) && out_json(s->out); i++) {
 		out_object_begin(s->out, NULL);
@@ -64,8 +67,8 @@ static bool is_heading(const char *line, size_t len)
 }
 
 /*
- * A page's text: lines move right by two, its own headings (EXAMPLES) stay at the margin, and each example has a blank line on either
- * side, as in crash.
+ * A page's text: lines move right by two, its own headings (EXAMPLES) stay at the margin, and each
+ * example has a blank line on either side, as in crash.
  */
 static void print_indented(struct out *o, const char *text)
 {
@@ -74,12 +77,14 @@ static void print_indented(struct out *o, const char *text)
 
 	while (*text) {
 		size_t len = strcspn(text, "\n");
-		bool blank = strspn(text, " ") >= len, is_example = !strncmp(text, example, strlen(example));
+		bool blank = strspn(text, " ") >= len,
+		     is_example = !strncmp(text, example, strlen(example));
 
 		if (!was_blank && !blank && is_example != was_example)
 			out_text(o, "\n");
 		if (!blank)
-			out_printf(o, "%s%.*s", is_heading(text, len) || *text == ' ' ? "" : "  ", (int)len, text);
+			out_printf(o, "%s%.*s", is_heading(text, len) || *text == ' ' ? "" : "  ",
+				   (int)len, text);
 		out_text(o, "\n");
 		was_example = is_example;
 		was_blank = blank;
@@ -124,29 +129,33 @@ static void page(struct session *s, const struct command *c)
 static const struct {
 	const char *name, *text;
 } topics[] = {
-	{ "input",
-	  "\nEach line is one command with its words. Addresses are hexadecimal, with or without 0x; wherever one is asked for,\n"
-	  "these are taken too:\n"
-	  "\n"
-	  "  init_task           a symbol\n"
-	  "  init_task+16        a symbol with an offset, decimal or 0x…\n"
-	  "  runqueues:1         a per-CPU variable, on CPU 1\n"
-	  "  (expression)        its value, as p would print it\n"
-	  "\n"
-	  "Quotes '…' and \"…\" hold a word together; # begins a comment; !command is run by the shell; !! … are readline's\n"
-	  "own keys: Ctrl-R searches the history, TAB completes commands, options, symbols, types, members and file names.\n"
-	  "Ctrl-C ends a running command. A line that is the name of a struct (\"page.flags ADDR\") is taken as \"struct …\".\n"
-	  "\n"
-	  "Other names:\n" },
-	{ "output",
-	  "\nAt a terminal, output of more than a screen goes through less; \"set scroll off\" (or sf) ends that, \"set scroll on\"\n"
-	  "(or sn) brings it back. MMSCOPE_PAGER names another program.\n"
-	  "\n"
-	  "  ps | grep bash      the output through a shell command\n"
-	  "  kmem -p > pages     into a file\n"
-	  "  vm >> pages         to the end of a file\n"
-	  "\n"
-	  "\"set json on\", or the option --json, gives each command's facts as one JSON object on one line.\n" },
+	{"input", "\nEach line is one command with its words. Addresses are hexadecimal, with or "
+		  "without 0x; wherever one is asked for,\n"
+		  "these are taken too:\n"
+		  "\n"
+		  "  init_task           a symbol\n"
+		  "  init_task+16        a symbol with an offset, decimal or 0x…\n"
+		  "  runqueues:1         a per-CPU variable, on CPU 1\n"
+		  "  (expression)        its value, as p would print it\n"
+		  "\n"
+		  "Quotes '…' and \"…\" hold a word together; # begins a comment; !command is run "
+		  "by the shell; !! … are readline's\n"
+		  "own keys: Ctrl-R searches the history, TAB completes commands, options, "
+		  "symbols, types, members and file names.\n"
+		  "Ctrl-C ends a running command. A line that is the name of a struct "
+		  "(\"page.flags ADDR\") is taken as \"struct …\".\n"
+		  "\n"
+		  "Other names:\n"},
+	{"output", "\nAt a terminal, output of more than a screen goes through less; \"set scroll "
+		   "off\" (or sf) ends that, \"set scroll on\"\n"
+		   "(or sn) brings it back. MMSCOPE_PAGER names another program.\n"
+		   "\n"
+		   "  ps | grep bash      the output through a shell command\n"
+		   "  kmem -p > pages     into a file\n"
+		   "  vm >> pages         to the end of a file\n"
+		   "\n"
+		   "\"set json on\", or the option --json, gives each command's facts as one JSON "
+		   "object on one line.\n"},
 };
 
 static bool print_topic(struct session *s, const char *name)
@@ -159,7 +168,8 @@ static bool print_topic(struct session *s, const char *name)
 		out_text(s->out, topics[i].text);
 		out_str(s->out, "name", NULL, name);
 		out_str(s->out, "help", NULL, topics[i].text);
-		for (size_t j = 0; !strcmp(name, "input") && command_alias_at(j, &alias, &line); j++)
+		for (size_t j = 0; !strcmp(name, "input") && command_alias_at(j, &alias, &line);
+		     j++)
 			out_printf(s->out, "  %-18s  %s\n", alias, line);
 		out_text(s->out, "\n");
 		return true;
@@ -195,7 +205,8 @@ static struct error *run_help(struct session *s, int argc, char **argv)
 			const char *near = command_nearest(argv[i]);
 
 			return error_new(ERR_NOT_FOUND, "no such command: %s%s%s%s", argv[i],
-					 near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+					 near ? "; did you mean \"" : "", near ? near : "",
+					 near ? "\"?" : "");
 		}
 	}
 	return NULL;

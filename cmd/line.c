@@ -25,8 +25,8 @@ static char *trimmed(const char *text, size_t len)
 }
 
 /*
- * Reads one word at p into `word` (as long as the line at most). Quotes anywhere in the word are taken away; `*quote` says
- * whether the word began with one.
+ * Reads one word at p into `word` (as long as the line at most). Quotes anywhere in the word are
+ * taken away; `*quote` says whether the word began with one.
  */
 static struct error *read_word(const char **at, char *word, char *quote)
 {
@@ -73,7 +73,7 @@ static void add_word(struct line *line, const char *word, char quote, size_t sta
 
 static struct error *parse_sink(const char *p, struct line *line)
 {
-	const char *operator = p;
+	const char *operator= p;
 	struct error *e = NULL;
 	char quote, *name;
 
@@ -138,5 +138,5 @@ void line_free(struct line *line)
 	free(line->starts);
 	free(line->command);
 	free(line->target);
-	*line = (struct line){ 0 };
+	*line = (struct line){0};
 }

@@ -55,10 +55,13 @@ static void fail_with(struct error *e)
 static void parse_arguments(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },	 { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },	 { "raw", no_argument, NULL, 'r' },
-		{ "no-kernel", no_argument, NULL, 'n' }, { "phys-offset", required_argument, NULL, 'p' },
-		{ 0 },
+		{"json", no_argument, NULL, 'j'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{"raw", no_argument, NULL, 'r'},
+		{"no-kernel", no_argument, NULL, 'n'},
+		{"phys-offset", required_argument, NULL, 'p'},
+		{0},
 	};
 	int letter;
 
@@ -70,7 +73,7 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 		switch (letter) {
 		case 'c':
 		case 'i':
-			a->actions[a->action_count++] = (struct action){ (char)letter, optarg };
+			a->actions[a->action_count++] = (struct action){(char)letter, optarg};
 			break;
 		case 's':
 			a->silent = true;
@@ -104,13 +107,14 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 	while (optind < argc)
 		fail_with(files_add(&a->files, argv[optind++]));
 	if (!a->files.image)
-		fail(a->files.symbol_file || a->files.type_file ? "no memory image among the files"
-								: "no memory image given; see mmscope --help");
+		fail(a->files.symbol_file || a->files.type_file
+			     ? "no memory image among the files"
+			     : "no memory image given; see mmscope --help");
 }
 
 static void open_image(struct session *s, const struct arguments *a)
 {
-	struct kernel_options options = { a->files.symbol_file, a->files.type_file };
+	struct kernel_options options = {a->files.symbol_file, a->files.type_file};
 	struct error *e;
 
 	fail_with(vmcore_open(a->files.image, &a->raw, &s->vmcore));
@@ -122,7 +126,8 @@ static void open_image(struct session *s, const struct arguments *a)
 	s->kernel = NULL;
 	if (!a->raw.raw)
 		fail("%s: %s", a->files.image, e->message);
-	fprintf(stderr, "mmscope: %s: %s; only physical memory can be read\n", a->files.image, e->message);
+	fprintf(stderr, "mmscope: %s: %s; only physical memory can be read\n", a->files.image,
+		e->message);
 	error_free(e);
 }
 
@@ -156,8 +161,8 @@ static void run_action(struct session *s, const struct action *action)
 
 int main(int argc, char **argv)
 {
-	struct arguments arguments = { 0 };
-	struct session s = { .settings = { .radix = 10, .scroll = true, .print_max = 256 } };
+	struct arguments arguments = {0};
+	struct session s = {.settings = {.radix = 10, .scroll = true, .print_max = 256}};
 
 	parse_arguments(&arguments, argc, argv);
 	guard_install();
@@ -174,7 +179,7 @@ int main(int argc, char **argv)
 		interact(&s);
 		s.failures = 0; /* a person has seen them */
 	} else {
-		run_action(&s, &(struct action){ 'i', "-" });
+		run_action(&s, &(struct action){'i', "-"});
 	}
 	out_free(s.out);
 	if (s.kernel)

@@ -34,8 +34,9 @@ const char *pager_command(const struct session *s)
 	if (have_less < 0)
 		have_less = installed("less");
 	/*
-	 * Less than a screen just appears (-F), the screen stays as it is (-X), colours pass (-R), the end of the
-	 * output is the end of less at the second attempt to go on (-e is crash's -E in effect).
+	 * Less than a screen just appears (-F), the screen stays as it is (-X), colours pass (-R),
+	 * the end of the output is the end of less at the second attempt to go on (-e is crash's -E
+	 * in effect).
 	 */
 	return have_less ? "exec less -FRXe" : NULL;
 }

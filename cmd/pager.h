@@ -5,8 +5,9 @@
 #include "cmd/session.h"
 
 /*
- * The shell command that the output of a command goes through, or NULL for none: only for a person at a terminal, not with
- * "set scroll off". $MMSCOPE_PAGER, else less if it is installed. Owned by the pager.
+ * The shell command that the output of a command goes through, or NULL for none: only for a person
+ * at a terminal, not with "set scroll off". $MMSCOPE_PAGER, else less if it is installed. Owned by
+ * the pager.
  */
 const char *pager_command(const struct session *s);
 

@@ -20,7 +20,8 @@
 #define PROMPT	      "mmscope> "
 #define HISTORY_LINES 5000
 
-/* $XDG_STATE_HOME/mmscope/history when that variable is set, else ~/.mmscope_history; NULL without a home. */
+/* $XDG_STATE_HOME/mmscope/history when that variable is set, else ~/.mmscope_history; NULL without
+ * a home. */
 static char *history_path(void)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
@@ -42,8 +43,9 @@ static char *history_path(void)
 static sigjmp_buf prompt_jump;
 
 /*
- * Ctrl-C at the prompt: the line is dropped, be it in a search or in a list of completions. readline calls this outside of its signal handler, after it
- * has tidied up for the signal; leaving its functions from here is what bash does too.
+ * Ctrl-C at the prompt: the line is dropped, be it in a search or in a list of completions.
+ * readline calls this outside of its signal handler, after it has tidied up for the signal; leaving
+ * its functions from here is what bash does too.
  */
 static int on_signal(void)
 {
@@ -53,8 +55,9 @@ static int on_signal(void)
 	rl_crlf();
 	rl_free_line_state();
 	rl_cleanup_after_signal();
-	RL_UNSETSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH | RL_STATE_SEARCH | RL_STATE_COMPLETING | RL_STATE_MOREINPUT |
-		      RL_STATE_NUMERICARG | RL_STATE_METANEXT | RL_STATE_VIMOTION | RL_STATE_DISPATCHING);
+	RL_UNSETSTATE(RL_STATE_ISEARCH | RL_STATE_NSEARCH | RL_STATE_SEARCH | RL_STATE_COMPLETING |
+		      RL_STATE_MOREINPUT | RL_STATE_NUMERICARG | RL_STATE_METANEXT |
+		      RL_STATE_VIMOTION | RL_STATE_DISPATCHING);
 	siglongjmp(prompt_jump, 1);
 }
 
@@ -93,7 +96,8 @@ void interact(struct session *s)
 		session_run_line(s, line);
 		free(line);
 	}
-	/* Other sessions may have added theirs meanwhile: append, then cut the file to its length. */
+	/* Other sessions may have added theirs meanwhile: append, then cut the file to its length.
+	 */
 	added = history_base + history_length - 1 - loaded;
 	if (path && added > 0) {
 		if (added > history_length)

@@ -36,11 +36,13 @@ struct error *session_run(struct session *s, int argc, char **argv)
 	if (!c)
 		return unknown_command(argv[0]);
 	if ((c->flags & CMD_NEEDS_KERNEL) && !s->kernel)
-		return error_new(ERR_UNSUPPORTED, "needs a kernel, and the image is open without one");
+		return error_new(ERR_UNSUPPORTED,
+				 "needs a kernel, and the image is open without one");
 	return guard_run(c, s, argc, argv);
 }
 
-/* The struct that a word like "page.flags" or "list_head" names, when it is no command: crash takes it as "struct page.flags". */
+/* The struct that a word like "page.flags" or "list_head" names, when it is no command: crash takes
+ * it as "struct page.flags". */
 static bool names_struct(struct session *s, const char *word)
 {
 	char name[256];
@@ -140,7 +142,7 @@ static struct error *sink_open(struct session *s, const struct line *line, struc
 	int append = line->sink == SINK_APPEND ? O_APPEND : O_TRUNC;
 	const char *pager;
 
-	*sink = (struct sink){ .fd = s->out->fd, .file = -1 };
+	*sink = (struct sink){.fd = s->out->fd, .file = -1};
 	s->out->mode = s->settings.json ? OUT_JSON : OUT_TEXT;
 	switch (line->sink) {
 	case SINK_PIPE:
@@ -150,7 +152,8 @@ static struct error *sink_open(struct session *s, const struct line *line, struc
 	case SINK_APPEND:
 		sink->file = open(line->target, O_WRONLY | O_CREAT | O_CLOEXEC | append, 0666);
 		if (sink->file < 0)
-			return error_new(ERR_IO, "cannot write: %s: %s", line->target, strerror(errno));
+			return error_new(ERR_IO, "cannot write: %s: %s", line->target,
+					 strerror(errno));
 		break;
 	case SINK_OUT:
 		pager = pager_command(s);
@@ -205,14 +208,16 @@ static struct error *run_parsed(struct session *s, struct line *line)
 	out_document_begin(s->out, line->argv[0]);
 	s->quotes = line->quotes;
 	if (c && (c->flags & CMD_RAW_LINE)) {
-		char *argv[3] = { line->argv[0], line->argc > 1 ? line->command + line->starts[1] : NULL, NULL };
+		char *argv[3] = {line->argv[0],
+				 line->argc > 1 ? line->command + line->starts[1] : NULL, NULL};
 
 		e = session_run(s, line->argc > 1 ? 2 : 1, argv);
 	} else {
 		e = session_run(s, line->argc, line->argv);
 	}
 	s->quotes = NULL;
-	/* A reader who has seen enough (q in the pager, head) ends the command; that is no failure. */
+	/* A reader who has seen enough (q in the pager, head) ends the command; that is no failure.
+	 */
 	if (s->out->failed && s->out->error == EPIPE)
 		quiet = true;
 	out_document_end(s->out, e ? e->message : NULL);

@@ -12,10 +12,10 @@
 
 struct settings {
 	bool json;
-	unsigned radix;	 /* 10 or 16: of struct, p … */
-	bool scroll;	 /* the pager, on a terminal */
-	bool vi;	 /* readline's mode; emacs otherwise */
-	bool silent;	 /* no banner, no chatter */
+	unsigned radix; /* 10 or 16: of struct, p … */
+	bool scroll;	/* the pager, on a terminal */
+	bool vi;	/* readline's mode; emacs otherwise */
+	bool silent;	/* no banner, no chatter */
 	bool hex;
 	unsigned print_max; /* elements of an array that struct and p show at most */
 	bool print_array;   /* one line per element */
@@ -27,14 +27,16 @@ struct session {
 	struct out *out;
 	struct settings settings;
 
-	/* The context: a task (address of its task_struct; 0 before there is one), and the task of a per-task command. */
+	/* The context: a task (address of its task_struct; 0 before there is one), and the task of
+	 * a per-task command. */
 	uint64_t task;
-	/* Set while foreach runs a command: the number of tasks it was run for already. ps prints its heading for the first only. */
+	/* Set while foreach runs a command: the number of tasks it was run for already. ps prints
+	 * its heading for the first only. */
 	bool in_foreach;
 	unsigned long foreach_index;
 	/*
-	 * How each word of the running command was quoted: '\'' or '"', 0 for a bare one; indexed like its argv. foreach takes a
-	 * name in single quotes as a regular expression.
+	 * How each word of the running command was quoted: '\'' or '"', 0 for a bare one; indexed
+	 * like its argv. foreach takes a name in single quotes as a regular expression.
 	 */
 	const char *quotes;
 	bool interactive; /* a person at a prompt: banner, prompt, pager */
@@ -42,14 +44,17 @@ struct session {
 	int failures; /* commands that failed */
 };
 
-/* Runs one line: a command with its words, "| shell", "> file". True when it succeeded. Errors are printed. */
+/* Runs one line: a command with its words, "| shell", "> file". True when it succeeded. Errors are
+ * printed. */
 bool session_run_line(struct session *s, const char *line);
 /*
- * Runs one command already split, with output to s->out as it stands, inside whatever document is open. For commands that run others
- * (foreach): on failure they out_close() to the depth that they had.
+ * Runs one command already split, with output to s->out as it stands, inside whatever document is
+ * open. For commands that run others (foreach): on failure they out_close() to the depth that they
+ * had.
  */
 struct error *session_run(struct session *s, int argc, char **argv) MUST_CHECK;
-/* Runs a file's lines; ends early when the session does. ERR_IO when it cannot be read. A failed command is in s->failures. */
+/* Runs a file's lines; ends early when the session does. ERR_IO when it cannot be read. A failed
+ * command is in s->failures. */
 struct error *session_run_file(struct session *s, const char *path) MUST_CHECK;
 const struct command *command_find(const char *name);
 /* By index, in name order; NULL past the last. */

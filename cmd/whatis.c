@@ -11,7 +11,7 @@
 #include "cmd/session.h"
 #include "cmd/typed.h"
 #include "core/expr.h"
-#include "core/globals.h"
+#include "core/types_name.h"
 
 /* ---- One name ---- */
 
@@ -136,11 +136,21 @@ static bool has_member(struct kernel *k, struct type t, const char *text, unsign
 		if (!*budget)
 			return false;
 		--*budget;
-		type_format(k, m.type, name, sizeof(name));
-		if (strstr(name, text) || has_member(k, m.type, text, depth + 1, budget))
+		type_format(k, type_declaration_base(m.type), name, sizeof(name));
+		if ((!type_declares_function(m.type) && strstr(name, text)) || has_member(k, m.type, text, depth + 1, budget))
 			return true;
 	}
 	return false;
+}
+
+/* The name under which a struct or union is listed: its tag, or the typedef of one without. NULL for other types. */
+static const char *type_tag(struct type t)
+{
+	struct type bare = type_strip(t);
+
+	if (!type_is_aggregate(bare) || (*type_own_name(bare) && (bare.id != t.id || bare.btf != t.btf)))
+		return NULL;
+	return type_own_name(t);
 }
 
 static bool hit_matches(struct session *s, const struct search *search, struct type t, uint64_t size)
@@ -165,13 +175,13 @@ static struct error *run_search(struct session *s, const struct search *search)
 	struct hit *hits = NULL;
 	size_t count = 0, room = 0, cursor = 0;
 	struct error *e = NULL;
-	const char *name;
+	struct type t;
 
-	while (!e && (name = type_names_next(s->kernel, TYPE_AGGREGATE, &cursor))) {
-		struct type t = type_find(s->kernel, TYPE_AGGREGATE, name);
+	while (!e && type_valid(t = types_next(s->kernel, &cursor))) {
+		const char *name = type_tag(t);
 		uint64_t size = type_size(s->kernel, t);
 
-		if (type_is_declaration(t) || !hit_matches(s, search, t, size))
+		if (!name || !hit_matches(s, search, t, size))
 			continue;
 		if (count == room) {
 			struct hit *bigger = realloc(hits, (room = room ? 2 * room : 256) * sizeof(*hits));

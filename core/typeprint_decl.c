@@ -83,6 +83,22 @@ static struct type unqualified(struct type t)
 }
 
 /*
+ * BTF does not tell "a[]" from "a[0]"; C allows the first only as the last member.
+ */
+static void put_open_array(struct declarer *d, char *text, struct type t, size_t index)
+{
+	struct type_member next;
+	size_t len = strlen(text);
+
+	if (len > 2 && !strcmp(text + len - 2, "[]") && type_member_at(d->k, t, index + 1, &next)) {
+		text[len - 2] = '\0';
+		out_printf(d->o, "%s[0]", text);
+	} else {
+		out_text(d->o, text);
+	}
+}
+
+/*
  * The members of t, which starts `base` bytes into the outermost. `named`: they can be reached by their name alone, so their offsets are
  * shown (inside "struct { … } name" they are not, as in crash).
  */
@@ -105,7 +121,7 @@ static void put_members(struct declarer *d, struct type t, uint64_t base, unsign
 		if (!is_untagged(declared)) {
 			line_start(d, depth, named, base + m.offset);
 			type_declare(d->k, m.type, m.name, text, sizeof(text));
-			out_text(d->o, text);
+			put_open_array(d, text, t, i);
 		} else if (!type_kind_is_aggregate(type_kind_of(declared))) {
 			line_start(d, depth, named, base + m.offset);
 			put_enum_inline(d, declared);

@@ -634,6 +634,20 @@ struct type type_find(struct kernel *k, enum type_kind kind, const char *name)
 	return t;
 }
 
+struct type types_next(struct kernel *k, size_t *cursor)
+{
+	const struct name_index *names = k->types ? &k->types->base.names : NULL;
+
+	while (names && *cursor < names->count) {
+		struct type t = {k->types->base.btf, names->entries[(*cursor)++].id};
+		unsigned kind = type_kind_of(t);
+
+		if (type_kind_is_aggregate(kind) || kind == BTF_KIND_ENUM || kind == BTF_KIND_ENUM64 || kind == BTF_KIND_TYPEDEF)
+			return t;
+	}
+	return (struct type){0};
+}
+
 /* ---- What a type is ---- */
 
 struct type type_strip(struct type t)
@@ -652,6 +666,16 @@ struct type type_pointer_target(struct type t)
 {
 	t = type_strip(t);
 	return type_kind_of(t) == BTF_KIND_PTR ? type_target(t) : (struct type){0};
+}
+
+const char *type_own_name(struct type t)
+{
+	return type_name(t);
+}
+
+bool type_is_aggregate(struct type t)
+{
+	return type_kind_is_aggregate(type_kind_of(t));
 }
 
 bool type_is_declaration(struct type t)

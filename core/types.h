@@ -42,6 +42,8 @@ enum type_kind { TYPE_ANY, TYPE_STRUCT, TYPE_UNION, TYPE_ENUM, TYPE_TYPEDEF, TYP
 struct type type_find(struct kernel *k, enum type_kind kind, const char *name);
 /* The names of the kernel's own types of a kind, in no order; *cursor is 0 at first. NULL past the last. Some come twice. */
 const char *type_names_next(struct kernel *k, enum type_kind kind, size_t *cursor);
+/* The named structs, unions, enums and typedefs (no forward declarations) of the kernel's own BTF one by one; not valid at the end. */
+struct type types_next(struct kernel *k, size_t *cursor);
 /*
  * Parses a C type as written: "struct page", "page", "unsigned long", "struct list_head *", "char [16]", "pid_t". ERR_NO_TYPE.
  */
@@ -61,6 +63,10 @@ void type_declare(struct kernel *k, struct type t, const char *name, char *buf, 
 
 /* What a pointer (past typedefs) leads to; not valid for anything else. */
 struct type type_pointer_target(struct type t);
+/* The name of the type itself, without keyword; "" when it has none. */
+const char *type_own_name(struct type t);
+/* A struct or union (not a typedef of one)? */
+bool type_is_aggregate(struct type t);
 /* Is it only named here (a forward declaration), not defined? */
 bool type_is_declaration(struct type t);
 
@@ -79,6 +85,8 @@ bool enumerator_find_typed(struct kernel *k, const char *name, int64_t *value, s
 /* "T *", "T [count]". Not valid (btf NULL) when out of memory. */
 struct type type_pointer_to(struct kernel *k, struct type t);
 struct type type_array_of(struct kernel *k, struct type t, uint32_t count);
+/* "const T", "volatile T". */
+struct type type_qualified(struct kernel *k, struct type t, bool constant, bool is_volatile);
 /* An integer of the kernel's C: "int", "unsigned long" … by its usual spelling. */
 struct type type_integer(struct kernel *k, const char *name);
 

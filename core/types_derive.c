@@ -39,7 +39,7 @@ struct btf *types_scratch(struct types *types, struct type t)
 	return u->scratch;
 }
 
-/* A type of that kind and target which was made before. */
+/* A type of that kind and target which was made before; count: of an array's elements. */
 static struct type find_made(struct btf *scratch, unsigned kind, uint32_t target, uint32_t count)
 {
 	for (uint32_t id = btf__type_cnt(btf__base_btf(scratch)); id < btf__type_cnt(scratch); id++) {
@@ -47,8 +47,8 @@ static struct type find_made(struct btf *scratch, unsigned kind, uint32_t target
 
 		if (btf_kind(r) != kind)
 			continue;
-		if (kind == BTF_KIND_PTR ? r->type == target :
-					   btf_array(r)->type == target && btf_array(r)->nelems == count)
+		if (kind != BTF_KIND_ARRAY ? r->type == target :
+					     btf_array(r)->type == target && btf_array(r)->nelems == count)
 			return (struct type){scratch, id};
 	}
 	return (struct type){0};
@@ -66,6 +66,25 @@ struct type type_pointer_to(struct kernel *k, struct type t)
 	if (type_valid(made))
 		return made;
 	id = btf__add_ptr(scratch, t.id);
+	return id < 0 ? (struct type){0} : (struct type){scratch, id};
+}
+
+struct type type_qualified(struct kernel *k, struct type t, bool constant, bool is_volatile)
+{
+	struct btf *scratch = k->types ? types_scratch(k->types, t) : NULL;
+	struct type made;
+	int id;
+
+	if (!constant && !is_volatile)
+		return t;
+	if (constant && is_volatile)
+		t = type_qualified(k, t, false, true);
+	if (!scratch || !type_valid(t))
+		return (struct type){0};
+	made = find_made(scratch, constant ? BTF_KIND_CONST : BTF_KIND_VOLATILE, t.id, 0);
+	if (type_valid(made))
+		return made;
+	id = constant ? btf__add_const(scratch, t.id) : btf__add_volatile(scratch, t.id);
 	return id < 0 ? (struct type){0} : (struct type){scratch, id};
 }
 

@@ -16,9 +16,12 @@ const char *type_names_next(struct kernel *k, enum type_kind kind, size_t *curso
 		unsigned btf_kind = type_kind_of(t);
 		bool wanted = kind == TYPE_ANY;
 
-		wanted |= btf_kind == BTF_KIND_STRUCT && (kind == TYPE_STRUCT || kind == TYPE_AGGREGATE);
-		wanted |= btf_kind == BTF_KIND_UNION && (kind == TYPE_UNION || kind == TYPE_AGGREGATE);
-		wanted |= kind == TYPE_ENUM && (btf_kind == BTF_KIND_ENUM || btf_kind == BTF_KIND_ENUM64);
+		wanted |= btf_kind == BTF_KIND_STRUCT &&
+			  (kind == TYPE_STRUCT || kind == TYPE_AGGREGATE);
+		wanted |= btf_kind == BTF_KIND_UNION &&
+			  (kind == TYPE_UNION || kind == TYPE_AGGREGATE);
+		wanted |= kind == TYPE_ENUM &&
+			  (btf_kind == BTF_KIND_ENUM || btf_kind == BTF_KIND_ENUM64);
 		wanted |= kind == TYPE_TYPEDEF && btf_kind == BTF_KIND_TYPEDEF;
 		if (wanted)
 			return type_name(t);

@@ -97,6 +97,21 @@ struct type type_declaration_base(struct type t)
 	return (struct type){t.btf, 0};
 }
 
+bool type_declares_function(struct type t)
+{
+	for (unsigned depth = 0; depth < TYPE_MAX_DEPTH; depth++) {
+		for (unsigned i = 0; i < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(t)); i++)
+			t = type_target(t);
+		if (type_kind_of(t) == BTF_KIND_PTR)
+			t = type_target(t);
+		else if (type_kind_of(t) == BTF_KIND_ARRAY)
+			t = type_make(t.btf, btf_array(type_record(t))->type);
+		else
+			break;
+	}
+	return type_kind_of(t) == BTF_KIND_FUNC_PROTO;
+}
+
 /* "*", "(*", "* const " … before the name, from the innermost out. */
 static void put_prefix(struct text *text, struct type t, bool inside_pointer, bool space_after, unsigned depth)
 {
@@ -274,6 +289,7 @@ static const char *specified(const struct specifiers *s)
 /* The words before any '*': qualifiers, and one type. */
 static struct error *parse_base(struct kernel *k, const char **at, bool bare_tags, struct type *out)
 {
+	bool constant = false, is_volatile = false;
 	struct specifiers s = {0};
 	enum type_kind kind = TYPE_ANY;
 	bool any_specifier = false;
@@ -290,6 +306,8 @@ static struct error *parse_base(struct kernel *k, const char **at, bool bare_tag
 		if (!len || isdigit((unsigned char)*p))
 			break;
 		if (word_is(word, len, "const") || word_is(word, len, "volatile") || word_is(word, len, "restrict")) {
+			constant |= *word == 'c';
+			is_volatile |= *word == 'v';
 			p += len;
 			continue;
 		}
@@ -330,6 +348,7 @@ static struct error *parse_base(struct kernel *k, const char **at, bool bare_tag
 	}
 	if (!type_valid(*out))
 		return error_new(ERR_NO_TYPE, "no type: %s", *at);
+	*out = type_qualified(k, *out, constant, is_volatile);
 	*at = p;
 	return NULL;
 }
@@ -368,6 +387,7 @@ struct error *type_parse_prefix(struct kernel *k, const char **text, bool bare_t
 	TRY(parse_base(k, &p, bare_tags, out));
 	for (p = skip_blanks(p); *p == '*' || !strncmp(p, "const", 5); p = skip_blanks(p)) {
 		if (*p != '*') {
+			*out = type_qualified(k, *out, true, false);
 			p += 5;
 			continue;
 		}

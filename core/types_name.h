@@ -9,6 +9,8 @@
 
 /* What is left of a declaration without its pointers, arrays and parameters: the "struct file" in "struct file **files[4]". */
 struct type type_declaration_base(struct type t);
+/* Is there a function in the declaration: a pointer to one, an array of them … ? */
+bool type_declares_function(struct type t);
 /* Its words, with qualifiers: "const struct file", "unsigned long", "struct {...}" without a tag. */
 void type_base_name(struct type t, char *buf, size_t size);
 /* The rest: "**files[4]", "(*open)(struct inode *)", or the name alone. */

@@ -158,16 +158,31 @@ static void copy_comm(struct kernel *k, struct task *task)
 	task->comm[len] = 0;
 }
 
+static bool is_pointer(struct kernel *k, uint64_t addr)
+{
+	return kernel_is_kernel_address(k, addr) && addr % k->arch->pointer_size == 0;
+}
+
+/*
+ * What holds of every task but hardly of bytes that a stray pointer leads to. One sign that is missing is a damaged task; two, and there
+ * was no task.
+ */
 static bool looks_like_task(struct kernel *k, const struct task *task)
 {
-	uint32_t flags_pid = task->pid | task->tgid;
-	if (flags_pid > TASKS_MAX * 2)
-		return false;
-	if (task->stack && !kernel_is_kernel_address(k, task->stack))
-		return false;
-	if (task->mm && !kernel_is_kernel_address(k, task->mm))
-		return false;
-	return !task->group_leader || kernel_is_kernel_address(k, task->group_leader);
+	size_t len;
+	const unsigned char *comm = object_bytes(k, &task->object, M_task_struct_comm, &len);
+	unsigned missing = 0;
+	missing += !comm || !memchr(comm, 0, len);
+	missing += task->cpu >= k->cpus;
+	missing += task->stack && (!is_pointer(k, task->stack) || task->stack % VMCORE_PAGE_SIZE);
+	missing += task->mm && !is_pointer(k, task->mm);
+	if (!task->is_idle) {
+		missing += !task->pid || task->pid >= TASKS_MAX;
+		missing += !task->tgid || task->tgid >= TASKS_MAX;
+		missing += !is_pointer(k, task->parent);
+		missing += HAS(k, task_struct, group_leader) && !is_pointer(k, task->group_leader);
+	}
+	return missing < 2;
 }
 
 /* Adds the task at addr unless it is known. ERR_BAD_OBJECT when no task_struct can stand there. */
@@ -266,16 +281,27 @@ static void mark_active(struct kernel *k, struct task_table *t)
 
 /*
  * Walks a circular list of task_structs from `head` (the address of a list_head) whose nodes stand at `offset` in task_struct. Steps by `next`,
- * an offset in the node. Ends at the head, at a task that this walk has seen (a loop), or at what cannot be read.
+ * an offset in the node; the way back, by `prev`, must agree. Ends at the head, when it goes in circles, or at what cannot be read.
  */
 static struct error *walk_list(struct kernel *k, struct task_table *t, uint64_t head,
-			       uint64_t offset, uint32_t next, const char *what, bool *whole)
+			       uint64_t offset, uint32_t next, uint32_t prev, const char *what,
+			       bool *whole)
 {
-	uint64_t node;
+	uint64_t node, before = head, back;
 	size_t steps = 0;
+	bool agrees = true;
 	struct error *e = kernel_read_pointer(k, head + next, &node);
 	*whole = false;
-	while (!e && node != head) {
+	while (!e) {
+		if (prev != next && !error_drop(kernel_read_pointer(k, node + prev, &back)) &&
+		    back != before) {
+			damaged(t, "%s is torn: %" PRIx64 " does not lead back to %" PRIx64, what,
+				node, before);
+			agrees = false;
+		}
+		if (node == head)
+			break;
+		before = node;
 		TRY(check_interrupt());
 		/* A list with as many steps as there can be tasks goes round without its head. */
 		if (!node || ++steps > TASKS_MAX || (steps > 2 * t->count + 16)) {
@@ -293,30 +319,27 @@ static struct error *walk_list(struct kernel *k, struct task_table *t, uint64_t 
 		error_free(e);
 		return NULL;
 	}
-	*whole = true;
+	*whole = agrees;
 	return NULL;
 }
 
 /* The list of all thread groups, forward, and where it is torn, backward for the rest. */
 static struct error *walk_leaders(struct kernel *k, struct task_table *t)
 {
-	uint64_t offset = OFFSET(k, task_struct, tasks);
-	bool whole;
-	if (HAS(k, task_struct, tasks)) {
-		uint64_t head = t->init + offset;
-		TRY(walk_list(k, t, head, offset, OFFSET(k, list_head, next), "the task list",
-			      &whole));
-		if (!whole)
-			TRY(walk_list(k, t, head, offset, OFFSET(k, list_head, prev),
-				      "the task list", &whole));
-		return NULL;
-	}
+	uint64_t offset = 0, head = t->init;
 	/* 2.4: pointers from task_struct to task_struct, threads included */
 	uint32_t next = OFFSET(k, task_struct, next_task);
-	TRY(walk_list(k, t, t->init, 0, next, "the task list", &whole));
-	if (!whole && HAS(k, task_struct, prev_task))
-		TRY(walk_list(k, t, t->init, 0, OFFSET(k, task_struct, prev_task),
-			      "the task list", &whole));
+	uint32_t prev = HAS(k, task_struct, prev_task) ? OFFSET(k, task_struct, prev_task) : next;
+	bool whole;
+	if (HAS(k, task_struct, tasks)) {
+		offset = OFFSET(k, task_struct, tasks);
+		head += offset;
+		next = OFFSET(k, list_head, next);
+		prev = OFFSET(k, list_head, prev);
+	}
+	TRY(walk_list(k, t, head, offset, next, prev, "the task list", &whole));
+	if (!whole && prev != next)
+		TRY(walk_list(k, t, head, offset, prev, next, "the task list", &whole));
 	return NULL;
 }
 
@@ -324,6 +347,7 @@ static struct error *walk_leaders(struct kernel *k, struct task_table *t)
 static struct error *walk_threads(struct kernel *k, struct task_table *t)
 {
 	size_t leaders = t->count;
+	uint32_t next = OFFSET(k, list_head, next), prev = OFFSET(k, list_head, prev);
 	bool whole;
 	char what[64];
 	for (size_t i = 0; i < leaders; i++) {
@@ -336,12 +360,12 @@ static struct error *walk_threads(struct kernel *k, struct task_table *t)
 			/* NULL once the leader is being released (__exit_signal) */
 			if (signal)
 				TRY(walk_list(k, t, signal + OFFSET(k, signal_struct, thread_head),
-					      OFFSET(k, task_struct, thread_node),
-					      OFFSET(k, list_head, next), what, &whole));
+					      OFFSET(k, task_struct, thread_node), next, prev,
+					      what, &whole));
 		} else if (HAS(k, task_struct, thread_group)) {
 			uint64_t offset = OFFSET(k, task_struct, thread_group);
-			TRY(walk_list(k, t, leader.addr + offset, offset,
-				      OFFSET(k, list_head, next), what, &whole));
+			TRY(walk_list(k, t, leader.addr + offset, offset, next, prev, what,
+				      &whole));
 		}
 	}
 	return NULL;
@@ -373,14 +397,15 @@ static struct error *walk_pid_tree(struct kernel *k, struct task_table *t, uint6
 {
 	struct object node;
 	TRY(check_interrupt());
-	if (!(entry & 3)) {
-		if (kernel_is_kernel_address(k, entry))
-			return add_by_pid(k, t, entry);
+	if (entry <= 4096) /* nothing, or an entry of the tree's own (XA_ZERO_ENTRY, XA_RETRY_ENTRY) */
+		return NULL;
+	if (!(entry & 3) && kernel_is_kernel_address(k, entry))
+		return add_by_pid(k, t, entry);
+	if (!kernel_is_kernel_address(k, entry) ||
+	    !object_try_open(k, entry & ~3ull, S_xa_node, &node)) {
+		damaged(t, "the pid table has an entry that leads nowhere: %" PRIx64, entry);
 		return NULL;
 	}
-	if (!kernel_is_kernel_address(k, entry) ||
-	    !object_try_open(k, entry & ~3ull, S_xa_node, &node))
-		return NULL;
 	unsigned shift = (unsigned)GET(k, &node, xa_node, shift);
 	/* Shifts fall with every level, so a tree that loops comes to an end. */
 	if (shift >= above) {

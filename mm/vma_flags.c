@@ -156,8 +156,10 @@ const char *vma_flags_format(struct kernel *k, uint64_t flags, char *buf, size_t
 			continue;
 		}
 		int n = snprintf(buf + len, size - len, "%s%s", len ? "|" : "", name);
-		if (n < 0 || (size_t)n >= size - len)
+		if (n < 0 || (size_t)n >= size - len) {
+			buf[len] = 0;
 			return buf;
+		}
 		len += n;
 	}
 	if (nameless)

@@ -66,7 +66,7 @@ def compare_translations(scope, judge, before, after):
 
 def area_name(area):
     """The path of a maps line, or its [name], as mmscope's row has it."""
-    return as_json(area.path)      # both write a newline as \012
+    return as_json(area.path.replace("\\012", "\n"))
 
 
 def row_name(row):

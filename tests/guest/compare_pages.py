@@ -85,21 +85,19 @@ def compare_totals(scope, judge, before, after):
             judge.equal("kmem -i", name, fact, rows.get(name))
 
 
-def compare_vmstat(scope, judge, before, after):
-    """The global counters, where kmem -V gives them."""
-    answer = scope.ask(["kmem -V"])[0]
-    said = {}
-    for part in answer.values():
-        if isinstance(part, dict):
-            said.update({key.lower(): value for key, value in part.items() if isinstance(value, int)})
-    first, second = before.numbers("proc/vmstat"), after.numbers("proc/vmstat")
-    for name, fact in first.items():
-        if name not in said or name.startswith("numa_"):
-            continue
-        if fact != second.get(name):
-            judge.moved("kmem -V")
-        else:
-            judge.equal("kmem -V", name, fact, max(0, said[name]))
+def compare_nodes(scope, judge, before, after):
+    facts = before.zones()
+    for node in scope.ask_one("kmem -n")["nodes"]:
+        number_of = node["node"][0]["node"]
+        for zone in node["zones"]:
+            fact = facts.get((number_of, zone["name"]))
+            what = ("node", number_of, zone["name"])
+            if fact is None:
+                judge.differ("kmem -n", what, "no zone", "one")
+                continue
+            judge.equal("kmem -n", (*what, "spanned"), fact.fields["spanned"], zone["spanned"])
+            if fact.fields["present"]:
+                judge.equal("kmem -n", (*what, "start"), fact.fields["start_pfn"], zone["start_mapnr"])
 
 
 def compare_frames(scope, judge, before, after):
@@ -186,4 +184,4 @@ def compare_mapcounts(scope, judge, before, after):
         judge.equal("kmem -m: mapcount", "frame %#x" % pfn, counts[pfn], row["_mapcount"] + 1)
 
 
-SUBJECTS = (compare_free, compare_zones, compare_totals, compare_vmstat, compare_frames, compare_mapcounts)
+SUBJECTS = (compare_free, compare_zones, compare_totals, compare_nodes, compare_frames, compare_mapcounts)

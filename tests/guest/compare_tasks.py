@@ -14,6 +14,7 @@ LIMITS = {"CPU": "cpu time", "FSIZE": "file size", "DATA": "data size", "STACK":
           "MSGQUEUE": "msgqueue size", "NICE": "nice priority", "RTPRIO": "realtime priority",
           "RTTIME": "realtime timeout"}
 
+KERNEL_THREAD = 0x00200000      # PF_KTHREAD, include/linux/sched.h
 COLLECTOR = 1       # init reads /proc, and waits for the host while the dump is taken
 
 
@@ -39,6 +40,12 @@ def compare_list(scope, judge, before, after):
             judge.differ("ps", ("pid", pid), "no task", "one named %s" % rows[pid]["comm"])
 
 
+def slept(task, again):
+    """Whether a task did not run from one sample to the other: only then its state was the same in between."""
+    return task.pid != COLLECTOR and all(task.status.get(name) == again.status.get(name) for name in
+                                         ("voluntary_ctxt_switches", "nonvoluntary_ctxt_switches"))
+
+
 def compare_row(judge, task, again, row):
     def fact(name, one, two, answer):
         if one != two:
@@ -48,11 +55,11 @@ def compare_row(judge, task, again, row):
 
     fact("tgid", task.tgid, again.tgid, row["tgid"])
     fact("parent", task.ppid, again.ppid, row["ppid"])
-    if task.pid != COLLECTOR:
+    if slept(task, again):
         fact("state", STATES.get(task.state), STATES.get(again.state), row["state"])
         fact("cpu", task.stat[35], again.stat[35], row["cpu"])
-    is_kernel = bool(task.flags & 0x00200000)       # PF_KTHREAD
-    fact("kernel thread", is_kernel, bool(again.flags & 0x00200000), row["kernel"])
+    is_kernel = bool(task.flags & KERNEL_THREAD)
+    fact("kernel thread", is_kernel, bool(again.flags & KERNEL_THREAD), row["kernel"])
     if is_kernel:
         # A worker's name goes on with the work that it did last ("kworker/0:1-events").
         name = row.get("full_name") or row["comm"]
@@ -115,4 +122,74 @@ def compare_arguments(scope, judge, before, after):
             judge.equal("ps -a", ("pid", pid, key), strings(fact), answers.get(pid, {}).get(key))
 
 
-SUBJECTS = (compare_list, compare_resident, compare_limits, compare_arguments)
+def compare_registers(scope, judge, before, after):
+    """regs: what a task in a system call had in its registers, by /proc/PID/task/TID/syscall."""
+    names = ("orig_rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "rsp", "rip")
+    wanted = []
+    tasks = before.tasks()
+    for pid, tid in before.task_ids():
+        path = "proc/%d/task/%d/syscall" % (pid, tid)
+        words = before.text(path).split()
+        if len(words) not in (3, 9) or tid == COLLECTOR or tasks[tid].flags & KERNEL_THREAD or \
+                tasks[tid].state == "Z":
+            continue
+        if words == after.text(path).split():
+            wanted.append((tid, [int(word, 0) & (1 << 64) - 1 for word in words]))
+        else:
+            judge.moved("regs")
+    for (tid, words), answer in zip(wanted, scope.ask(["regs %d" % tid for tid, _ in wanted])):
+        row = answer["tasks"][0]
+        # Of a task stopped outside a system call only the last two are told.
+        for name, fact in zip(names if len(words) == 9 else names[-2:], words if len(words) == 9 else words[1:]):
+            judge.equal("regs", ("pid", tid, name), fact, int(row.get(name, "-1"), 16))
+
+
+def compare_members(scope, judge, before, after):
+    """task -R: members of each task_struct that /proc shows as they are."""
+    first, second = before.tasks(), after.tasks()
+    members = ("pid", "tgid", "prio", "static_prio", "rt_priority", "policy", "min_flt", "maj_flt", "start_boottime")
+    wanted = [task for tid, task in first.items() if tid in second and tid != COLLECTOR]
+    answers = scope.ask(["task -R %s %d" % (",".join(members), task.pid) for task in wanted])
+    for task, answer in zip(wanted, answers):
+        said = answer["tasks"][0]["task_struct"]
+        for member, index, offset in (("prio", 14, 100), ("static_prio", 15, 120), ("rt_priority", 36, 0),
+                                      ("policy", 37, 0)):
+            if task.stat[index] != second[task.pid].stat[index]:
+                judge.moved("task -R")
+            else:
+                judge.equal("task -R", ("pid", task.pid, member), task.stat[index] + offset, said[member])
+        judge.equal("task -R", ("pid", task.pid, "pid, tgid"), (task.pid, task.tgid), (said["pid"], said["tgid"]))
+        judge.equal("task -R", ("pid", task.pid, "start"), task.start, said["start_boottime"] // 10000000)
+        if task.threads == 1 and task.state != "Z":         # a group's faults are summed
+            for member, index in (("min_flt", 6), ("maj_flt", 8)):
+                if task.stat[index] != second[task.pid].stat[index]:
+                    judge.moved("task -R")
+                else:
+                    judge.equal("task -R", ("pid", task.pid, member), task.stat[index], said[member])
+
+
+def compare_selections(scope, judge, before, after):
+    """ps -k, -u, -G, -y: which tasks they take."""
+    first, second = before.tasks(), after.tasks()
+    tasks = {tid: task for tid, task in first.items() if tid in second}
+    kinds = {
+        "ps -k": {tid for tid, task in tasks.items() if task.flags & KERNEL_THREAD},
+        "ps -u": {tid for tid, task in tasks.items() if not task.flags & KERNEL_THREAD},
+        "ps -G": {tid for tid, task in tasks.items() if task.leader}}
+    for policy in range(7):
+        if policy != 4:
+            kinds["ps -y %d" % policy] = {tid for tid, task in tasks.items() if task.policy == policy}
+    for (command, fact), answer in zip(kinds.items(), scope.ask(list(kinds))):
+        said = {row["pid"] for row in answer["tasks"]} & set(tasks)
+        judge.equal(command[:5], command, sorted(fact), sorted(said))
+    starts = scope.ask_one("ps -t")["tasks"]
+    for row in starts:
+        task = tasks.get(row["pid"])
+        if task:
+            # stat counts clock ticks of 10 ms of another clock, which was read just after.
+            judge.equal("ps -t", ("pid", task.pid, "start"), True,
+                        0 <= task.start - row["start_time"] // 10000000 < 100)
+
+
+SUBJECTS = (compare_list, compare_resident, compare_limits, compare_arguments, compare_registers, compare_members,
+            compare_selections)

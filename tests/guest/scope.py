@@ -17,7 +17,7 @@ class ScopeError(Exception):
 class Scope:
     """mmscope on one image."""
 
-    def __init__(self, image, program=None, timeout=240):
+    def __init__(self, image, program=None, timeout=600):
         self.image = image
         self.program = program or os.environ.get("MMSCOPE") or os.path.join(TOP, "mmscope")
         self.timeout = timeout

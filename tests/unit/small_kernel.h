@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A kernel small enough to be made by hand: a few megabytes of RAM in the direct map, and types that a test declares member by
- * member. Members are found in it by BTF as in any image.
+ * A kernel small enough to be made by hand: a few megabytes of RAM in the direct map, and types
+ * that a test declares member by member. Members are found in it by BTF as in any image.
  */
 #ifndef TESTS_UNIT_SMALL_KERNEL_H
 #define TESTS_UNIT_SMALL_KERNEL_H

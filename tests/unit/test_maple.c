@@ -8,12 +8,13 @@
 
 #include "mm/maple.h"
 
-#define TREE   (SMALL_BASE + 0x1000)
+#define TREE	(SMALL_BASE + 0x1000)
 #define NODE(i) (SMALL_BASE + 0x10000 + 0x100ull * (i))
 
 enum { DENSE, LEAF, RANGE, ARANGE };
 
-/* struct maple_range_64: parent, pivot[15], slot[16]; maple_arange_64: parent, pivot[9], slot[10], gap[10], meta. */
+/* struct maple_range_64: parent, pivot[15], slot[16]; maple_arange_64: parent, pivot[9], slot[10],
+ * gap[10], meta. */
 #define R_PIVOT(i) (8 + 8 * (i))
 #define R_SLOT(i)  (128 + 8 * (i))
 #define R_END	   248
@@ -37,8 +38,8 @@ static int setup(void **state)
 	small_struct(&t, "maple_tree", 16, "ma_flags", t.u32, 4, "ma_root", t.pointer, 8, NULL);
 	small_struct(&t, "maple_range_64", 256, "parent", t.pointer, 0, "pivot", u15, 8, NULL);
 	btf__add_field(t.btf, NULL, slots, 128 * 8, 0);
-	small_struct(&t, "maple_arange_64", 248, "parent", t.pointer, 0, "pivot", u9, 8, "slot", p10, 80, "gap", u10,
-		     160, "meta", meta, 240, NULL);
+	small_struct(&t, "maple_arange_64", 248, "parent", t.pointer, 0, "pivot", u9, 8, "slot",
+		     p10, 80, "gap", u10, 160, "meta", meta, 240, NULL);
 	small_struct(&t, "maple_node", 256, "parent", t.pointer, 0, "slot", p31, 8, NULL);
 	k = small_kernel_new(&t);
 	return 0;
@@ -246,7 +247,8 @@ static void damage(void **state)
 	assert_error(walk(0, UINT64_MAX), ERR_BAD_LIST);
 	assert_error(maple_find(k, TREE, 0, &entry, NULL, NULL), ERR_BAD_LIST);
 	/* the tree itself */
-	assert_error(maple_for_each(k, SMALL_BASE + SMALL_RAM, 0, UINT64_MAX, see, NULL), ERR_NOT_MAPPED);
+	assert_error(maple_for_each(k, SMALL_BASE + SMALL_RAM, 0, UINT64_MAX, see, NULL),
+		     ERR_NOT_MAPPED);
 }
 
 int main(void)

@@ -14,16 +14,16 @@
 #include "core/interrupt.h"
 #include "core/out.h"
 
-#define assert_output(o, expected)                                                                 \
-	do {                                                                                       \
-		char *text_ = out_take(o, NULL);                                                   \
-		assert_string_equal(text_, expected);                                              \
-		free(text_);                                                                       \
+#define assert_output(o, expected)                    \
+	do {                                          \
+		char *text_ = out_take(o, NULL);      \
+		assert_string_equal(text_, expected); \
+		free(text_);                          \
 	} while (0)
 
 static const struct column columns[] = {
-	{ "page", "PAGE", 8, '^', 0 },	  { "physical", "PHYSICAL", 10, '>', 2 }, { NULL, "X", 3, '<', 1 },
-	{ "count", "CNT", 3, '>', 1 },	  { "name", "NAME", 6, '<', 1 },
+	{"page", "PAGE", 8, '^', 0}, {"physical", "PHYSICAL", 10, '>', 2}, {NULL, "X", 3, '<', 1},
+	{"count", "CNT", 3, '>', 1}, {"name", "NAME", 6, '<', 1},
 };
 
 static void numbers_in_every_length(void **state)
@@ -36,7 +36,8 @@ static void numbers_in_every_length(void **state)
 
 			for (unsigned digits = 0; digits <= 16; digits++) {
 				*put_hex(text, value, digits) = '\0';
-				snprintf(expected, sizeof(expected), "%0*" PRIx64, digits ? (int)digits : 1, value);
+				snprintf(expected, sizeof(expected), "%0*" PRIx64,
+					 digits ? (int)digits : 1, value);
 				assert_string_equal(text, expected);
 			}
 			*put_dec(text, value) = '\0';
@@ -92,9 +93,10 @@ static void table_as_json(void **state)
 	struct out *o = out_memory(OUT_JSON);
 
 	rows(o);
-	assert_output(o, "{\"command\":\"kmem\",\"pages\":["
-			 "{\"page\":\"0xabc\",\"physical\":\"0x1000\",\"count\":-1,\"name\":\"slab\"},"
-			 "{\"page\":null,\"physical\":\"0x20\",\"count\":7,\"name\":\"x-5\"}]}\n");
+	assert_output(o,
+		      "{\"command\":\"kmem\",\"pages\":["
+		      "{\"page\":\"0xabc\",\"physical\":\"0x1000\",\"count\":-1,\"name\":\"slab\"},"
+		      "{\"page\":null,\"physical\":\"0x20\",\"count\":7,\"name\":\"x-5\"}]}\n");
 	out_free(o);
 }
 
@@ -111,7 +113,8 @@ static void wide_cells_push_the_rest(void **state)
 	out_cell_str(o, "beyond the last column");
 	out_row_end(o);
 	out_table_end(o);
-	assert_output(o, "ffffea0000123450  123456789012 abcd 12345 \xc3\xa4\xc3\xb6     beyond the last column\n");
+	assert_output(o, "ffffea0000123450  123456789012 abcd 12345 \xc3\xa4\xc3\xb6     beyond "
+			 "the last column\n");
 	out_free(o);
 }
 
@@ -154,9 +157,12 @@ static void facts_as_json(void **state)
 	out_array_begin(o, "left_open");
 	out_object_begin(o, NULL);
 	out_document_end(o, "an error");
-	assert_output(o, "{\"command\":\"sys\",\"cpus\":2,\"nice\":-5,\"base\":\"0xffffffff81000000\",\"load\":0.25,"
-			 "\"release\":\"6.1 \\\"x\\\"\\t\\u0001\\u00ff\\u007f\xe2\x82\xac\",\"none\":null,\"partial\":true,"
-			 "\"inner\":{\"list\":[1,\"0x2\"]},\"left_open\":[{}],\"error\":\"an error\"}\n");
+	assert_output(
+		o, "{\"command\":\"sys\",\"cpus\":2,\"nice\":-5,\"base\":\"0xffffffff81000000\","
+		   "\"load\":0.25,"
+		   "\"release\":\"6.1 "
+		   "\\\"x\\\"\\t\\u0001\\u00ff\\u007f\xe2\x82\xac\",\"none\":null,\"partial\":true,"
+		   "\"inner\":{\"list\":[1,\"0x2\"]},\"left_open\":[{}],\"error\":\"an error\"}\n");
 	out_free(o);
 }
 
@@ -170,14 +176,17 @@ static void bad_utf8_is_escaped(void **state)
 	out_str(o, NULL, NULL, "\xf0\x9f\x98\x80"); /* beyond the 16-bit plane: good */
 	out_str(o, NULL, NULL, "\xe2\x82");	    /* cut */
 	out_array_end(o);
-	assert_output(o, "[\"\\u00c0\\u00af\",\"\\u00ed\\u00a0\\u0080\",\"\xf0\x9f\x98\x80\",\"\\u00e2\\u0082\"]");
+	assert_output(o, "[\"\\u00c0\\u00af\",\"\\u00ed\\u00a0\\u0080\",\"\xf0\x9f\x98\x80\","
+			 "\"\\u00e2\\u0082\"]");
 	out_free(o);
 }
 
 static void nested(struct out *o)
 {
-	static const struct column inner[] = { { "virtual", "VIRTUAL", 7, '<', 2 }, { "physical", "PHYSICAL", 0, '<', 1 } };
-	static const struct column outer[] = { { "vma", "VMA", 4, '<', 0 }, { "file", "FILE", 0, '<', 1 } };
+	static const struct column inner[] = {{"virtual", "VIRTUAL", 7, '<', 2},
+					      {"physical", "PHYSICAL", 0, '<', 1}};
+	static const struct column outer[] = {{"vma", "VMA", 4, '<', 0},
+					      {"file", "FILE", 0, '<', 1}};
 
 	out_document_begin(o, "vm");
 	out_table(o, "vmas", outer, 2, true);
@@ -205,8 +214,10 @@ static void tables_nest(void **state)
 	o->mode = OUT_JSON;
 	nested(o);
 	assert_output(o, "{\"command\":\"vm\",\"vmas\":["
-			 "{\"vma\":\"0x1\",\"file\":\"f\",\"pages\":[{\"virtual\":\"0x10\",\"physical\":null}]},"
-			 "{\"vma\":\"0x2\",\"file\":\"f\",\"pages\":[{\"virtual\":\"0x20\",\"physical\":null}]}]}\n");
+			 "{\"vma\":\"0x1\",\"file\":\"f\",\"pages\":[{\"virtual\":\"0x10\","
+			 "\"physical\":null}]},"
+			 "{\"vma\":\"0x2\",\"file\":\"f\",\"pages\":[{\"virtual\":\"0x20\","
+			 "\"physical\":null}]}]}\n");
 	out_free(o);
 }
 
@@ -220,13 +231,15 @@ static void close_after_a_failure(void **state)
 	for (int i = 0; i < 2; i++) {
 		out_object_begin(o, NULL);
 		depth = o->depth;
-		out_table(o, "vmas", columns, 5, true); /* a command that fails in the middle of a row */
+		out_table(o, "vmas", columns, 5,
+			  true); /* a command that fails in the middle of a row */
 		out_cell_hex(o, 1);
 		out_close(o, depth);
 		out_object_end(o);
 	}
 	out_document_end(o, NULL);
-	assert_output(o, "{\"command\":\"foreach\",\"tasks\":[{\"vmas\":[{\"page\":\"0x1\"}]},{\"vmas\":[{\"page\":\"0x1\"}]}]}\n");
+	assert_output(o, "{\"command\":\"foreach\",\"tasks\":[{\"vmas\":[{\"page\":\"0x1\"}]},{"
+			 "\"vmas\":[{\"page\":\"0x1\"}]}]}\n");
 	assert_int_equal(o->table_depth, 0);
 	out_free(o);
 }
