@@ -32,9 +32,17 @@ static const struct base_type base_types[] = {
 
 #define BASE_TYPES ((int)(sizeof(base_types) / sizeof(base_types[0])))
 
+enum derived_kind { POINTER, ARRAY, FORWARD, FUNCTION };
+
+#define PARAMS_MAX 8
+
 struct derived {
-	int target;
-	int64_t count; /* of an array; -1: a pointer */
+	enum derived_kind kind;
+	int target;	  /* what is pointed to, the element, what the function returns */
+	uint32_t count;	  /* elements; parameters */
+	const char *name; /* of a FORWARD: "struct foo" */
+	size_t name_len;
+	int params[PARAMS_MAX]; /* 0: "..." */
 };
 
 struct writer {
@@ -101,10 +109,16 @@ static int named_id(struct writer *w, const char *name, size_t len)
 	return -1;
 }
 
-static int derive(struct writer *w, int target, int64_t count)
+static bool same_derived(const struct derived *a, const struct derived *b)
+{
+	return a->kind == b->kind && a->target == b->target && a->count == b->count && a->name_len == b->name_len &&
+	       !memcmp(a->name ? a->name : "", b->name ? b->name : "", a->name_len) && !memcmp(a->params, b->params, sizeof(a->params));
+}
+
+static int derive(struct writer *w, const struct derived *d)
 {
 	for (int i = 0; i < w->derived_count; i++)
-		if (w->derived[i].target == target && w->derived[i].count == count)
+		if (same_derived(&w->derived[i], d))
 			return w->derived_ids + i;
 	if (w->derived_count == w->derived_room) {
 		w->derived_room = w->derived_room ? w->derived_room * 2 : 64;
@@ -113,27 +127,88 @@ static int derive(struct writer *w, int target, int64_t count)
 			abort();
 		w->derived = more;
 	}
-	w->derived[w->derived_count] = (struct derived){ target, count };
+	w->derived[w->derived_count] = *d;
 	return w->derived_ids + w->derived_count++;
+}
+
+static int pointer_to(struct writer *w, int id)
+{
+	return derive(w, &(struct derived){ .kind = POINTER, .target = id });
+}
+
+static int parse_type(struct writer *w, const char *text, const char **end);
+
+/* "(A, B, ...)" behind "R (*)": the id of the function, -1 none. */
+static int parse_function(struct writer *w, int returns, const char *text, const char **end)
+{
+	struct derived d = { .kind = FUNCTION, .target = returns };
+	while (*text != ')') {
+		if (d.count == PARAMS_MAX)
+			return -1;
+		if (!strncmp(text, "...", 3)) {
+			text += 3;
+			d.params[d.count++] = 0;
+		} else if ((d.params[d.count++] = parse_type(w, text, &text)) < 0) {
+			return -1;
+		}
+		text += strspn(text, ", ");
+		if (!*text)
+			return -1;
+	}
+	*end = text + 1;
+	return derive(w, &d);
+}
+
+/* The last dimension belongs to the innermost array. */
+static int parse_dimensions(struct writer *w, int id, const char *text, const char **end)
+{
+	char *close;
+	long count = strtol(text + 1, &close, 0);
+	if (*close != ']' || count < 0)
+		return -1;
+	*end = close + 1;
+	if (**end == '[')
+		id = parse_dimensions(w, id, *end, end);
+	return id < 0 ? -1 : derive(w, &(struct derived){ .kind = ARRAY, .target = id, .count = (uint32_t)count });
+}
+
+/* The id of the type that the text starts with; -1 when it is none. */
+static int parse_type(struct writer *w, const char *text, const char **end)
+{
+	size_t len = strcspn(text, "*[(,)");
+	const char *rest = text + len;
+	while (len && text[len - 1] == ' ')
+		len--;
+	int id = named_id(w, text, len);
+	/* What is only pointed to need not be known. */
+	if (id < 0 && *rest == '*' && len > 7 && !memcmp(text, "struct ", 7))
+		id = derive(w, &(struct derived){ .kind = FORWARD, .name = text + 7, .name_len = len - 7 });
+	for (;;) {
+		while (id >= 0 && *rest == '*') {
+			id = pointer_to(w, id);
+			rest++;
+		}
+		rest += strspn(rest, " ");
+		if (id < 0 || strncmp(rest, "(*)(", 4))
+			break;
+		id = parse_function(w, id, rest + 4, &rest);
+		id = id < 0 ? -1 : pointer_to(w, id);
+	}
+	if (id >= 0 && *rest == '[')
+		id = parse_dimensions(w, id, rest, &rest);
+	*end = rest;
+	return id;
 }
 
 /* The id of a type as written in a layout; -1 and w->wrong when it is none. */
 static int type_id(struct writer *w, const char *text)
 {
-	size_t len = strcspn(text, "*[");
-	const char *rest = text + len;
-	while (len && text[len - 1] == ' ')
-		len--;
-	int id = named_id(w, text, len);
-	for (; id >= 0 && *rest == '*'; rest++)
-		id = derive(w, id, -1);
-	while (id >= 0 && *rest == ' ')
-		rest++;
-	/* One dimension only: nothing here needs more. */
-	if (id >= 0 && *rest == '[')
-		id = derive(w, id, strtol(rest + 1, NULL, 0));
-	if (id < 0)
+	const char *end;
+	int id = parse_type(w, text, &end);
+	if (id < 0 || *end) {
 		snprintf(w->wrong, sizeof(w->wrong), "layout: no such type: %s", text);
+		return -1;
+	}
 	return id;
 }
 
@@ -151,7 +226,8 @@ static bool add_bases(struct writer *w)
 
 static bool add_struct(struct writer *w, const struct layout_struct *s)
 {
-	int id = s->is_union ? btf__add_union(w->btf, s->name, s->size) : btf__add_struct(w->btf, s->name, s->size);
+	const char *name = s->name[0] == '$' ? NULL : s->name;
+	int id = s->is_union ? btf__add_union(w->btf, name, s->size) : btf__add_struct(w->btf, name, s->size);
 	uint32_t last = 0;
 	for (const struct layout_member *m = s->members; id >= 0 && m->name; m++) {
 		int type = type_id(w, m->type);
@@ -166,6 +242,27 @@ static bool add_struct(struct writer *w, const struct layout_struct *s)
 			return false;
 	}
 	return id >= 0;
+}
+
+static int add_derived(struct writer *w, const struct derived *d)
+{
+	char name[64];
+	switch (d->kind) {
+	case POINTER:
+		return btf__add_ptr(w->btf, d->target);
+	case ARRAY: /* indexed by an int, id 1 */
+		return btf__add_array(w->btf, 1, d->target, d->count);
+	case FORWARD:
+		snprintf(name, sizeof(name), "%.*s", (int)d->name_len, d->name);
+		return btf__add_fwd(w->btf, name, BTF_FWD_STRUCT);
+	case FUNCTION:
+		break;
+	}
+	int id = btf__add_func_proto(w->btf, d->target);
+	for (uint32_t i = 0; i < d->count; i++)
+		if (btf__add_func_param(w->btf, NULL, d->params[i]))
+			return -1;
+	return id;
 }
 
 static bool add_all(struct writer *w)
@@ -186,13 +283,9 @@ static bool add_all(struct writer *w)
 			if (btf__add_enum_value(w->btf, v->name, v->value))
 				return false;
 	}
-	/* Arrays are indexed by an int, id 1. */
-	for (int i = 0; i < w->derived_count; i++) {
-		const struct derived *d = &w->derived[i];
-		int id = d->count < 0 ? btf__add_ptr(w->btf, d->target) : btf__add_array(w->btf, 1, d->target, (uint32_t)d->count);
-		if (id != w->derived_ids + i)
+	for (int i = 0; i < w->derived_count; i++)
+		if (add_derived(w, &w->derived[i]) != w->derived_ids + i)
 			return false;
-	}
 	return true;
 }
 

@@ -12,18 +12,26 @@
 
 #include "vmcore/error.h"
 
-/* type: "unsigned long", "struct page *", "char [16]", "struct list_head [2]", a typedef's name. bits: of a bitfield, else 0; bit: its lowest. */
+/*
+ * type: "unsigned long", "struct page *", "char [16]", "int [2][3]", "int (*)(struct inode *, ...)", a typedef's name. A struct that is only
+ * pointed to need not be in the layout. bits: of a bitfield, else 0; bit: its lowest.
+ */
 struct layout_member {
 	uint32_t offset; /* bytes */
 	const char *type, *name;
 	uint8_t bits, bit;
 };
 
+/* For the tables. */
+#define FIELD(offset, type, name)	       { (offset), (type), #name, 0, 0 }
+#define BITS(offset, type, name, width, lowest) { (offset), (type), #name, (width), (lowest) }
+#define END				       { 0, NULL, NULL, 0, 0 }
+
 struct layout_struct {
-	const char *name;
+	const char *name; /* "$…": one without a name, known to the layout only */
 	uint32_t size; /* bytes */
 	bool is_union;
-	const struct layout_member *members; /* ends with a name of NULL */
+	const struct layout_member *members; /* in the order of their offsets; ends with a name of NULL */
 };
 
 struct layout_typedef {
