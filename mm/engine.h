@@ -180,6 +180,10 @@ struct error *filemap_nopage(struct engine *e, uint64_t vma, uint64_t addr, uint
 
 struct error *get_swap_page(struct engine *e, uint64_t *entry) MUST_CHECK; /* 0: the swap is full */
 struct error *swap_free(struct engine *e, uint64_t entry) MUST_CHECK;
+/* How many entries and caches hold the slot (its byte of swap_map). */
+struct error *swap_count(struct engine *e, uint64_t entry, unsigned *count) MUST_CHECK;
+/* remove_exclusive_swap_page() when more than half of the swap is used (vm_swap_full()) and nobody else has the page. */
+struct error *remove_exclusive_swap_page_if_full(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *swap_duplicate(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *lookup_swap_cache(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
 struct error *read_swap_cache(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
