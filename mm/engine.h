@@ -207,6 +207,9 @@ struct error *mmput(struct engine *e, uint64_t mm) MUST_CHECK;
 struct error *filp_open(struct engine *e, const char *path, uint64_t *file) MUST_CHECK;
 void get_file(struct engine *e, uint64_t file);
 struct error *fput(struct engine *e, uint64_t file) MUST_CHECK;
+/* A root directory in the super block sim_super_block, mounted at sim_root_mnt, as init_fs's root: at boot. */
+struct error *mount_root(struct engine *e) MUST_CHECK;
+/* A new file (with the directories that lack) of those bytes. EEXIST, ENOSPC. */
 struct error *make_file(struct engine *e, const char *path, const void *bytes, uint64_t size) MUST_CHECK;
 
 /* ---- Pins (mm/pin.c): a scenario's say in what comes next ---- */
