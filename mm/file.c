@@ -194,8 +194,8 @@ static struct error *root_of(struct engine *e, uint64_t *dentry, uint64_t *mnt)
 	uint64_t fs = symbol_addr(e->k, "init_fs");
 	if (!fs)
 		return error_new(ERR_UNSUPPORTED, "the image has no init_fs: its root is not known");
-	TRY(kernel_get(e->k, fs, M_fs_struct_root, dentry));
-	TRY(kernel_get(e->k, fs, M_fs_struct_rootmnt, mnt));
+	TRY(kernel_get(e->k, fs, M_fs_struct_root_dentry, dentry));
+	TRY(kernel_get(e->k, fs, M_fs_struct_root_mnt, mnt));
 	return *dentry ? NULL : error_new(ERR_UNSUPPORTED, "the machine has no root file system");
 }
 
@@ -237,7 +237,7 @@ static struct error *walk_path(struct engine *e, const char *path, bool make, ui
 
 struct error *make_file(struct engine *e, const char *path, const void *bytes, uint64_t size)
 {
-	uint64_t parent, dentry, inode, sb, phys;
+	uint64_t parent, dentry, inode, sb, phys = 0;
 	const char *name = NULL;
 	TRY(walk_path(e, path, true, &parent, &dentry, &name));
 	if (dentry || !name)
@@ -264,8 +264,8 @@ struct error *mount_root(struct engine *e)
 	SET(k, &m, mount, mnt_mountpoint, dentry);
 	SET(k, &m, mount, mnt_root, dentry);
 	TRY(object_open_writable(k, fs_addr, S_fs_struct, &fs));
-	SET(k, &fs, fs_struct, root, dentry);
-	SET(k, &fs, fs_struct, rootmnt, mnt);
+	SET(k, &fs, fs_struct, root_dentry, dentry);
+	SET(k, &fs, fs_struct, root_mnt, mnt);
 	SET(k, &fs, fs_struct, pwd, dentry);
 	SET(k, &fs, fs_struct, pwdmnt, mnt);
 	return NULL;
