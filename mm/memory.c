@@ -9,6 +9,7 @@
 #include "mm/engine.h"
 #include "mm/mmap_edit.h"
 #include "mm/pte.h"
+#include "mm/swap_edit.h"
 
 /* One fault on its way. */
 struct fault {
@@ -115,20 +116,21 @@ static struct error *do_no_page(struct fault *f)
 
 /* ---- Swapped out ---- */
 
-/* Is nobody else at the page? Its users: this entry, the swap cache's slot, and its own reference (mm/swapfile.c: can_share_swap_page()). */
+/*
+ * Is nobody else at the page? It has one reference, or two and the other is the swap cache's, whose slot nobody else uses (mm/swapfile.c:
+ * can_share_swap_page()).
+ */
 static struct error *can_share_swap_page(struct engine *e, const struct page *p, bool *alone)
 {
 	struct kernel *k = e->k;
 	int32_t count = page_refcount(k, p);
 	unsigned users = 0;
-	*alone = false;
 	bool buffers = HAS(k, page, buffers) && GET(k, &p->object, page, buffers);
-	if (count == 2 + buffers && page_has(p, e->bit_swap_cache))
-		TRY(swap_count(e, GET(k, &p->object, page, index), &users));
-	*alone = count == 1 || (count == 2 + buffers && page_has(p, e->bit_swap_cache) && users == 1) ||
-		 (count == 2 && !page_has(p, e->bit_swap_cache) && buffers);
-	if (page_has(p, e->bit_reserved))
-		*alone = false;
+	*alone = count == 1 && !page_has(p, e->bit_reserved);
+	if (count != 2 + buffers || !page_in_swap_cache(e, p))
+		return NULL;
+	TRY(swap_count(e, GET(k, &p->object, page, index), &users));
+	*alone = users == 1;
 	return NULL;
 }
 
