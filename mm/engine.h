@@ -47,20 +47,23 @@ struct engine {
 	uint64_t empty_zero_page; /* the zero page: its struct page */
 	uint64_t contig_page_data;
 	uint64_t jiffies;      /* address of the variable */
-	/* addresses of globals; 0: this kernel has none */
+	/* addresses of globals; 0: this kernel has none. page_hash_table, page_hash_bits and the caches are their values: see engine_resolve(). */
 	uint64_t active_list, inactive_list, nr_active_pages, nr_inactive_pages;
 	uint64_t page_hash_table, page_hash_bits, page_cache_size;
 	uint64_t total_vm_committed, nr_swap_pages, swap_info, nr_swapfiles, swapper_space;
 	uint64_t pgd_quicklist, pte_quicklist, pgtable_cache_size;
 	uint64_t cache_cache, cache_chain;
-	uint64_t vm_area_cachep, mm_cachep, files_cachep, filp_cachep, dentry_cache, inode_cachep;
+	uint64_t vm_area_cachep, mm_cachep, files_cachep, fs_cachep, sigact_cachep, filp_cachep, dentry_cache, inode_cachep;
 	uint64_t init_mm, init_task, pins;
+	const unsigned char *pin_bytes; /* struct sim_pins in the image, or NULL */
 	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache, bit_launder;
 };
 
 /* Made when first asked for, kept with the kernel. ERR_UNSUPPORTED when the image cannot act, saying what it lacks. */
 struct error *engine_open(struct kernel *k, struct engine **out) MUST_CHECK;
 void engine_free(struct engine *e);
+/* Reads again the globals that are pointers to what booting makes, once it has made them. */
+void engine_resolve(struct engine *e);
 
 #define TRACE(e, function, decision, ...)                                                                              \
 	do {                                                                                                           \

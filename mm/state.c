@@ -11,6 +11,7 @@ static void state_free(struct kernel *k)
 	node_table_free(s->nodes);
 	swap_table_free(s->swap);
 	path_cache_free(s->paths);
+	engine_free(s->engine);
 	free(s);
 	k->mm = NULL;
 }

@@ -13,6 +13,7 @@ struct mm_state {
 	struct node_table *nodes;     /* mm/zone.c */
 	struct swap_table *swap;      /* mm/swap.c */
 	struct path_cache *paths;     /* mm/path.c */
+	struct engine *engine;	      /* mm/engine.c */
 };
 
 /* Never NULL (makes it; aborts on out of memory). */
@@ -24,5 +25,6 @@ void page_model_free(struct page_model *p);
 void node_table_free(struct node_table *n);
 void swap_table_free(struct swap_table *s);
 void path_cache_free(struct path_cache *p);
+void engine_free(struct engine *e);
 
 #endif
