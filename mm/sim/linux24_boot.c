@@ -2,6 +2,7 @@
 /*
  * Booting linux-2.4-i386, in the order of start_kernel() (init/main.c).
  */
+#include "mm/engine.h"
 #include "mm/sim/linux24.h"
 #include "mm/sim/machine.h"
 
@@ -26,5 +27,8 @@ struct error *linux24_boot(const struct machine_options *options, struct vmcore 
 	image_end(&m.image);
 	if (e)
 		return e;
-	return kernel_open(vc, NULL, k);
+	struct engine *engine;
+	TRY(kernel_open(vc, NULL, k));
+	TRY(engine_open(*k, &engine));
+	return linux24_caches(engine);
 }
