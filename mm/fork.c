@@ -319,7 +319,7 @@ static struct error *check_thread_limit(struct engine *e)
 static struct error *fill_child(struct engine *e, const struct object *t, const struct object *parent, unsigned clone_flags, uint32_t pid)
 {
 	struct kernel *k = e->k;
-	uint64_t number;
+	uint64_t number = 0;
 	TRY(get_pid(e, pid, &number));
 	TRY(reset_task(e, t, parent->addr));
 	SET(k, t, task_struct, pid, number);

@@ -4,13 +4,6 @@
  */
 #include "mm/fork_edit.h"
 
-/* The caches that mm/engine.h has no member for stand in variables of the kernel; 0: this kernel has none. */
-static uint64_t cache_at(struct engine *e, const char *symbol)
-{
-	uint64_t cache;
-	return error_drop(kernel_read_symbol(e->k, symbol, 0, &cache)) ? 0 : cache;
-}
-
 static struct error *add_count(struct engine *e, uint64_t object, enum struct_id id, enum member_id count, int delta, uint64_t *now)
 {
 	struct object o;
@@ -111,13 +104,13 @@ static struct error *count_fs(struct engine *e, const struct object *fs, int del
 static struct error *copy_fs(struct engine *e, const struct object *child, unsigned clone_flags)
 {
 	struct kernel *k = e->k;
-	uint64_t old = GET(k, child, task_struct, fs), cache = cache_at(e, "fs_cachep");
+	uint64_t old = GET(k, child, task_struct, fs);
 	struct object fs;
 	if (!old)
 		return NULL;
-	if ((clone_flags & CLONE_FS) || !cache)
+	if ((clone_flags & CLONE_FS) || !e->fs_cachep)
 		return share(e, old, S_fs_struct, M_fs_struct_count);
-	TRY(duplicate(e, cache, old, S_fs_struct, M_fs_struct_count, &fs));
+	TRY(duplicate(e, e->fs_cachep, old, S_fs_struct, M_fs_struct_count, &fs));
 	TRY(count_fs(e, &fs, 1));
 	SET(k, child, task_struct, fs, fs.addr);
 	return NULL;
@@ -126,37 +119,37 @@ static struct error *copy_fs(struct engine *e, const struct object *child, unsig
 static struct error *put_fs(struct engine *e, uint64_t addr)
 {
 	struct object fs;
-	uint64_t left, cache = cache_at(e, "fs_cachep");
+	uint64_t left;
 	if (!addr)
 		return NULL;
 	TRY(add_count(e, addr, S_fs_struct, M_fs_struct_count, -1, &left));
-	if (left || !cache)
+	if (left || !e->fs_cachep)
 		return NULL;
 	TRY(object_open(e->k, addr, S_fs_struct, &fs));
 	TRY(count_fs(e, &fs, -1));
-	return kmem_cache_free(e, cache, addr);
+	return kmem_cache_free(e, e->fs_cachep, addr);
 }
 
 /* ---- Signal handlers ---- */
 
 static struct error *copy_sighand(struct engine *e, const struct object *child, unsigned clone_flags)
 {
-	uint64_t old = GET(e->k, child, task_struct, sig), cache = cache_at(e, "sigact_cachep");
+	uint64_t old = GET(e->k, child, task_struct, sig);
 	struct object sig;
 	if (!old)
 		return NULL;
-	if ((clone_flags & CLONE_SIGHAND) || !cache)
+	if ((clone_flags & CLONE_SIGHAND) || !e->sigact_cachep)
 		return share(e, old, S_signal_struct, M_signal_struct_count);
-	TRY(duplicate(e, cache, old, S_signal_struct, M_signal_struct_count, &sig));
+	TRY(duplicate(e, e->sigact_cachep, old, S_signal_struct, M_signal_struct_count, &sig));
 	SET(e->k, child, task_struct, sig, sig.addr);
 	return NULL;
 }
 
 static struct error *put_sighand(struct engine *e, uint64_t sig)
 {
-	uint64_t left, cache = cache_at(e, "sigact_cachep");
+	uint64_t left;
 	TRY(add_count(e, sig, S_signal_struct, M_signal_struct_count, -1, &left));
-	return sig && !left && cache ? kmem_cache_free(e, cache, sig) : NULL;
+	return sig && !left && e->sigact_cachep ? kmem_cache_free(e, e->sigact_cachep, sig) : NULL;
 }
 
 struct error *copy_shared_structs(struct engine *e, const struct object *child, unsigned clone_flags)
