@@ -35,6 +35,7 @@ static void place_text(struct image *i)
 	i->at += 0x5000;
 	image_define(i, 'T', "stext", i->at);
 	image_define(i, 'T', "_stext", i->at);
+	i->at += 0x100; /* the first steps of head.S, without a name of their own */
 	for (const char *name = linux24_functions; *name; name++) {
 		size_t len = strcspn(name, " ");
 		bool local = *name == '.';
