@@ -99,6 +99,10 @@ struct error *put_page(struct engine *e, uint64_t page) MUST_CHECK;   /* count -
 
 /* Through the zonelist of the GFP class, with the watermarks, and reclaim when they are not met. ENOMEM. */
 struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *page) MUST_CHECK;
+/* Ours: slabs that grow do not take what a scenario has pinned. */
+#define GFP24_UNPINNED 0x80000000u
+/* Exactly the block at that physical address. EBUSY when it is not free, EINVAL when there is no such block. */
+struct error *alloc_pages_at(struct engine *e, uint64_t phys, unsigned order, uint64_t *page) MUST_CHECK;
 /* Gives the block back whatever its count is (the caller took the last reference), merging with its buddies. */
 struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order) MUST_CHECK;
 /* By direct-map address. */
@@ -166,6 +170,9 @@ struct error *handle_mm_fault(struct engine *e, const struct object *mm, const s
 /* fork: copies the entries of an area; COW. */
 struct error *copy_page_range(struct engine *e, uint64_t dst_mm, uint64_t src_mm, const struct vma *vma) MUST_CHECK;
 struct error *zap_page_range(struct engine *e, uint64_t mm, uint64_t addr, uint64_t len) MUST_CHECK;
+/* One access as the processor makes it: nothing but the entry's bits when it allows the access, else a fault. `faulted` may be NULL. */
+struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
+			 char *why, size_t why_size) MUST_CHECK;
 /* Bytes of user memory through the page tables, faulting as a user's access would. */
 struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, void *buffer, size_t len, bool write) MUST_CHECK;
 

@@ -448,7 +448,42 @@ struct error *zap_page_range(struct engine *e, uint64_t mm_addr, uint64_t addr, 
 	return NULL;
 }
 
-/* ---- As a debugger would ---- */
+/* ---- As the processor, and as a debugger would ---- */
+
+/* Does the entry (at `at`, 0: there is no table) allow the access? */
+static bool entry_allows(struct engine *e, uint64_t at, bool write, uint64_t *entry)
+{
+	*entry = at ? get_pte(e, at) : 0;
+	return (*entry & X86_PRESENT) && (*entry & X86_USER) && (!write || (*entry & X86_RW));
+}
+
+struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
+			 char *why, size_t why_size)
+{
+	struct kernel *k = e->k;
+	struct object mm;
+	uint64_t mm_addr, entry, at;
+	bool write = access == ACCESS_WRITE;
+	*faulted = false;
+	*result = FAULT_MINOR;
+	TRY(kernel_get(k, task, M_task_struct_mm, &mm_addr));
+	if (mm_addr && addr < k->page_offset) {
+		TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
+		if (entry_allows(e, at = pte_offset(e, &mm, addr), write, &entry)) {
+			set_pte(e, at, entry | X86_ACCESSED | (write ? X86_DIRTY : 0));
+			TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "pte", entry });
+			return NULL;
+		}
+	}
+	*faulted = true;
+	TRY(do_page_fault(e, task, addr, access, result, why, why_size));
+	if (*result != FAULT_MINOR && *result != FAULT_MAJOR)
+		return NULL;
+	/* The access is made again, and noted by the processor. */
+	if (entry_allows(e, at = pte_offset(e, &mm, addr), write, &entry))
+		set_pte(e, at, entry | X86_ACCESSED | (write ? X86_DIRTY : 0));
+	return NULL;
+}
 
 struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, void *buffer, size_t len, bool write)
 {

@@ -164,8 +164,8 @@ static bool match_block(void *context, uint64_t page, uint64_t pfn)
 	return !s->found;
 }
 
-/* Takes exactly the block of `order` at `pfn` out of the free block that holds it. */
-static struct error *take_pinned(struct engine *e, uint64_t phys, unsigned order, uint64_t *page)
+/* Out of the free block that holds it. */
+struct error *alloc_pages_at(struct engine *e, uint64_t phys, unsigned order, uint64_t *page)
 {
 	struct kernel *k = e->k;
 	uint64_t pfn = phys >> k->arch->page_shift;
@@ -241,8 +241,8 @@ struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64
 	*page = 0;
 	if (order >= k->members[M_zone_free_area].total / SIZE_OF(k, free_area))
 		return kernel_error(ENOMEM, "no block has order %u", order);
-	if (pin_take(e, PIN_FRAME, order, &pinned))
-		return take_pinned(e, pinned, order, page);
+	if (!(gfp & GFP24_UNPINNED) && pin_take(e, PIN_FRAME, order, &pinned))
+		return alloc_pages_at(e, pinned, order, page);
 	zonelist = e->contig_page_data + OFFSET(k, pglist_data, node_zonelists) +
 		   (uint64_t)(gfp & 15) * SIZE_OF(k, zonelist);
 	TRY(try_zones(e, zonelist, order, PAGES_LOW, page));

@@ -192,7 +192,7 @@ static struct error *kmem_cache_grow(struct engine *e, const struct object *c, u
 	struct kernel *k = e->k;
 	uint64_t start, next = GET(k, c, kmem_cache, colour_next);
 	uint32_t colour = (uint32_t)(next * GET(k, c, kmem_cache, colour_off));
-	TRY(get_free_pages(e, (gfp & ~(GFP24_DMA | GFP24_HIGHMEM)) | (unsigned)GET(k, c, kmem_cache, gfpflags),
+	TRY(get_free_pages(e, (gfp & ~(GFP24_DMA | GFP24_HIGHMEM)) | GFP24_UNPINNED | (unsigned)GET(k, c, kmem_cache, gfpflags),
 			   (unsigned)GET(k, c, kmem_cache, gfporder), &start));
 	next++;
 	SET(k, c, kmem_cache, colour_next, next >= GET(k, c, kmem_cache, colour) ? 0 : next);
@@ -237,8 +237,7 @@ static struct error *grow_for(struct engine *e, const struct object *c, uint64_t
 		uint64_t first = start + colour + header;
 		if (object < first || (object - first) % size || (object - first) / size >= num)
 			continue;
-		TRY(pin_add(e, PIN_FRAME, start - k->page_offset, order));
-		TRY(alloc_pages(e, GFP24_KERNEL, order, &page));
+		TRY(alloc_pages_at(e, start - k->page_offset, order, &page));
 		return set_up_slab(e, c, start, colour, GFP24_KERNEL);
 	}
 	return kernel_error(EINVAL, "no colour of the cache has an object at the pinned slot: %" PRIx64, object);

@@ -18,6 +18,8 @@ struct mm_state {
 
 /* Never NULL (makes it; aborts on out of memory). */
 struct mm_state *mm_state(struct kernel *k);
+/* After the image was changed: drops whatever was read off it that may no longer be true. Pointers into tasks, zones, paths are void then. */
+void mm_state_forget(struct kernel *k);
 
 /* Each subject's own; NULL is allowed. */
 void task_table_free(struct task_table *t);
