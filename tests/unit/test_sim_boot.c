@@ -202,6 +202,82 @@ static void test_zones(void **state)
 	}
 }
 
+/* ---- free_all_bootmem(), frame by frame, in plain arrays: what the lists must look like after it ---- */
+
+#define REFERENCE_FRAMES (64u << 8)
+#define REFERENCE_ORDERS 10
+
+struct reference {
+	uint32_t next[REFERENCE_ORDERS][REFERENCE_FRAMES + 1]; /* by order; the last is the head; 0 ends */
+	int8_t order[REFERENCE_FRAMES];			       /* of the free block that starts there; -1: none */
+};
+
+static void reference_unlink(struct reference *r, unsigned order, uint32_t pfn)
+{
+	uint32_t *at = &r->next[order][REFERENCE_FRAMES];
+	while (*at != pfn)
+		at = &r->next[order][*at];
+	*at = r->next[order][pfn];
+	r->order[pfn] = -1;
+}
+
+static void reference_free(struct reference *r, uint32_t first, uint32_t pfn)
+{
+	unsigned order = 0;
+	uint32_t index = pfn - first;
+	while (order < REFERENCE_ORDERS - 1 && r->order[first + (index ^ 1u << order)] == (int8_t)order) {
+		reference_unlink(r, order, first + (index ^ 1u << order));
+		index &= ~(1u << order);
+		order++;
+	}
+	r->order[first + index] = (int8_t)order;
+	r->next[order][first + index] = r->next[order][REFERENCE_FRAMES];
+	r->next[order][REFERENCE_FRAMES] = first + index;
+}
+
+static void check_lists(const struct image *i, const struct reference *r, uint32_t zone, uint32_t mem_map, uint32_t start, uint32_t end)
+{
+	uint32_t page = layout_size(i->layout, "page"), area = zone + layout_offset(i->layout, "zone_struct", "free_area");
+	for (unsigned order = 0; order < REFERENCE_ORDERS; order++, area += layout_size(i->layout, "free_area_struct")) {
+		uint32_t at = image_get32(i, area);
+		for (uint32_t pfn = r->next[order][REFERENCE_FRAMES]; pfn; pfn = r->next[order][pfn]) {
+			if (pfn < start || pfn >= end)
+				continue;
+			assert_int_equal(at, mem_map + pfn * page);
+			at = image_get32(i, at);
+		}
+		assert_int_equal(at, area);
+	}
+}
+
+static void test_freed_as_frame_by_frame(void **state)
+{
+	const uint32_t dma = 4096, end = REFERENCE_FRAMES;
+	struct linux24 m = { .max_pfn = end, .max_low_pfn = end };
+	struct image *i = &m.image;
+	struct reference *r = calloc(1, sizeof(*r));
+	struct vmcore *vc;
+	ok(vmcore_new_ram((uint64_t)end << 12, &vc));
+	ok(image_start(i, vc, linux24_layout(false), LINUX24_PAGE_OFFSET, 0));
+	ok(linux24_link(&m));
+	ok(linux24_memory(&m));
+	uint32_t mem_map = image_get32(i, image_symbol(i, "mem_map")), map = (image_symbol(i, "_end") - i->base) >> 12;
+	memset(r->order, -1, sizeof(r->order));
+	for (int last = 0; last < 2; last++)
+		for (uint32_t pfn = 0; pfn < end; pfn++) {
+			uint32_t flags = image_get32(i, mem_map + pfn * 44 + 24);
+			/* the bitmap of this much memory has one frame, which is freed after all others */
+			if (!(flags & 1u << 14) && (pfn == map) == last)
+				reference_free(r, pfn < dma ? 0 : dma, pfn);
+		}
+	uint32_t zones = image_symbol(i, "contig_page_data");
+	check_lists(i, r, zones, mem_map, 0, dma);
+	check_lists(i, r, zones + layout_size(i->layout, "zone_struct"), mem_map, dma, end);
+	image_end(i);
+	vmcore_close(vc);
+	free(r);
+}
+
 /* mm/page_alloc.c: a 128th of the zone, from 20 to 255 pages, twice and three times that. */
 static void test_watermarks(void **state)
 {
@@ -314,6 +390,7 @@ int main(void)
 		cmocka_unit_test(test_layout),	   cmocka_unit_test(test_addresses), cmocka_unit_test(test_session_frames_are_free),
 		cmocka_unit_test(test_zones),	   cmocka_unit_test(test_watermarks), cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_caches),	   cmocka_unit_test(test_pins),	      cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_freed_as_frame_by_frame),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
