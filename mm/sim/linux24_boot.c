@@ -30,5 +30,7 @@ struct error *linux24_boot(const struct machine_options *options, struct vmcore 
 	struct engine *engine;
 	TRY(kernel_open(vc, NULL, k));
 	TRY(engine_open(*k, &engine));
-	return linux24_caches(engine);
+	uint64_t free_pages = nr_free_pages(engine);
+	TRY(linux24_caches(engine));
+	return linux24_log(*k, free_pages);
 }
