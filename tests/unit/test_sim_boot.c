@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -364,6 +365,38 @@ static void test_pins(void **state)
 	shut_down(&m);
 }
 
+/* The machine's memory alone, as a raw file, is attached to by what stands in it: through VMCOREINFO, and without it by the tables' shape. */
+static void test_bare_memory(void **state)
+{
+	for (int erase = 0; erase < 2; erase++) {
+		char path[] = "/tmp/test-sim-boot-XXXXXX";
+		struct vmcore_options raw = { .raw = true };
+		struct machine m;
+		struct vmcore *vc;
+		struct kernel *k;
+		const void *ram;
+		int fd = mkstemp(path);
+		boot(&m, 16, false);
+		if (erase) {
+			char zeroes[4096] = { 0 };
+			ok(kernel_write(m.k, symbol_addr(m.k, "vmcoreinfo_data"), zeroes, sizeof(zeroes)));
+		}
+		ok(vmcore_map(m.vc, 0, 16u << 20, &ram));
+		assert_true(fd >= 0);
+		assert_int_equal(write(fd, ram, 16u << 20), 16 << 20);
+		close(fd);
+		ok(vmcore_open(path, &raw, &vc));
+		ok(kernel_open(vc, NULL, &k));
+		assert_int_equal(symbol_addr(k, "mem_map"), symbol_addr(m.k, "mem_map"));
+		assert_int_equal(SIZE_OF(k, mm_struct), 136);
+		assert_string_equal(k->geometry.name, "i386 2-level");
+		kernel_close(k);
+		vmcore_close(vc);
+		unlink(path);
+		shut_down(&m);
+	}
+}
+
 static void test_bad_options(void **state)
 {
 	static const uint64_t sizes[] = { 1, 15ull << 20, 18ull << 20, (4096ull << 20) + 4096, 8ull << 30, UINT64_MAX };
@@ -390,7 +423,7 @@ int main(void)
 		cmocka_unit_test(test_layout),	   cmocka_unit_test(test_addresses), cmocka_unit_test(test_session_frames_are_free),
 		cmocka_unit_test(test_zones),	   cmocka_unit_test(test_watermarks), cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_caches),	   cmocka_unit_test(test_pins),	      cmocka_unit_test(test_bad_options),
-		cmocka_unit_test(test_freed_as_frame_by_frame),
+		cmocka_unit_test(test_freed_as_frame_by_frame), cmocka_unit_test(test_bare_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
