@@ -115,6 +115,8 @@ uint64_t nr_free_pages(struct engine *e);
 
 struct error *kmem_cache_create(struct engine *e, const char *name, uint32_t size, uint32_t offset, uint32_t flags,
 				uint64_t *cache) MUST_CHECK;
+/* By name; ERR_NOT_FOUND. */
+struct error *kmem_cache_find(struct engine *e, const char *name, uint64_t *cache) MUST_CHECK;
 struct error *kmem_cache_alloc(struct engine *e, uint64_t cache, unsigned gfp, uint64_t *object) MUST_CHECK;
 struct error *kmem_cache_free(struct engine *e, uint64_t cache, uint64_t object) MUST_CHECK;
 struct error *kmalloc(struct engine *e, uint32_t size, unsigned gfp, uint64_t *object) MUST_CHECK;

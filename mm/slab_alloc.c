@@ -124,6 +124,35 @@ struct error *kmem_cache_create(struct engine *e, const char *name, uint32_t siz
 	return list_add(e->k, MEMBER_ADDR(e->k, &c, kmem_cache, next), e->cache_chain);
 }
 
+struct name_search {
+	struct kernel *k;
+	const char *name;
+	uint64_t found;
+};
+
+static bool match_cache(void *context, uint64_t node)
+{
+	struct name_search *s = context;
+	struct object c;
+	size_t room;
+	if (!object_try_open(s->k, node - OFFSET(s->k, kmem_cache, next), S_kmem_cache, &c))
+		return false;
+	const char *text = (const char *)object_bytes(s->k, &c, M_kmem_cache_name, &room);
+	size_t len = text ? strnlen(text, room) : 0;
+	if (!len || len != strlen(s->name) || memcmp(text, s->name, len))
+		return true;
+	s->found = c.addr;
+	return false;
+}
+
+struct error *kmem_cache_find(struct engine *e, const char *name, uint64_t *cache)
+{
+	struct name_search s = { e->k, name, 0 };
+	TRY(list_for_each(e->k, e->cache_chain, match_cache, &s));
+	*cache = s.found;
+	return s.found ? NULL : error_new(ERR_NOT_FOUND, "no such slab cache: %s", name);
+}
+
 /* ---- Slabs ---- */
 
 /* What page->list holds for a slab's frame: SET_PAGE_CACHE, SET_PAGE_SLAB. */
