@@ -20,6 +20,7 @@
 #define PROCESSES  8
 #define FIRST	   0x08000000ull /* the part of the address space that the acts are about */
 #define PAGES	   1536
+#define HOG	   0x20000000ull
 #define STACK_END  0x70000000ull
 #define STACK	   64 /* pages that may be touched of it */
 #define FILES	   3
@@ -48,6 +49,8 @@ static struct run {
 	struct machine m;
 	uint64_t seed, state, act, acts, every;
 	struct process *processes[PROCESSES];
+	uint64_t hog; /* a process that only takes up memory */
+	unsigned hog_pages;
 	uint32_t files[FILES][FILE_PAGES][WORDS];
 	uint64_t oom, swapped, least_free; /* how hard it was */
 	char what[160];
@@ -308,6 +311,7 @@ static void act_mmap(void)
 		pages = pages > FILE_PAGES + 2u - s.index ? FILE_PAGES + 2u - s.index : pages;
 		snprintf(path, sizeof(path), "/file%u", s.file);
 	}
+	flags |= below(2) ? MAP_NORESERVE : 0;
 	snprintf(r.what, sizeof(r.what),
 		 "mmap %" PRIx64 ", %u pages, prot %x, kind %u, file page %u", addr, pages, s.prot,
 		 s.kind, s.index);
@@ -413,6 +417,24 @@ static void act_reclaim(void)
 	done(try_to_free_pages(r.m.e, wanted, &freed));
 }
 
+/* Some other process reads and writes its memory. */
+static void act_hog(void)
+{
+	unsigned first = below(r.hog_pages), n = 1 + below(200);
+	snprintf(r.what, sizeof(r.what), "the hog, %u pages from %u", n, first);
+	for (unsigned i = first; i < first + n && i < r.hog_pages; i++) {
+		uint32_t value = ~0u;
+		uint64_t addr = HOG + (uint64_t)i * PAGE + 8;
+		struct error *error = access_process_vm(r.m.e, r.hog, addr, &value, 4, false);
+		if (!error) {
+			must(value == i, "the hog's page %u has %u", i, value);
+			error = access_process_vm(r.m.e, r.hog, addr, &i, 4, true);
+		}
+		must(!error || strstr(error->message, "out of memory"), "%s", error->message);
+		error_free(error);
+	}
+}
+
 static void act_trim(void)
 {
 	snprintf(r.what, sizeof(r.what), "check_pgt_cache");
@@ -427,6 +449,7 @@ static void act(void)
 	} acts[] = {
 		{60, act_access}, {14, act_mmap}, {8, act_munmap},  {8, act_mprotect}, {5, act_brk},
 		{5, act_fork},	  {3, act_exit},  {4, act_reclaim}, {1, act_trim},
+		{3, act_hog},
 	};
 	unsigned total = 0, n;
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
@@ -460,9 +483,20 @@ static void make_files(void)
 	}
 }
 
+/* Between half and nine tenths of memory. */
+static void make_hog(void)
+{
+	r.hog = new_process(&r.m);
+	r.hog_pages = (unsigned)nr_free_pages(r.m.e) / 10 * (5 + below(5));
+	map(&r.m, r.hog, HOG, r.hog_pages, PROT_READ | PROT_WRITE, MAP_FIXED);
+	for (unsigned i = 0; i < r.hog_pages; i++)
+		poke32(&r.m, r.hog, HOG + (uint64_t)i * PAGE + 8, i);
+}
+
 static void end_all(void)
 {
 	snprintf(r.what, sizeof(r.what), "the end");
+	done(do_exit(r.m.e, r.hog));
 	for (unsigned i = 0; i < PROCESSES; i++) {
 		if (!r.processes[i])
 			continue;
@@ -497,6 +531,7 @@ static void run(uint64_t seed, uint64_t acts, uint64_t every)
 	if (seed % 4)
 		done(sys_swapon(r.m.e, 0, seed % 4 == 1 ? 200 : 0));
 	first_process();
+	make_hog();
 	for (r.act = 1; r.act <= acts; r.act++) {
 		act();
 		note_pressure();
