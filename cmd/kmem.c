@@ -10,7 +10,7 @@ struct kmem_options {
 static struct error *parse_options(int argc, char **argv, struct kmem_options *options,
 				   int *operands)
 {
-	struct option_parser p = {.argc = argc, .argv = argv, .spec = "fFinzopm:gP"};
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "fFinzopm:gPcC"};
 	int c;
 	while ((c = next_option(&p))) {
 		if (c == '?')
@@ -48,7 +48,7 @@ static struct error *run_kmem(struct session *s, int argc, char **argv)
 	TRY(parse_options(argc, argv, &options, &first));
 	argc -= first;
 	argv += first;
-	if (argc && strchr("Finzo", options.what) && options.what)
+	if (argc && strchr("FinzocC", options.what) && options.what)
 		return usage_error("kmem", "-%c takes no address", options.what);
 	switch (options.what) {
 	case 'f':
@@ -58,6 +58,9 @@ static struct error *run_kmem(struct session *s, int argc, char **argv)
 		return kmem_free_areas(s, true);
 	case 'i':
 		return kmem_info(s, false);
+	case 'c':
+	case 'C':
+		return kmem_page_hash(s, options.what == 'C');
 	case 'n':
 		return kmem_nodes(s);
 	case 'z':
@@ -80,13 +83,16 @@ static struct error *run_kmem(struct session *s, int argc, char **argv)
 COMMAND(kmem) = {
 	.name = "kmem",
 	.summary = "kernel memory",
-	.synopsis = "[-f | -F | -i[=shared] | -n | -z | -o | -p | -m MEMBER[,MEMBER] | -g [FLAGS]] "
+	.synopsis = "[-c | -C | -f | -F | -i[=shared] | -n | -z | -o | -p | -m MEMBER[,MEMBER] | -g [FLAGS]] "
 		    "[[-P] ADDR…]",
-	.options = "-f -F -i -n -z -o -p -m -g -P",
+	.options = "-c -C -f -F -i -n -z -o -p -m -g -P",
 	.flags = CMD_NEEDS_KERNEL | CMD_SYMBOL_ARGS,
 	.help = "DESCRIPTION\n"
 		"  Shows how the kernel's memory is used.\n"
 		"\n"
+		"  -c  the hash of the page cache, as kernels before 2.6 have it: walked, and compared with\n"
+		"      page_cache_size\n"
+		"  -C  the same, with every page\n"
 		"  -f  the buddy allocator's free lists: blocks and pages of each order and "
 		"migrate\n"
 		"      type, walked and checked against the zones' counters\n"

@@ -23,6 +23,9 @@ struct error *kmem_zones(struct session *s) MUST_CHECK;
 struct error *kmem_nodes(struct session *s) MUST_CHECK;
 struct error *kmem_percpu_offsets(struct session *s) MUST_CHECK;
 
+/* -c, and with `pages` -C. cmd/kmem_hash.c */
+struct error *kmem_page_hash(struct session *s, bool pages) MUST_CHECK;
+
 /* -i. cmd/kmem_info.c */
 struct error *kmem_info(struct session *s, bool shared) MUST_CHECK;
 
