@@ -5,7 +5,7 @@
 # make check      all tests that CI runs; SANITIZE=1 builds them with AddressSanitizer and UBSan; SUITES='unit shell' some of them
 # make unit       only the unit tests
 # make check-crash  compared with crash 9 (root; downloads 1.5 GB), result in docs/crash-comparison.md
-# make bench      measurements, against crash and drgn where they are installed
+# make bench      measurements, against crash and drgn where they are installed, and of the engine against this kernel
 # make install    into $(DESTDIR)$(PREFIX)
 
 PREFIX  ?= /usr/local
@@ -77,8 +77,15 @@ check:
 check-crash: all
 	@tests/crash/check-crash --mmscope $(abspath $(PROG))
 
-bench: all
+bench: all bench-engine
 	@bench/bench --mmscope $(abspath $(PROG))
+
+# The engine beside the kernel that this runs on; needs no dump and no network.
+bench-engine: all $(OUT)/bench/engine
+	@$(OUT)/bench/engine $(abspath $(PROG))
+
+$(OUT)/bench/engine: $(OUT)/bench/engine.o $(LIBRARY)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 install: all
 	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/mmscope
@@ -89,4 +96,4 @@ clean:
 
 -include $(OBJECTS:.o=.d) $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
-.PHONY: all unit run check check-crash bench install clean
+.PHONY: all unit run check check-crash bench bench-engine install clean
