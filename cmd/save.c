@@ -22,9 +22,10 @@ static void fill_details(struct session *s, struct save_details *d, struct syste
 {
 	struct kernel *k = s->kernel;
 
-	*d = (struct save_details){.machine = vmcore_machine(s->vmcore), .pointer_size = 8, .stop = stop};
+	*d = (struct save_details){.stop = stop};
 	if (!k)
 		return;
+	d->machine = k->arch->machine;
 	d->pointer_size = k->arch->pointer_size;
 	d->direct_map = k->page_offset;
 	d->direct_end = k->direct_end;
