@@ -94,6 +94,6 @@ install: all
 clean:
 	rm -rf out mmscope
 
--include $(OBJECTS:.o=.d) $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
+-include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
 .PHONY: all unit run check check-crash bench bench-engine install clean

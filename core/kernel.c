@@ -93,11 +93,15 @@ struct error *kernel_open(struct vmcore *vc, const struct kernel_options *option
 	if (!k)
 		return error_new(ERR_NO_MEMORY, "out of memory");
 	k->vmcore = vc;
+	k->flat = vmcore_flat(vc);
 	struct error *e = open_parts(k, options);
 	if (e) {
 		kernel_close(k);
 		return e;
 	}
+	k->near_size = k->direct_end - k->page_offset;
+	if (k->near_size > k->flat->size)
+		k->near_size = k->flat->size;
 	*out = k;
 	return NULL;
 }

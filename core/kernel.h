@@ -21,6 +21,8 @@
 
 struct kernel {
 	struct vmcore *vmcore;
+	const struct vmcore_flat *flat; /* of the image */
+	uint64_t near_size;		/* bytes of the direct map that lie in it */
 	const struct arch *arch;
 	struct vmcoreinfo vmcoreinfo;
 
@@ -94,10 +96,6 @@ struct error *kernel_read(struct kernel *k, uint64_t addr, void *buffer, size_t 
 struct error *kernel_read_string(struct kernel *k, uint64_t addr, char *buffer, size_t size) MUST_CHECK;
 struct error *kernel_read_u64(struct kernel *k, uint64_t addr, uint64_t *out) MUST_CHECK;
 struct error *kernel_read_u32(struct kernel *k, uint64_t addr, uint32_t *out) MUST_CHECK;
-/* A word of the architecture's pointer size, zero-extended. */
-struct error *kernel_read_pointer(struct kernel *k, uint64_t addr, uint64_t *out) MUST_CHECK;
-/* An unsigned integer of 1, 2, 4 or 8 bytes. */
-struct error *kernel_read_uint(struct kernel *k, uint64_t addr, unsigned size, uint64_t *out) MUST_CHECK;
 /* The value of a global variable of `size` bytes (0: pointer size). ERR_NO_SYMBOL. */
 struct error *kernel_read_symbol(struct kernel *k, const char *symbol, unsigned size,
 				 uint64_t *out) MUST_CHECK;
@@ -122,15 +120,6 @@ struct object {
 	uint32_t size;
 };
 
-/*
- * Opens the object of struct `id` at addr: it must be wholly in the image. Its bytes are the image's own where they lie contiguous;
- * an object over scattered frames is copied, once, and kernel_write() keeps the copy true. Either is good until kernel_close().
- */
-struct error *object_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out) MUST_CHECK;
-/* The same for any size. */
-struct error *object_open_bytes(struct kernel *k, uint64_t addr, size_t size, struct object *out) MUST_CHECK;
-/* Without an error object: false when it cannot be had. */
-bool object_try_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out);
 static inline uint64_t load_uint(const unsigned char *p, unsigned size)
 {
 	switch (size) {
@@ -174,19 +163,6 @@ static inline uint64_t object_get(const struct kernel *k, const struct object *o
 }
 
 /* ---- Writing: for the engine ---- */
-
-/*
- * Opens an object to be written: the newest mark keeps its pages first, so the setters below are plain stores. Only objects whose bytes lie together in
- * the image can be written so (ERR_READ_ONLY otherwise). Not to be kept over a vmcore_mark(), vmcore_undo() or vmcore_forget().
- */
-struct error *object_open_writable(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out) MUST_CHECK;
-struct error *object_open_bytes_writable(struct kernel *k, uint64_t addr, size_t size, struct object *out) MUST_CHECK;
-/* An unsigned integer of 1, 2, 4 or 8 bytes, through the overlay. */
-struct error *kernel_write_uint(struct kernel *k, uint64_t addr, unsigned size, uint64_t value) MUST_CHECK;
-static inline struct error *kernel_write_pointer(struct kernel *k, uint64_t addr, uint64_t value)
-{
-	return kernel_write_uint(k, addr, k->arch->pointer_size, value);
-}
 
 static inline void store_uint(unsigned char *p, unsigned size, uint64_t value)
 {
@@ -237,8 +213,8 @@ void object_set_element(const struct kernel *k, const struct object *o, enum mem
 uint64_t object_get_element(const struct kernel *k, const struct object *o, enum member_id id, size_t i);
 /* Bytes of a member (char arrays …): pointer and length within the object, or NULL and 0. */
 const unsigned char *object_bytes(const struct kernel *k, const struct object *o, enum member_id id, size_t *len);
-/* One member straight from memory, of an object that need not be whole. ERR_NO_MEMBER, or as kernel_read(). */
-struct error *kernel_get(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out) MUST_CHECK;
+
+#include "core/kernel_near.h"
 
 #define GET(k, object, structure, member) object_get((k), (object), M_##structure##_##member)
 #define HAS(k, structure, member)	  ((k)->members[M_##structure##_##member].present)

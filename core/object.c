@@ -160,7 +160,7 @@ struct error *kernel_read_string(struct kernel *k, uint64_t addr, char *buffer, 
 	return NULL;
 }
 
-struct error *kernel_read_uint(struct kernel *k, uint64_t addr, unsigned size, uint64_t *out)
+struct error *kernel_read_uint_far(struct kernel *k, uint64_t addr, unsigned size, uint64_t *out)
 {
 	unsigned char bytes[8];
 	*out = 0;
@@ -183,11 +183,6 @@ struct error *kernel_read_u32(struct kernel *k, uint64_t addr, uint32_t *out)
 	TRY(kernel_read_uint(k, addr, 4, &wide));
 	*out = (uint32_t)wide;
 	return NULL;
-}
-
-struct error *kernel_read_pointer(struct kernel *k, uint64_t addr, uint64_t *out)
-{
-	return kernel_read_uint(k, addr, k->arch->pointer_size, out);
 }
 
 struct error *kernel_read_symbol(struct kernel *k, const char *symbol, unsigned size, uint64_t *out)
@@ -233,7 +228,7 @@ static struct error *open_copy(struct kernel *k, uint64_t addr, size_t size, str
 	return NULL;
 }
 
-struct error *object_open_bytes(struct kernel *k, uint64_t addr, size_t size, struct object *out)
+struct error *object_open_bytes_far(struct kernel *k, uint64_t addr, size_t size, struct object *out)
 {
 	*out = (struct object){NULL, 0, 0};
 	if (addr + size < addr || size > UINT32_MAX)
@@ -246,7 +241,7 @@ struct error *object_open_bytes(struct kernel *k, uint64_t addr, size_t size, st
 	return open_copy(k, addr, size, out);
 }
 
-struct error *object_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
+struct error *object_open_far(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
 {
 	const struct struct_info *info = &k->structs[id];
 	*out = (struct object){NULL, 0, 0};
@@ -255,7 +250,7 @@ struct error *object_open(struct kernel *k, uint64_t addr, enum struct_id id, st
 	return error_prefix(object_open_bytes(k, addr, info->size, out), "%s", info->name);
 }
 
-bool object_try_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
+bool object_try_open_far(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
 {
 	uint32_t size = k->structs[id].size;
 	const void *p = size && addr + size > addr ? kernel_try_map(k, addr, size) : NULL;
@@ -294,7 +289,7 @@ const unsigned char *object_bytes(const struct kernel *k, const struct object *o
 	return o->bytes + m->offset;
 }
 
-struct error *kernel_get(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out)
+struct error *kernel_get_far(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out)
 {
 	const struct member *m = &k->members[id];
 	unsigned char bytes[8];
@@ -311,7 +306,7 @@ struct error *kernel_get(struct kernel *k, uint64_t object, enum member_id id, u
 	return NULL;
 }
 
-struct error *object_open_bytes_writable(struct kernel *k, uint64_t addr, size_t size, struct object *out)
+struct error *object_open_bytes_writable_far(struct kernel *k, uint64_t addr, size_t size, struct object *out)
 {
 	uint64_t phys, run;
 	void *p;
@@ -335,7 +330,7 @@ struct error *object_open_bytes_writable(struct kernel *k, uint64_t addr, size_t
 	return NULL;
 }
 
-struct error *object_open_writable(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
+struct error *object_open_writable_far(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
 {
 	const struct struct_info *info = &k->structs[id];
 	*out = (struct object){ NULL, 0, 0 };
@@ -344,7 +339,7 @@ struct error *object_open_writable(struct kernel *k, uint64_t addr, enum struct_
 	return error_prefix(object_open_bytes_writable(k, addr, info->size, out), "%s", info->name);
 }
 
-struct error *kernel_write_uint(struct kernel *k, uint64_t addr, unsigned size, uint64_t value)
+struct error *kernel_write_uint_far(struct kernel *k, uint64_t addr, unsigned size, uint64_t value)
 {
 	unsigned char bytes[8];
 	uint64_t phys, run;

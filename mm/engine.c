@@ -134,6 +134,8 @@ struct error *engine_open(struct kernel *k, struct engine **out)
 		return wrong;
 	}
 	e->page_size = SIZE_OF(k, page);
+	e->page_inverse = UINT64_MAX / e->page_size + 1;
+	e->orders = k->members[M_zone_free_area].total / SIZE_OF(k, free_area);
 	if (page_run(k, 0, &pfn, &end, &page) && !pfn) {
 		e->mem_map = page;
 		e->max_pfn = end;

@@ -43,6 +43,8 @@ struct engine {
 
 	uint64_t mem_map;      /* first struct page where it is one array (FLATMEM), else 0 */
 	uint32_t page_size;    /* bytes of a struct page */
+	uint64_t page_inverse; /* 2^64 / page_size, rounded up: to divide by multiplying */
+	unsigned orders;       /* of free blocks */
 	uint64_t max_pfn;      /* frames in mem_map */
 	uint64_t empty_zero_page; /* the zero page: its struct page */
 	uint64_t contig_page_data;
@@ -76,9 +78,40 @@ void engine_resolve(struct engine *e);
 
 /* ---- struct page (mm/page.h reads; these change) ---- */
 
-struct error *page_open_writable(struct engine *e, uint64_t page, struct page *out) MUST_CHECK;
-uint64_t engine_page_phys(const struct engine *e, uint64_t page);     /* of a page known to be in mem_map */
-uint64_t engine_phys_page(const struct engine *e, uint64_t phys);     /* of a frame known to be in mem_map */
+/* The frame of a page known to be in mem_map. */
+static inline uint64_t engine_page_pfn(const struct engine *e, uint64_t page)
+{
+	return (uint64_t)((unsigned __int128)(page - e->mem_map) * e->page_inverse >> 64);
+}
+
+static inline uint64_t engine_page_phys(const struct engine *e, uint64_t page)
+{
+	return engine_page_pfn(e, page) << VMCORE_PAGE_SHIFT;
+}
+
+/* The page of a frame known to be in mem_map. */
+static inline uint64_t engine_phys_page(const struct engine *e, uint64_t phys)
+{
+	return e->mem_map + (phys >> VMCORE_PAGE_SHIFT) * e->page_size;
+}
+
+static inline MUST_CHECK struct error *page_open_writable(struct engine *e, uint64_t page, struct page *out)
+{
+	TRY(object_open_writable(e->k, page, S_page, &out->object));
+	out->flags = GET(e->k, &out->object, page, flags);
+	out->pfn = engine_page_pfn(e, page);
+	return NULL;
+}
+
+/* To read it; page_open() looks first whether there is such a page. */
+static inline MUST_CHECK struct error *page_open_known(struct engine *e, uint64_t page, struct page *out)
+{
+	TRY(object_open(e->k, page, S_page, &out->object));
+	out->flags = GET(e->k, &out->object, page, flags);
+	out->pfn = engine_page_pfn(e, page);
+	return NULL;
+}
+
 void get_page(struct engine *e, uint64_t page);			      /* count + 1 */
 struct error *put_page(struct engine *e, uint64_t page) MUST_CHECK;   /* count - 1, freed at 0 */
 
@@ -133,8 +166,23 @@ struct error *pgd_free(struct engine *e, uint64_t pgd) MUST_CHECK;
 struct error *pte_alloc(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *entry_addr) MUST_CHECK;
 /* The same, without making tables: 0 when there is none. */
 uint64_t pte_offset(struct engine *e, const struct object *mm, uint64_t addr);
-uint64_t get_pte(struct engine *e, uint64_t entry_addr);
-void set_pte(struct engine *e, uint64_t entry_addr, uint64_t entry);
+uint64_t get_pte_far(struct engine *e, uint64_t entry_addr);
+void set_pte_far(struct engine *e, uint64_t entry_addr, uint64_t entry);
+
+static inline uint64_t get_pte(struct engine *e, uint64_t entry_addr)
+{
+	const unsigned char *p = vmcore_near(e->k->flat, entry_addr, e->k->geometry.entry_size);
+	return p ? load_uint(p, e->k->geometry.entry_size) : get_pte_far(e, entry_addr);
+}
+
+static inline void set_pte(struct engine *e, uint64_t entry_addr, uint64_t entry)
+{
+	unsigned char *p = vmcore_near_writable(e->k->flat, entry_addr, e->k->geometry.entry_size);
+	if (p)
+		store_uint(p, e->k->geometry.entry_size, entry);
+	else
+		set_pte_far(e, entry_addr, entry);
+}
 /* mk_pte(page, vma->vm_page_prot). */
 uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot);
 /* protection_map[vm_flags & 15] as the kernel builds vm_page_prot. */

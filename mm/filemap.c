@@ -30,7 +30,7 @@ struct error *find_page_nolock(struct engine *e, uint64_t mapping, uint64_t inde
 		struct page p;
 		if (n > e->max_pfn)
 			return error_at(ERR_BAD_LIST, at, "a page-cache hash chain never ends: %" PRIx64, at);
-		TRY(page_open(k, at, &p));
+		TRY(page_open_known(e, at, &p));
 		if (GET(k, &p.object, page, mapping) == mapping && GET(k, &p.object, page, index) == index) {
 			*page = at;
 			return NULL;

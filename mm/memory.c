@@ -104,7 +104,7 @@ static struct error *do_no_page(struct fault *f)
 	}
 	if (f->write && !(f->vma->flags & VM_SHARED))
 		TRY(copy_early(f, &page));
-	TRY(page_open(e->k, page, &p));
+	TRY(page_open_known(e, page, &p));
 	/* Reserved pages are not counted. */
 	if (!page_has(&p, e->bit_reserved))
 		ADD(e->k, f->mm, mm_struct, rss, 1);
@@ -165,7 +165,7 @@ static struct error *do_swap_page(struct fault *f)
 	TRY(remove_exclusive_swap_page_if_full(e, page));
 	ADD(k, f->mm, mm_struct, rss, 1);
 	entry = mk_pte(e, page, f->vma->page_prot);
-	TRY(page_open(k, page, &p));
+	TRY(page_open_known(e, page, &p));
 	TRY(can_share_swap_page(e, &p, &alone));
 	if (f->write && alone)
 		entry = pte_mkdirty(pte_mkwrite(entry));
@@ -221,7 +221,7 @@ static struct error *do_wp_page(struct fault *f)
 	f->result = FAULT_MINOR;
 	if (!page_is_valid(e, phys))
 		return error_at(ERR_BAD_OBJECT, phys, "an entry maps no frame: %" PRIx64, f->entry);
-	TRY(page_open(e->k, engine_phys_page(e, phys), &old));
+	TRY(page_open_known(e, engine_phys_page(e, phys), &old));
 	TRY(can_share_swap_page(e, &old, &alone));
 	if (alone) {
 		TRACE(e, "do_wp_page", "nobody else has it: made writable", { "pte", f->entry }, { "page", old.object.addr },

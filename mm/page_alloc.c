@@ -30,7 +30,7 @@ static struct error *zone_open(struct engine *e, uint64_t addr, struct zone_edit
 	struct kernel *k = e->k;
 	TRY(object_open_writable(k, addr, S_zone, &z->zone));
 	z->mem_map = GET(k, &z->zone, zone, zone_mem_map);
-	z->orders = k->members[M_zone_free_area].total / SIZE_OF(k, free_area);
+	z->orders = e->orders;
 	return NULL;
 }
 
@@ -81,7 +81,7 @@ struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order)
 		return error_at(ERR_BAD_OBJECT, page, "freeing a page that is in use: %" PRIx64 ", flags %" PRIx64, page, p.flags);
 	SET(k, &p.object, page, flags, p.flags & ~(1ull << e->bit_referenced | 1ull << e->bit_dirty));
 	TRY(zone_open(e, page_zone_addr(e, p.flags), &z));
-	uint64_t index = (page - z.mem_map) / e->page_size;
+	uint64_t index = engine_page_pfn(e, page) - engine_page_pfn(e, z.mem_map);
 	ADD(k, &z.zone, zone, free_pages, 1 << order);
 	for (; order < z.orders - 1; order++) {
 		TRY(change_pair(e, &z, order, index, &buddy_free));
@@ -135,7 +135,7 @@ static struct error *rmqueue(struct engine *e, struct zone_edit *z, unsigned ord
 		TRY(kernel_read_pointer(k, head, &first));
 		if (first == head)
 			continue;
-		uint64_t index = (first - OFFSET(k, page, buddy_list) - z->mem_map) / e->page_size;
+		uint64_t index = engine_page_pfn(e, first - OFFSET(k, page, buddy_list)) - engine_page_pfn(e, z->mem_map);
 		TRY(list_del(k, first));
 		if (high != z->orders - 1)
 			TRY(change_pair(e, z, high, index, &was));
@@ -242,7 +242,7 @@ struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64
 	uint64_t zonelist, pinned, classzone;
 	unsigned freed;
 	*page = 0;
-	if (order >= k->members[M_zone_free_area].total / SIZE_OF(k, free_area))
+	if (order >= e->orders)
 		return kernel_error(ENOMEM, "no block has order %u", order);
 	if (!(gfp & GFP24_UNPINNED) && pin_take(e, PIN_FRAME, order, &pinned))
 		return alloc_pages_at(e, pinned, order, page);
@@ -343,22 +343,4 @@ struct error *put_page(struct engine *e, uint64_t page)
 		return error_at(ERR_BAD_OBJECT, page, "releasing a page that nobody holds: %" PRIx64 ", count %d", page, count);
 	SET(k, &p.object, page, refcount, (uint64_t)(count - 1));
 	return count == 1 ? free_pages_ok(e, page, 0) : NULL;
-}
-
-struct error *page_open_writable(struct engine *e, uint64_t page, struct page *out)
-{
-	TRY(object_open_writable(e->k, page, S_page, &out->object));
-	out->flags = GET(e->k, &out->object, page, flags);
-	out->pfn = (page - e->mem_map) / e->page_size;
-	return NULL;
-}
-
-uint64_t engine_page_phys(const struct engine *e, uint64_t page)
-{
-	return (page - e->mem_map) / e->page_size << e->k->arch->page_shift;
-}
-
-uint64_t engine_phys_page(const struct engine *e, uint64_t phys)
-{
-	return e->mem_map + (phys >> e->k->arch->page_shift) * e->page_size;
 }

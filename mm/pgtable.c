@@ -165,13 +165,13 @@ struct error *clear_page_tables(struct engine *e, const struct object *mm, uint6
 
 /* ---- Entries ---- */
 
-uint64_t get_pte(struct engine *e, uint64_t entry_addr)
+uint64_t get_pte_far(struct engine *e, uint64_t entry_addr)
 {
 	const void *p = vmcore_try_map(e->k->vmcore, entry_addr, e->k->geometry.entry_size);
 	return p ? load_uint(p, e->k->geometry.entry_size) : 0;
 }
 
-void set_pte(struct engine *e, uint64_t entry_addr, uint64_t entry)
+void set_pte_far(struct engine *e, uint64_t entry_addr, uint64_t entry)
 {
 	void *p;
 	if (!error_drop(vmcore_map_writable(e->k->vmcore, entry_addr, e->k->geometry.entry_size, &p)))

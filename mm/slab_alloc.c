@@ -186,7 +186,7 @@ static struct error *slab_of(struct engine *e, uint64_t object, uint64_t *cache,
 	uint64_t page = engine_phys_page(e, object - k->page_offset);
 	if (object < k->page_offset || object >= k->direct_end)
 		return error_at(ERR_BAD_OBJECT, object, "no slab object: %" PRIx64, object);
-	TRY(page_open(k, page, &p));
+	TRY(page_open_known(e, page, &p));
 	if (!(p.flags >> e->bit_slab & 1))
 		return error_at(ERR_BAD_OBJECT, object, "no slab object: %" PRIx64, object);
 	const unsigned char *list = p.object.bytes + OFFSET(k, page, buddy_list);

@@ -185,7 +185,7 @@ struct error *add_to_swap_cache(struct engine *e, uint64_t page, uint64_t entry)
 struct error *delete_from_swap_cache(struct engine *e, uint64_t page)
 {
 	struct page p;
-	TRY(page_open(e->k, page, &p));
+	TRY(page_open_known(e, page, &p));
 	uint64_t entry = GET(e->k, &p.object, page, index);
 	TRY(remove_inode_page(e, page));
 	TRY(swap_free(e, entry));
@@ -226,7 +226,7 @@ static struct error *remove_exclusive_swap_page(struct engine *e, uint64_t page)
 	struct kernel *k = e->k;
 	struct page p;
 	unsigned users;
-	TRY(page_open(k, page, &p));
+	TRY(page_open_known(e, page, &p));
 	if (!page_in_swap_cache(e, &p) || page_refcount(k, &p) != 2)
 		return NULL;
 	TRY(swap_count(e, GET(k, &p.object, page, index), &users));

@@ -85,7 +85,7 @@ static bool is_reserved_frame(struct engine *e, uint64_t phys, uint64_t *page)
 	if (phys >> e->k->arch->page_shift >= e->max_pfn)
 		return true;
 	*page = engine_phys_page(e, phys);
-	return error_drop(page_open(e->k, *page, &p)) || has(&p, e->bit_reserved);
+	return error_drop(page_open_known(e, *page, &p)) || has(&p, e->bit_reserved);
 }
 
 /* swap_out_vma(): the area's entries from addr on, until `wanted` is 0. Leaves off at mm->swap_address. */

@@ -95,9 +95,7 @@ struct vmcore {
 	size_t vmcoreinfo_size;
 
 	struct mark *marks; /* the newest on top */
-	unsigned depth;
-	uint64_t kept_page; /* the page that the newest mark was seen to keep last; UINT64_MAX: none
-			     */
+	struct vmcore_flat flat;
 };
 
 static inline struct error *out_of_memory(void)

@@ -108,7 +108,7 @@ static struct error *keep_page(struct vmcore *vc, uint64_t page)
 	struct mark *m = vc->marks;
 
 	if (mark_find(m, page)) {
-		vc->kept_page = page;
+		vc->flat.kept_page = page;
 		return NULL;
 	}
 	TRY(mark_make_room(m, 1));
@@ -124,7 +124,7 @@ static struct error *keep_page(struct vmcore *vc, uint64_t page)
 	}
 	*mark_place(m, page) = (struct kept){page, bytes};
 	m->count++;
-	vc->kept_page = page;
+	vc->flat.kept_page = page;
 	return NULL;
 }
 
@@ -137,7 +137,7 @@ struct error *vmcore_map_writable(struct vmcore *vc, uint64_t phys, size_t len, 
 	if (!bytes)
 		TRY(vmcore_map(vc, phys, len, &bytes));
 	*out = (void *)bytes;
-	if (!vc->depth || likely(vc->kept_page == page))
+	if (!vc->flat.marks || likely(vc->flat.kept_page == page))
 		return NULL;
 	if (len > VMCORE_PAGE_SIZE - (phys - page))
 		return error_at(ERR_OTHER, phys, "writable mapping across pages: %lx", phys);
@@ -173,10 +173,10 @@ struct error *vmcore_mark(struct vmcore *vc, unsigned *depth)
 		return out_of_memory();
 	m->below = vc->marks;
 	vc->marks = m;
-	vc->depth++;
-	vc->kept_page = UINT64_MAX;
+	vc->flat.marks++;
+	vc->flat.kept_page = UINT64_MAX;
 	if (depth)
-		*depth = vc->depth;
+		*depth = vc->flat.marks;
 	return NULL;
 }
 
@@ -185,8 +185,8 @@ static struct mark *mark_pop(struct vmcore *vc)
 {
 	struct mark *m = vc->marks;
 	vc->marks = m->below;
-	vc->depth--;
-	vc->kept_page = UINT64_MAX;
+	vc->flat.marks--;
+	vc->flat.kept_page = UINT64_MAX;
 	return m;
 }
 
@@ -223,7 +223,7 @@ struct error *vmcore_forget(struct vmcore *vc)
 
 unsigned vmcore_mark_depth(const struct vmcore *vc)
 {
-	return vc->depth;
+	return vc->flat.marks;
 }
 
 static int by_page(const void *a, const void *b)
@@ -240,7 +240,7 @@ static struct error *diff_collect(struct vmcore *vc, unsigned depth, struct kept
 	/* The union as a mark of its own; going down the stack, the lowest wins. */
 	struct mark all = {0};
 	struct error *e = NULL;
-	unsigned level = vc->depth;
+	unsigned level = vc->flat.marks;
 
 	for (struct mark *m = vc->marks; !e && m && level >= depth; m = m->below, level--) {
 		for (size_t i = 0; !e && i < m->room; i++) {
@@ -269,7 +269,7 @@ struct error *vmcore_diff(struct vmcore *vc, unsigned depth, vmcore_diff_visitor
 	struct kept *pages;
 	size_t count;
 
-	if (!depth || depth > vc->depth)
+	if (!depth || depth > vc->flat.marks)
 		return error_new(ERR_OTHER, "no such mark: %u", depth);
 	TRY(diff_collect(vc, depth, &pages, &count));
 	for (size_t i = 0; i < count; i++) {

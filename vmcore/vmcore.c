@@ -51,6 +51,11 @@ struct error *image_set_ranges(struct vmcore *vc)
 	return NULL;
 }
 
+const struct vmcore_flat *vmcore_flat(const struct vmcore *vc)
+{
+	return &vc->flat;
+}
+
 const struct segment *image_find(struct vmcore *vc, uint64_t phys)
 {
 	const struct segment **near = &vc->near[(phys >> 21) % NEAR_SEGMENTS];
@@ -95,7 +100,7 @@ static struct vmcore *image_new(const char *path)
 		return NULL;
 	vc->path = strdup(path);
 	vc->block_size = VMCORE_PAGE_SIZE;
-	vc->kept_page = UINT64_MAX;
+	vc->flat.kept_page = UINT64_MAX;
 	vc->last = &nowhere;
 	for (size_t i = 0; i < NEAR_SEGMENTS; i++)
 		vc->near[i] = &nowhere;
@@ -134,6 +139,8 @@ static struct error *set_flat_memory(struct vmcore *vc, uint64_t start, uint64_t
 		return out_of_memory();
 	vc->segments[0] = (struct segment){.start = start, .end = start + size, .bytes = bytes};
 	vc->nr_segments = 1;
+	vc->flat.bytes = bytes;
+	vc->flat.size = start ? 0 : size;
 	return image_set_ranges(vc);
 }
 

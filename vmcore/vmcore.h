@@ -121,6 +121,31 @@ typedef bool vmcore_visitor(void *context, uint64_t phys, const void *bytes, siz
 struct error *vmcore_scan(struct vmcore *vc, uint64_t start, uint64_t end, vmcore_visitor *visit,
 			  void *context) MUST_CHECK;
 
+/*
+ * For hot paths: an image that is one piece of memory from physical 0 on (a simulated machine's RAM). Lives as long as the image; size 0 when the image
+ * is not so.
+ */
+struct vmcore_flat {
+	unsigned char *bytes;
+	uint64_t size;
+	unsigned marks;	    /* how many there are, of any image */
+	uint64_t kept_page; /* the page that the newest mark was seen to keep last; UINT64_MAX: none */
+};
+const struct vmcore_flat *vmcore_flat(const struct vmcore *vc);
+
+static inline unsigned char *vmcore_near(const struct vmcore_flat *f, uint64_t phys, size_t len)
+{
+	return __builtin_expect(phys < f->size && len <= f->size - phys, 1) ? f->bytes + phys : NULL;
+}
+
+/* To write through; NULL too where the newest mark may have to keep the page first. */
+static inline unsigned char *vmcore_near_writable(const struct vmcore_flat *f, uint64_t phys, size_t len)
+{
+	if (__builtin_expect(f->marks && (phys - f->kept_page >= VMCORE_PAGE_SIZE || phys + len - f->kept_page > VMCORE_PAGE_SIZE), 0))
+		return NULL;
+	return vmcore_near(f, phys, len);
+}
+
 /* ---- The overlay ---- */
 
 /*

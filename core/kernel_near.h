@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A part of core/kernel.h: what every step of a walker or the engine does. Memory that lies in the direct map and in an image of one piece is had by a comparison
+ * and an addition; all else by the functions with _far, which do the same in general.
+ */
+#ifndef CORE_KERNEL_NEAR_H
+#define CORE_KERNEL_NEAR_H
+
+static inline unsigned char *kernel_near(const struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t offset = addr - k->page_offset;
+	return __builtin_expect(offset < k->near_size && size <= k->near_size - offset, 1) ? k->flat->bytes + offset : NULL;
+}
+
+static inline unsigned char *kernel_near_writable(const struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t offset = addr - k->page_offset;
+	return __builtin_expect(offset < k->near_size && size <= k->near_size - offset, 1) ? vmcore_near_writable(k->flat, offset, size) : NULL;
+}
+
+/* ---- Numbers ---- */
+
+struct error *kernel_read_uint_far(struct kernel *k, uint64_t addr, unsigned size, uint64_t *out) MUST_CHECK;
+struct error *kernel_write_uint_far(struct kernel *k, uint64_t addr, unsigned size, uint64_t value) MUST_CHECK;
+struct error *kernel_get_far(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out) MUST_CHECK;
+
+/* An unsigned integer of 1, 2, 4 or 8 bytes. */
+static inline MUST_CHECK struct error *kernel_read_uint(struct kernel *k, uint64_t addr, unsigned size, uint64_t *out)
+{
+	const unsigned char *p = kernel_near(k, addr, size);
+	if (!p || !size || size > 8 || size & (size - 1))
+		return kernel_read_uint_far(k, addr, size, out);
+	*out = load_uint(p, size);
+	return NULL;
+}
+
+/* A word of the architecture's pointer size, zero-extended. */
+static inline MUST_CHECK struct error *kernel_read_pointer(struct kernel *k, uint64_t addr, uint64_t *out)
+{
+	return kernel_read_uint(k, addr, k->arch->pointer_size, out);
+}
+
+/* An unsigned integer of 1, 2, 4 or 8 bytes, through the overlay. */
+static inline MUST_CHECK struct error *kernel_write_uint(struct kernel *k, uint64_t addr, unsigned size, uint64_t value)
+{
+	unsigned char *p = kernel_near_writable(k, addr, size);
+	if (!p)
+		return kernel_write_uint_far(k, addr, size, value);
+	store_uint(p, size, value);
+	return NULL;
+}
+
+static inline MUST_CHECK struct error *kernel_write_pointer(struct kernel *k, uint64_t addr, uint64_t value)
+{
+	return kernel_write_uint(k, addr, k->arch->pointer_size, value);
+}
+
+/* ---- Objects ---- */
+
+struct error *object_open_far(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out) MUST_CHECK;
+struct error *object_open_bytes_far(struct kernel *k, uint64_t addr, size_t size, struct object *out) MUST_CHECK;
+bool object_try_open_far(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out);
+struct error *object_open_writable_far(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out) MUST_CHECK;
+struct error *object_open_bytes_writable_far(struct kernel *k, uint64_t addr, size_t size, struct object *out) MUST_CHECK;
+
+/*
+ * Opens the object of struct `id` at addr: it must be wholly in the image. Its bytes are the image's own where they lie contiguous;
+ * an object over scattered frames is copied, once, and kernel_write() keeps the copy true. Either is good until kernel_close().
+ */
+static inline MUST_CHECK struct error *object_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
+{
+	uint32_t size = k->structs[id].size;
+	const unsigned char *p = kernel_near(k, addr, size);
+	if (!p || !size)
+		return object_open_far(k, addr, id, out);
+	*out = (struct object){ p, addr, size };
+	return NULL;
+}
+
+/* The same for any size. */
+static inline MUST_CHECK struct error *object_open_bytes(struct kernel *k, uint64_t addr, size_t size, struct object *out)
+{
+	const unsigned char *p = kernel_near(k, addr, size);
+	if (!p || size > UINT32_MAX)
+		return object_open_bytes_far(k, addr, size, out);
+	*out = (struct object){ p, addr, (uint32_t)size };
+	return NULL;
+}
+
+/* Without an error object: false when it cannot be had. */
+static inline bool object_try_open(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
+{
+	uint32_t size = k->structs[id].size;
+	const unsigned char *p = kernel_near(k, addr, size);
+	if (!p || !size)
+		return object_try_open_far(k, addr, id, out);
+	*out = (struct object){ p, addr, size };
+	return true;
+}
+
+/*
+ * Opens an object to be written: the newest mark keeps its pages first, so the setters are plain stores. Only objects whose bytes lie together in
+ * the image can be written so (ERR_READ_ONLY otherwise). Not to be kept over a vmcore_mark(), vmcore_undo() or vmcore_forget().
+ */
+static inline MUST_CHECK struct error *object_open_writable(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
+{
+	uint32_t size = k->structs[id].size;
+	const unsigned char *p = kernel_near_writable(k, addr, size);
+	if (!p || !size)
+		return object_open_writable_far(k, addr, id, out);
+	*out = (struct object){ p, addr, size };
+	return NULL;
+}
+
+static inline MUST_CHECK struct error *object_open_bytes_writable(struct kernel *k, uint64_t addr, size_t size, struct object *out)
+{
+	const unsigned char *p = kernel_near_writable(k, addr, size);
+	if (!p || size > UINT32_MAX)
+		return object_open_bytes_writable_far(k, addr, size, out);
+	*out = (struct object){ p, addr, (uint32_t)size };
+	return NULL;
+}
+
+/* One member straight from memory, of an object that need not be whole. ERR_NO_MEMBER, or as kernel_read(). */
+static inline MUST_CHECK struct error *kernel_get(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out)
+{
+	const struct member *m = &k->members[id];
+	const unsigned char *p = kernel_near(k, object, m->offset + (uint64_t)m->size);
+	if (!p || !m->size)
+		return kernel_get_far(k, object, id, out);
+	const struct object window = { p, object, m->offset + m->size };
+	*out = object_get(k, &window, id);
+	return NULL;
+}
+
+#endif
