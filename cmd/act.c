@@ -91,7 +91,10 @@ struct error *act_do(struct session *s, act_function *act, void *context)
 struct error *act_task(struct session *s, const char *word, uint64_t *task)
 {
 	const struct task *t;
+	struct engine *e;
 
+	/* An image that cannot act says that first. */
+	TRY(engine_open(s->kernel, &e));
 	if (word)
 		TRY(context_select_one(s, word, &t));
 	else

@@ -334,8 +334,8 @@ COMMAND(pin) = {
 		"  the act that meets it. Without words, lists the pins that wait.\n"
 		"\n"
 		"EXAMPLES\n"
-		"    mmscope> pin frame 1f7cf000\n"
-		"    mmscope> pin slot vm_area_struct dfaf5300\n"
+		"    mmscope> pin frame 1f000000\n"
+		"    mmscope> pin slot vm_area_struct dfaf5f00\n"
 		"    mmscope> pin\n",
 	.run = run_pin,
 };

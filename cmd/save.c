@@ -99,6 +99,6 @@ COMMAND(save) = {
 		"  file is whole.\n"
 		"\n"
 		"EXAMPLES\n"
-		"    mmscope> save /tmp/machine.kdump -f kdump\n",
+		"    mmscope> save machine.kdump -f kdump\n",
 	.run = run_save,
 };
