@@ -343,7 +343,12 @@ static struct error *prepare(struct engine *e, struct binprm *b, const char *pat
 struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp)
 {
 	struct binprm b = { .task = task };
-	struct error *failure = prepare(e, &b, path, argv, envp);
+	struct error *failure;
+	uint64_t pid;
+	TRY(kernel_get(e->k, task, M_task_struct_pid, &pid));
+	if (!pid)
+		return kernel_error(EPERM, "the idle task never executes a program");
+	failure = prepare(e, &b, path, argv, envp);
 	if (failure) {
 		struct error *worse = give_up(e, &b);
 		if (worse) {

@@ -209,7 +209,7 @@ static struct error *root_of(struct engine *e, uint64_t *dentry, uint64_t *mnt)
 static struct error *walk_path(struct engine *e, const char *path, bool make, uint64_t *parent, uint64_t *dentry, const char **last)
 {
 	struct kernel *k = e->k;
-	uint64_t mnt, sb, inode;
+	uint64_t mnt, sb, inode, mode;
 	TRY(root_of(e, dentry, &mnt));
 	*parent = *dentry;
 	if (*path != '/')
@@ -222,6 +222,10 @@ static struct error *walk_path(struct engine *e, const char *path, bool make, ui
 			return NULL;
 		if (!*dentry)
 			return kernel_error(ENOENT, "no such directory on the way to %s", path);
+		TRY(kernel_get(k, *dentry, M_dentry_d_inode, &inode));
+		TRY(kernel_get(k, inode, M_inode_i_mode, &mode));
+		if (!S_ISDIR(mode))
+			return kernel_error(ENOTDIR, "no directory is on the way to %s", path);
 		if (len > NAME_LONGEST)
 			return kernel_error(ENAMETOOLONG, "a name of %zu bytes", len);
 		*parent = *dentry;

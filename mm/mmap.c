@@ -579,12 +579,15 @@ struct error *sys_mprotect(struct engine *e, uint64_t mm_addr, uint64_t start, u
 		return kernel_error(EINVAL, "not at a page's start: %" PRIx64, start);
 	len = PAGE_UP(len);
 	end = start + len;
-	if (end < start || end > k->page_offset)
-		return kernel_error(EINVAL, "ends in the kernel's part: %" PRIx64, start);
+	if (end < start)
+		return kernel_error(EINVAL, "ends beyond the last address: %" PRIx64, start);
 	if (prot & ~(unsigned)PROT_FLAGS)
 		return kernel_error(EINVAL, "no such protection: %x", prot);
 	if (!len)
 		return NULL;
+	/* To the kernel its own part is nothing but a place where no area is. */
+	if (end > k->page_offset)
+		return kernel_error(ENOMEM, "nothing is mapped in the kernel's part: %" PRIx64, start);
 	TRY(open_mm(e, mm_addr, &mm));
 	/* The kernel finds a hole only on its way, and stops there with what it has done; all else is checked first. */
 	TRY(split_edges(e, &mm, start, end));

@@ -3,8 +3,10 @@
  * Pins: struct sim_pins holds `count` of them, the oldest first.
  */
 #include <errno.h>
+#include <inttypes.h>
 
 #include "mm/engine.h"
+#include "mm/zone.h"
 
 struct pin {
 	uint64_t kind, what, where;
@@ -32,6 +34,11 @@ struct error *pin_add(struct engine *e, enum pin_kind kind, uint64_t what, uint6
 	uint64_t count = GET(k, &pins, sim_pins, count);
 	if (count >= m->count)
 		return kernel_error(ENOSPC, "no more than %u pins wait", m->count);
+	if (word < 8 && (what | where) >> (8 * word))
+		return kernel_error(EINVAL, "beyond the machine's addresses: %" PRIx64, what);
+	TRY(nodes_open(k));
+	if (kind == PIN_FRAME && where >= free_area_orders(k))
+		return kernel_error(EINVAL, "no block has order %" PRIu64, where);
 	unsigned char *at = (unsigned char *)pins.bytes + m->offset + count * m->stride;
 	store_uint(at + OFFSET(k, sim_pin, kind), 4, kind);
 	store_uint(at + OFFSET(k, sim_pin, what), word, what);
