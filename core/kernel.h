@@ -144,18 +144,20 @@ static inline uint64_t load_uint(const unsigned char *p, unsigned size)
 	return 0;
 }
 
+/* Of a bitfield, or past what was opened. */
+uint64_t object_get_far(const struct kernel *k, const struct object *o, enum member_id id);
+void object_set_far(const struct kernel *k, const struct object *o, enum member_id id, uint64_t value);
+
 /* Sign- or zero-extended as the member is declared; bitfields extracted; 0 for an absent member. */
 static inline uint64_t object_get(const struct kernel *k, const struct object *o, enum member_id id)
 {
 	const struct member *m = &k->members[id];
-	if (__builtin_expect(!m->size || m->offset + (uint64_t)m->size > o->size, 0))
-		return 0;
-	uint64_t v = load_uint(o->bytes + m->offset, m->size);
-	if (m->bit_size) {
-		v = v >> m->bit_offset & (m->bit_size >= 64 ? ~0ull : (1ull << m->bit_size) - 1);
-		if (m->is_signed && m->bit_size < 64)
-			v = (uint64_t)((int64_t)(v << (64 - m->bit_size)) >> (64 - m->bit_size));
-	} else if (m->is_signed && m->size < 8) {
+	/* end is 0 for what is absent or a bitfield. */
+	if (__builtin_expect(m->end - 1 >= o->size, 0))
+		return object_get_far(k, o, id);
+	const unsigned char *p = o->bytes + m->offset;
+	uint64_t v = __builtin_expect(m->size == 4, 1) ? load_uint(p, 4) : load_uint(p, m->size);
+	if (__builtin_expect(m->is_signed, 0)) {
 		unsigned shift = 64 - 8 * m->size;
 		v = (uint64_t)((int64_t)(v << shift) >> shift);
 	}
@@ -192,13 +194,12 @@ static inline void object_set(const struct kernel *k, const struct object *o, en
 {
 	const struct member *m = &k->members[id];
 	unsigned char *p = (unsigned char *)o->bytes + m->offset;
-	if (__builtin_expect(!m->size || m->offset + (uint64_t)m->size > o->size, 0))
-		return;
-	if (m->bit_size && m->bit_size < 64) {
-		uint64_t mask = ((1ull << m->bit_size) - 1) << m->bit_offset;
-		value = (load_uint(p, m->size) & ~mask) | (value << m->bit_offset & mask);
-	}
-	store_uint(p, m->size, value);
+	if (__builtin_expect(m->end - 1 >= o->size, 0))
+		object_set_far(k, o, id, value);
+	else if (__builtin_expect(m->size == 4, 1))
+		store_uint(p, 4, value);
+	else
+		store_uint(p, m->size, value);
 }
 
 /* Element i of an array member (within its declared end). */

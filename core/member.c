@@ -91,6 +91,7 @@ static void place_bitfield(struct member *m, const struct type_member *tm)
 			m->size = size;
 			m->bit_offset = first - start * 8;
 			m->bit_size = tm->bit_size;
+			m->end = 0;
 			m->total = m->stride = size;
 			return;
 		}
@@ -117,10 +118,12 @@ static bool resolve(struct kernel *k, struct type of, const char *path, struct m
 		m->count = btf_array(r)->nelems;
 		m->stride = type_size(k, element);
 		m->size = scalar_size(k, element, &m->is_signed);
+		m->end = m->size ? m->offset + m->size : 0;
 		return true;
 	}
 	m->stride = m->total;
 	m->size = scalar_size(k, tm.type, &m->is_signed);
+	m->end = m->size ? m->offset + m->size : 0;
 	if (tm.bit_size)
 		place_bitfield(m, &tm);
 	return m->present;

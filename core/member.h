@@ -39,6 +39,7 @@ struct member {
 	const char *name;   /* the path this kernel has ("__state"), or the first of the table's */
 	uint32_t offset;    /* bytes from the start of the struct */
 	uint32_t size;	    /* bytes of one element when it is 1, 2, 4 or 8 and a number or pointer, else 0 */
+	uint32_t end;	    /* offset + size, but 0 for a bitfield: the getters' one check */
 	uint32_t total;	    /* bytes of the whole member (array, struct) */
 	uint32_t count;	    /* array elements; 1 for no array, 0 for a flexible array */
 	uint32_t stride;    /* bytes from one array element to the next */

@@ -261,6 +261,34 @@ bool object_try_open_far(struct kernel *k, uint64_t addr, enum struct_id id, str
 	return !error_drop(object_open(k, addr, id, out));
 }
 
+uint64_t object_get_far(const struct kernel *k, const struct object *o, enum member_id id)
+{
+	const struct member *m = &k->members[id];
+	if (!m->size || m->offset + (uint64_t)m->size > o->size)
+		return 0;
+	uint64_t v = load_uint(o->bytes + m->offset, m->size);
+	unsigned bits = m->bit_size ? m->bit_size : 8 * m->size;
+	v >>= m->bit_offset;
+	if (bits >= 64)
+		return v;
+	if (m->is_signed)
+		return (uint64_t)((int64_t)(v << (64 - bits)) >> (64 - bits));
+	return v & ((1ull << bits) - 1);
+}
+
+void object_set_far(const struct kernel *k, const struct object *o, enum member_id id, uint64_t value)
+{
+	const struct member *m = &k->members[id];
+	unsigned char *p = (unsigned char *)o->bytes + m->offset;
+	if (!m->size || m->offset + (uint64_t)m->size > o->size)
+		return;
+	if (m->bit_size && m->bit_size < 64) {
+		uint64_t mask = ((1ull << m->bit_size) - 1) << m->bit_offset;
+		value = (load_uint(p, m->size) & ~mask) | (value << m->bit_offset & mask);
+	}
+	store_uint(p, m->size, value);
+}
+
 uint64_t object_get_element(const struct kernel *k, const struct object *o, enum member_id id,
 			    size_t i)
 {

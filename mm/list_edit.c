@@ -4,7 +4,7 @@
 #include "mm/list_edit.h"
 
 /* struct list_head is two pointers: next, prev. */
-static struct error *open_head(struct kernel *k, uint64_t addr, unsigned char **p)
+static struct error *open_far(struct kernel *k, uint64_t addr, unsigned char **p)
 {
 	struct object o;
 	TRY(object_open_bytes_writable(k, addr, 2 * k->arch->pointer_size, &o));
@@ -12,32 +12,48 @@ static struct error *open_head(struct kernel *k, uint64_t addr, unsigned char **
 	return NULL;
 }
 
-static uint64_t next_of(const struct kernel *k, const unsigned char *p)
+static inline struct error *open_head(struct kernel *k, uint64_t addr, unsigned char **p)
 {
-	return load_uint(p, k->arch->pointer_size);
+	*p = kernel_near_writable(k, addr, 16);
+	return __builtin_expect(*p != NULL, 1) ? NULL : open_far(k, addr, p);
 }
 
-static uint64_t prev_of(const struct kernel *k, const unsigned char *p)
+static inline bool is_wide(const struct kernel *k)
 {
-	return load_uint(p + k->arch->pointer_size, k->arch->pointer_size);
+	return k->arch->pointer_size == 8;
 }
 
-static void set_next(const struct kernel *k, unsigned char *p, uint64_t value)
+static inline uint64_t next_of(const struct kernel *k, const unsigned char *p)
 {
-	store_uint(p, k->arch->pointer_size, value);
+	return is_wide(k) ? load_uint(p, 8) : load_uint(p, 4);
 }
 
-static void set_prev(const struct kernel *k, unsigned char *p, uint64_t value)
+static inline uint64_t prev_of(const struct kernel *k, const unsigned char *p)
 {
-	store_uint(p + k->arch->pointer_size, k->arch->pointer_size, value);
+	return is_wide(k) ? load_uint(p + 8, 8) : load_uint(p + 4, 4);
 }
 
-static struct error *insert(struct kernel *k, uint64_t node, uint64_t prev, uint64_t next)
+static inline void set_next(const struct kernel *k, unsigned char *p, uint64_t value)
 {
-	unsigned char *n, *before, *after;
+	if (is_wide(k))
+		store_uint(p, 8, value);
+	else
+		store_uint(p, 4, value);
+}
+
+static inline void set_prev(const struct kernel *k, unsigned char *p, uint64_t value)
+{
+	if (is_wide(k))
+		store_uint(p + 8, 8, value);
+	else
+		store_uint(p + 4, 4, value);
+}
+
+/* `before` and `after` stand at prev and next. */
+static struct error *insert(struct kernel *k, uint64_t node, uint64_t prev, unsigned char *before, uint64_t next, unsigned char *after)
+{
+	unsigned char *n;
 	TRY(open_head(k, node, &n));
-	TRY(open_head(k, prev, &before));
-	TRY(open_head(k, next, &after));
 	set_next(k, n, next);
 	set_prev(k, n, prev);
 	set_next(k, before, node);
@@ -47,16 +63,20 @@ static struct error *insert(struct kernel *k, uint64_t node, uint64_t prev, uint
 
 struct error *list_add(struct kernel *k, uint64_t node, uint64_t head)
 {
-	unsigned char *h;
+	unsigned char *h, *after;
 	TRY(open_head(k, head, &h));
-	return insert(k, node, head, next_of(k, h));
+	uint64_t next = next_of(k, h);
+	TRY(open_head(k, next, &after));
+	return insert(k, node, head, h, next, after);
 }
 
 struct error *list_add_tail(struct kernel *k, uint64_t node, uint64_t head)
 {
-	unsigned char *h;
+	unsigned char *h, *before;
 	TRY(open_head(k, head, &h));
-	return insert(k, node, prev_of(k, h), head);
+	uint64_t prev = prev_of(k, h);
+	TRY(open_head(k, prev, &before));
+	return insert(k, node, prev, before, head, h);
 }
 
 struct error *list_del(struct kernel *k, uint64_t node)
