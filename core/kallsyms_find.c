@@ -218,8 +218,9 @@ static bool names_before(struct kallsyms *t, const uint8_t *low, uint64_t phys, 
 static bool find_names(struct kallsyms *t, const uint8_t *low, uint64_t phys, const uint8_t *tokens,
 		       const uint8_t **num_syms)
 {
-	for (const uint8_t *m = tokens - 8; m >= low + 16; m -= 4) {
-		if (load_uint(m, 4))
+	for (const uint8_t *m = tokens - 12; m >= low + 16; m -= 4) {
+		/* runs of zeroes are long: the second marker decides quickly */
+		if (load_uint(m, 4) || (!load_uint(m + 4, 4) && !load_uint(m + 8, 4)))
 			continue;
 		for (unsigned width = 4; width <= 8; width += 4) {
 			size_t run = marker_run(m, tokens, width);
@@ -245,10 +246,12 @@ static bool find_offsets_at(const struct kernel *k, struct kallsyms *t, const ui
 		if (low + at + size + 16 > high)
 			continue;
 		t->offsets = low + at;
-		base = align_up(phys + at + size, align) - phys;
-		t->relative_base = load_uint(low + base, word);
-		if (choose_encoding(k, t, true))
-			return true;
+		for (unsigned of_base = 4; of_base <= 8; of_base += 4) {
+			base = align_up(phys + at + size, of_base) - phys;
+			t->relative_base = load_uint(low + base, word);
+			if (choose_encoding(k, t, true))
+				return true;
+		}
 	}
 	/* before num_syms: offsets and then the base; or addresses */
 	uint64_t num = num_syms - low;
@@ -355,6 +358,7 @@ bool kallsyms_around(struct kernel *k, uint64_t phys, uint64_t start, uint64_t e
 
 	/* Then what stands before and after, in one piece: a few MB nearly always, and mapping
 	 * costs time where pages are compressed. */
+	uint64_t last_back = 0, last_ahead = 0;
 	static const uint64_t reaches[] = {4 * MB, 12 * MB, REACH};
 	for (unsigned i = 0; i < sizeof(reaches) / sizeof(*reaches); i++) {
 		uint64_t back = table - start < reaches[i] ? table - start : reaches[i];
@@ -362,6 +366,10 @@ bool kallsyms_around(struct kernel *k, uint64_t phys, uint64_t start, uint64_t e
 		const uint8_t *low = map_around(k, table, behind, &back, &ahead), *num_syms;
 		if (!low)
 			return false;
+		if (i && back == last_back && ahead == last_ahead)
+			continue;
+		last_back = back;
+		last_ahead = ahead;
 		const uint8_t *tokens = low + back, *after = tokens + (behind - table);
 		t->token_table = tokens;
 		if (find_names(t, low, table - back, tokens, &num_syms) &&
