@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * ps -p -c -t -a -g -r: a heading and a block for each task. ps -l -m: a line for each, the last that ran first.
+ * ps -p -c -t -a -g -r: a heading and a block for each task. ps -l -m: a line for each, the last
+ * that ran first.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct relatives {
 	struct relative {
 		uint64_t key;
 		size_t index;
-	} *all;
+	} * all;
 	size_t count;
 };
 
@@ -138,7 +139,8 @@ static void show_times(struct session *s, const struct task *t)
 
 /* ---- Arguments ---- */
 
-/* The kernel takes no more than 6 MiB of both (fs/exec.c: three quarters of _STK_LIM); an image that says more is wrong. */
+/* The kernel takes no more than 6 MiB of both (fs/exec.c: three quarters of _STK_LIM); an image
+ * that says more is wrong. */
 #define ARGUMENTS_MAX (8ul << 20)
 
 /* Control characters as C writes them, so that a task cannot paint on the terminal. */
@@ -158,7 +160,8 @@ static void put_argument(struct out *o, const char *text, size_t len)
 	}
 }
 
-/* The NUL-terminated strings between two addresses of user memory; the last may be cut by an absent page. */
+/* The NUL-terminated strings between two addresses of user memory; the last may be cut by an absent
+ * page. */
 static struct error *show_strings(struct session *s, const struct task *t, const char *key,
 				  uint64_t start, uint64_t end)
 {
@@ -173,7 +176,8 @@ static struct error *show_strings(struct session *s, const struct task *t, const
 	bytes = malloc(len + 1);
 	if (!bytes)
 		return error_new(ERR_NO_MEMORY, "out of memory");
-	struct error *e = len ? mm_read_user(s->kernel, t->mm, start, bytes, len, &got, &why) : NULL;
+	struct error *e =
+		len ? mm_read_user(s->kernel, t->mm, start, bytes, len, &got, &why) : NULL;
 
 	if (e) {
 		free(bytes);
@@ -224,9 +228,9 @@ static struct error *show_arguments(struct session *s, const struct task *t)
 /* ---- Limits ---- */
 
 /* include/uapi/asm-generic/resource.h */
-static const char *const limits[] = {"CPU",    "FSIZE",	  "DATA",  "STACK", "CORE",	  "RSS",
-				     "NPROC",  "NOFILE",  "MEMLOCK", "AS",   "LOCKS",	  "SIGPENDING",
-				     "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"};
+static const char *const limits[] = {
+	"CPU",	   "FSIZE", "DATA",  "STACK",	   "CORE",     "RSS",  "NPROC",	 "NOFILE",
+	"MEMLOCK", "AS",    "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"};
 
 static void centred(struct out *o, const char *key, uint64_t value, uint64_t infinity, bool last)
 {
@@ -322,7 +326,8 @@ struct error *ps_blocks(struct session *s, enum ps_mode mode, const struct task_
 	for (size_t i = 0; i < list->count && !interrupted(); i++) {
 		const struct task *t = list->tasks[i];
 
-		/* A group is shown once, with its leader, unless one of its threads was asked for. */
+		/* A group is shown once, with its leader, unless one of its threads was asked for.
+		 */
 		if (mode == PS_GROUPS && !t->is_leader && !t->is_idle) {
 			const struct task *leader = task_by_addr(s->kernel, t->group_leader);
 
@@ -414,7 +419,7 @@ static int run_width(struct session *s, enum ps_mode mode, const struct run *run
 
 	for (size_t i = 0; i < count; i++) {
 		uint64_t clock = task_cpu_clock(s->kernel, runs[i].task->cpu);
-		uint64_t value = mode == PS_LAST_RUN   ? runs[i].last
+		uint64_t value = mode == PS_LAST_RUN	? runs[i].last
 				 : clock > runs[i].last ? (clock - runs[i].last) / 86400000000000
 							: 0;
 
