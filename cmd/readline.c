@@ -77,7 +77,10 @@ void interact(struct session *s)
 	int added;
 
 	rl_readline_name = "mmscope";
+	/* The second, called ten times a second: a signal that came outside of read() (within a
+	 * completion). */
 	rl_signal_event_hook = on_signal;
+	rl_event_hook = on_signal;
 	completion_install(s);
 	using_history();
 	stifle_history(HISTORY_LINES);
