@@ -91,12 +91,15 @@ static struct error *show_name(struct session *s, const char *text, bool offsets
 {
 	struct symbol symbol;
 	bool found = false;
+	struct value v;
 	struct type t;
 	char tag[256];
 	struct error *e;
 
 	out_str(s->out, "name", NULL, text);
-	/* A tag without keyword is a type even where a symbol has the name; any other word is a symbol first. */
+	/* A variable or function whose type is known comes before a type of that name, as in crash; "struct page" asks for the type. */
+	if (symbol_find(s->kernel, text, &symbol) && !error_drop(expr_evaluate(s->kernel, text, &v)) && !v.typeless)
+		return show_symbol(s, &v);
 	snprintf(tag, sizeof(tag), "%.*s", (int)strcspn(text, "."), text);
 	t = type_find(s->kernel, TYPE_ANY, tag);
 	if (strpbrk(tag, " \t*[(") || type_valid(t) || !symbol_find(s->kernel, tag, &symbol)) {
