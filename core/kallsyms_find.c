@@ -538,9 +538,30 @@ struct search {
 	size_t tail_size;
 };
 
+static struct error *try_tables(struct search *s, uint64_t phys, uint64_t start, uint64_t end)
+{
+	uint64_t symbol[WANTED];
+	struct kernel *k = s->k;
+	struct kallsyms *t = &s->tables;
+	if (!kallsyms_around(k, phys, start, end, t))
+		return NULL;
+	TRY(prepare(k, t));
+	if (t->encoding == KALLSYMS_PLACE && !s->place)
+		t->offsets_addr = t->offsets_addr - k->phys_base + k->arch->kernel_map;
+	find_wanted(t, symbol);
+	s->found = s->place ? place_kernel(k, t, symbol, phys) : agrees(k, symbol);
+	if (s->found)
+		return NULL;
+	return error_at(ERR_BAD_OBJECT, phys,
+			"kallsyms: tables at physical %llx belong to no kernel that runs here",
+			(unsigned long long)phys);
+}
+
 static void try_hit(struct search *s, uint64_t phys)
 {
-	uint64_t symbol[WANTED], start, end;
+	const struct arch *first = s->k->arch;
+	const struct arch *archs[] = {first, first == &arch_i386 ? &arch_x86_64 : &arch_i386};
+	uint64_t start = 0, end = 0;
 	/* only within one range of memory */
 	for (size_t i = 0; vmcore_range(s->k->vmcore, i, &start, &end); i++)
 		if (phys >= start && phys < end)
@@ -549,27 +570,19 @@ static void try_hit(struct search *s, uint64_t phys)
 	end = end < s->end ? end : s->end;
 	if (phys < start || phys >= end)
 		return;
-	if (!kallsyms_around(s->k, phys, start, end, &s->tables)) {
-		kallsyms_free(&s->tables);
-		return;
-	}
-	struct error *e = prepare(s->k, &s->tables);
-	if (!e) {
-		if (s->tables.encoding == KALLSYMS_PLACE && !s->place)
-			s->tables.offsets_addr =
-				s->tables.offsets_addr - s->k->phys_base + s->k->arch->kernel_map;
-		find_wanted(&s->tables, symbol);
-		s->found = s->place ? place_kernel(s->k, &s->tables, symbol, phys)
-				    : agrees(s->k, symbol);
+	/* what the image calls its machine need not be what the kernel was built for */
+	for (unsigned i = 0; i < (s->place ? 2 : 1); i++) {
+		s->k->arch = archs[i];
+		struct error *e = try_tables(s, phys, start, end);
 		if (s->found)
 			return;
-		e = error_at(ERR_BAD_OBJECT, phys,
-			     "kallsyms: tables at physical %llx belong to no kernel that runs here",
-			     (unsigned long long)phys);
+		kallsyms_free(&s->tables);
+		if (!e)
+			continue;
+		error_free(s->error);
+		s->error = e;
 	}
-	kallsyms_free(&s->tables);
-	error_free(s->error);
-	s->error = e;
+	s->k->arch = first;
 }
 
 static bool search_piece(struct search *s, uint64_t phys, const uint8_t *bytes, size_t len)
