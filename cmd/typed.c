@@ -147,5 +147,6 @@ struct error *cpus_parse(struct session *s, const char *spec, unsigned **list, s
 struct value_format typed_format(const struct session *s, unsigned radix)
 {
 	return (struct value_format){.radix = radix ? radix : s->settings.radix == 16 ? 16 : 10,
+				     .array_lines = s->settings.print_array,
 				     .max_elements = s->settings.print_max};
 }

@@ -11,6 +11,7 @@
 #include "core/typeprint.h"
 
 #define DEFAULT_ELEMENTS 256
+#define MAX_STRING	 4096 /* characters shown of what a char * leads to, at most */
 /* Members and elements in one value: more than the largest struct of any kernel, a bound for damaged BTF. */
 #define VALUE_BUDGET 4000000
 
@@ -159,7 +160,7 @@ static bool read_string(struct kernel *k, uint64_t addr, char *buf, size_t size)
 
 static void print_pointer(struct printer *p, uint64_t addr, struct type target)
 {
-	char text[512], string[DEFAULT_ELEMENTS + 2];
+	char text[512], string[MAX_STRING + 2];
 
 	value_format_pointer(p->k, addr, text, sizeof(text));
 	out_text(p->o, text);
@@ -169,10 +170,9 @@ static void print_pointer(struct printer *p, uint64_t addr, struct type target)
 	if (!read_string(p->k, addr, string, sizeof(string))) {
 		out_printf(p->o, "<error: Cannot access memory at address 0x%" PRIx64 ">", addr);
 	} else {
-		size_t len = strlen(string);
-		bool more = len > p->max_elements;
+		size_t len = strlen(string), most = p->max_elements < MAX_STRING ? p->max_elements : MAX_STRING;
 
-		put_string(p, (unsigned char *)string, more ? p->max_elements : len, more);
+		put_string(p, (unsigned char *)string, len > most ? most : len, len > most);
 	}
 }
 
@@ -262,9 +262,13 @@ static void print_array(struct printer *p, const struct value_bytes *v, struct t
 		}
 		p->budget--;
 		if (i)
-			out_text(p->o, ", ");
+			out_text(p->o, p->f->array_lines ? "," : ", ");
+		if (p->f->array_lines)
+			newline(p, 2 + 2 * depth);
 		print_at(p, &e, depth + 1);
 	}
+	if (p->f->array_lines)
+		newline(p, 2 * depth);
 	out_text(p->o, "}");
 }
 

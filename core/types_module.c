@@ -77,7 +77,7 @@ void types_load_modules(struct types *t)
 			if (!object_try_open(k, at - OFFSET(k, btf_module, list), S_btf_module, &o))
 				break;
 			add_kernel_btf(t, GET(k, &o, btf_module, btf));
-			at = object_get(k, &o, M_btf_module_list);
+			at = GET(k, &o, btf_module, next);
 		}
 	}
 	if (t->module_count)
