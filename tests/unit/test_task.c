@@ -114,7 +114,8 @@ static void make(unsigned forms)
 	if (forms & PERCPU_RSS)
 		small_struct(&t, "mm_struct", 512, "rss_stat", counters, 64, NULL);
 	else
-		small_struct(&t, "mm_struct", 512, "rss_stat", sums, 64, NULL);
+		small_struct(&t, "mm_struct", 512, "rss_stat", sums, 64, "pgd", t.pointer, 128,
+			     NULL);
 	small_struct(&t, "pt_regs", 168, "ip", t.u64, 128, "cs", t.u64, 136, "sp", t.u64, 152, "ss",
 		     t.u64, 160, NULL);
 	if (forms & FRED)
@@ -424,6 +425,38 @@ static void registers_below_padding(void **state)
 	assert_int_equal(GET(k, &regs, pt_regs, ip), 0x5678);
 }
 
+/* Three pages of user memory at 0x400000: there, swapped out, never touched. */
+static void user_memory(void **state)
+{
+	enum { PGD = 0x600000, PUD = 0x601000, PMD = 0x602000, PTE = 0x603000, PAGE = 0x604000 };
+	char bytes[64];
+	const char *why;
+	size_t got;
+
+	make(THREAD_HEAD);
+	five_tasks(true);
+	poke64(k, MM + 128, SMALL_BASE + PGD);
+	poke64(k, SMALL_BASE + PGD, PUD | 0x67);
+	poke64(k, SMALL_BASE + PUD, PMD | 0x67);
+	poke64(k, SMALL_BASE + PMD + 8 * 2, PTE | 0x67);
+	poke64(k, SMALL_BASE + PTE, PAGE | 0x67);
+	poke64(k, SMALL_BASE + PTE + 8, 0x1234500000000000);
+	assert_success(kernel_write(k, SMALL_BASE + PAGE + 0xff0, "0123456789abcdef", 16));
+	assert_success(mm_read_user(k, MM, 0x400ff0, bytes, 16, &got, &why));
+	assert_int_equal(got, 16);
+	assert_null(why);
+	assert_memory_equal(bytes, "0123456789abcdef", 16);
+	assert_success(mm_read_user(k, MM, 0x400ff8, bytes, 16, &got, &why));
+	assert_int_equal(got, 8);
+	assert_memory_equal(bytes, "89abcdef", 8);
+	assert_string_equal(why, "swapped out");
+	assert_success(mm_read_user(k, MM, 0x402000, bytes, 16, &got, &why));
+	assert_int_equal(got, 0);
+	assert_string_equal(why, "not mapped");
+	poke64(k, SMALL_BASE + PTE, SMALL_RAM | 0x67); /* beyond the end of RAM */
+	assert_error(mm_read_user(k, MM, 0x400000, bytes, 16, &got, &why), ERR_NOT_IN_IMAGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -439,6 +472,7 @@ int main(void)
 		cmocka_unit_test_teardown(states_before_4_14, teardown),
 		cmocka_unit_test_teardown(resident_with_each_tasks_part, teardown),
 		cmocka_unit_test_teardown(resident_with_each_cpus_part, teardown),
+		cmocka_unit_test_teardown(user_memory, teardown),
 		cmocka_unit_test_teardown(registers, teardown),
 		cmocka_unit_test_teardown(registers_below_padding, teardown),
 	};
