@@ -27,4 +27,8 @@ def compare(directory, only=None):
                 subject(scope, judge, before, after)
             except (ScopeError, KeyError, IndexError, TypeError, ValueError) as error:
                 judge.differing[subject.__name__].append("not compared: %s: %s" % (type(error).__name__, error))
+    try:
+        scope.close()
+    except ScopeError as error:
+        judge.differing["mmscope"].append(str(error))
     return judge
