@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* BTF: opened, refused and survived; members, declarations, values and expressions over types made by hand. */
+/* BTF: opened, refused and survived; members, declarations, values and expressions over types made
+ * by hand. */
 #include "tests/unit/small_kernel.h"
 
 #include <fcntl.h>
@@ -39,8 +40,9 @@
 static struct btf *make_btf(void)
 {
 	struct btf *b = btf__new_empty();
-	int i32, u32, u16, u8, u64, character, boolean, color, atomic, atomic_t, texts, shorts, inner, inners, list, list_ptr,
-		anonymous, choice, outer, outer_ptr, proto, call, constant, name, tail;
+	int i32, u32, u16, u8, u64, character, boolean, color, atomic, atomic_t, texts, shorts,
+		inner, inners, list, list_ptr, anonymous, choice, outer, outer_ptr, proto, call,
+		constant, name, tail;
 
 	i32 = btf__add_int(b, "int", 4, BTF_INT_SIGNED);
 	u32 = btf__add_int(b, "unsigned int", 4, 0);
@@ -161,7 +163,8 @@ static void finds(void **state)
 	assert_error(type_parse(k, "int (", &t), ERR_NO_TYPE);
 }
 
-static void member(struct kernel *k, const char *path, uint64_t offset, unsigned bit_offset, unsigned bit_size, uint64_t size)
+static void member(struct kernel *k, const char *path, uint64_t offset, unsigned bit_offset,
+		   unsigned bit_size, uint64_t size)
 {
 	struct type_member m;
 
@@ -355,11 +358,14 @@ static void json(void **state)
 	char *text = shown(k, "*" O, OUT_JSON, 10);
 
 	assert_string_equal(
-		text, "{\"v\":{\"number\":-7,\"low\":5,\"high\":1000,\"x\":4369,\"y\":18446612682070036480,"
-		      "\"links\":{\"next\":\"0x1111\",\"prev\":\"0xffff888000001000\"},"
-		      "\"inner\":[{\"a\":[1,2,0],\"text\":\"hi\"},{\"a\":[0,0,0],\"text\":\"\"}],"
-		      "\"name\":\"0xffff888000008000 \\\"ab\\\"c\\n\\\"\",\"call\":\"0x0\",\"count\":{\"counter\":3},"
-		      "\"color\":\"GREEN\",\"flag\":true,\"gap\":-1,\"tail\":\"0xffff888000001058\"}}");
+		text,
+		"{\"v\":{\"number\":-7,\"low\":5,\"high\":1000,\"x\":4369,\"y\":"
+		"18446612682070036480,"
+		"\"links\":{\"next\":\"0x1111\",\"prev\":\"0xffff888000001000\"},"
+		"\"inner\":[{\"a\":[1,2,0],\"text\":\"hi\"},{\"a\":[0,0,0],\"text\":\"\"}],"
+		"\"name\":\"0xffff888000008000 "
+		"\\\"ab\\\"c\\n\\\"\",\"call\":\"0x0\",\"count\":{\"counter\":3},"
+		"\"color\":\"GREEN\",\"flag\":true,\"gap\":-1,\"tail\":\"0xffff888000001058\"}}");
 	free(text);
 }
 
@@ -501,7 +507,8 @@ static void exercise(struct kernel *k)
 	members_resolve(k);
 	enumerator_find(k, "GREEN", &value);
 	while (type_valid(t = types_next(k, &cursor))) {
-		struct value_bytes v = {.type = t, .bytes = zeroes, .len = sizeof(zeroes), .addr = OBJECT};
+		struct value_bytes v = {
+			.type = t, .bytes = zeroes, .len = sizeof(zeroes), .addr = OBJECT};
 		char name[256];
 		struct type_member m;
 
@@ -537,7 +544,10 @@ static void mutations(void **state)
 		memcpy(bytes, raw, len);
 		while (changes--) {
 			seed = seed * 1664525 + 1013904223;
-			bytes[(seed >> 8) % len] = seed >> 24 & 1 ? (unsigned char)seed : (unsigned char)(bytes[(seed >> 8) % len] ^ 1u << (seed & 7));
+			bytes[(seed >> 8) % len] =
+				seed >> 24 & 1 ? (unsigned char)seed
+					       : (unsigned char)(bytes[(seed >> 8) % len] ^
+								 1u << (seed & 7));
 		}
 		if (round % 16 == 0)
 			cut = seed % len;
@@ -602,12 +612,15 @@ static void cycles(void **state)
 	t = type_find(k, TYPE_TYPEDEF, "loop_t");
 	assert_int_equal(type_size(k, t), 0);
 	type_format(k, t, name, sizeof(name));
-	assert_error(type_member_find(k, type_find(k, TYPE_STRUCT, "self"), "nosuch", &m), ERR_NO_MEMBER);
-	assert_success(type_member_find(k, type_find(k, TYPE_STRUCT, "self"), "list.list.list", &m));
+	assert_error(type_member_find(k, type_find(k, TYPE_STRUCT, "self"), "nosuch", &m),
+		     ERR_NO_MEMBER);
+	assert_success(
+		type_member_find(k, type_find(k, TYPE_STRUCT, "self"), "list.list.list", &m));
 	type_format(k, type_find(k, TYPE_TYPEDEF, "call_t"), name, sizeof(name));
 }
 
-/* A kind that libbpf does not know, whose length the header's layout section gives: the other types keep their ids. */
+/* A kind that libbpf does not know, whose length the header's layout section gives: the other types
+ * keep their ids. */
 static void unknown_kinds(void **state)
 {
 	struct kernel *k = *state;
