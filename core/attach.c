@@ -282,7 +282,11 @@ static void find_ranges_64(struct kernel *k)
 		k->vmemmap = five ? 0xffd4000000000000 : 0xffffea0000000000;
 	/* MODULES_VADDR = START_KERNEL_map + KERNEL_IMAGE_SIZE, which is 1 GiB with KASLR and 512
 	 * MiB without it. */
-	k->modules_start = k->arch->kernel_map + (512ull << 20);
+	int64_t image_size;
+	if (!vmcoreinfo_number(&k->vmcoreinfo, "KERNEL_IMAGE_SIZE", &image_size) || image_size <= 0 ||
+	    image_size > 1024ll << 20)
+		image_size = 512ll << 20;
+	k->modules_start = k->arch->kernel_map + image_size;
 	if (k->modules_start < k->text_end)
 		k->modules_start = k->arch->kernel_map + (1024ull << 20);
 	k->modules_end = 0xffffffffff000000;
