@@ -188,6 +188,19 @@ void context_heading(struct session *s, const struct task *t)
 	context_heading_indented(s, t, 0);
 }
 
+struct error *context_heading_in_foreach(struct session *s)
+{
+	const struct task *t;
+
+	if (!s->in_foreach)
+		return NULL;
+	TRY(context_task(s, &t));
+	if (s->foreach_index)
+		out_text(s->out, "\n");
+	context_heading(s, t);
+	return NULL;
+}
+
 void context_complain(struct session *s, const char *name, const struct error *e)
 {
 	out_flush(s->out);

@@ -45,6 +45,12 @@ struct error *context_words(struct session *s, int argc, char **argv, int from,
 void context_heading(struct session *s, const struct task *t);
 /* The block that "set" shows: PID, COMMAND, TASK, CPU, STATE (cmd/set.c). */
 void context_show(struct session *s, const struct task *t);
+/*
+ * The heading of the context, after a blank line between two tasks, when foreach runs the command;
+ * nothing otherwise. For commands that are about one thing in the context and print no heading of
+ * their own.
+ */
+struct error *context_heading_in_foreach(struct session *s) MUST_CHECK;
 /* The same with blanks before it, for hierarchies. */
 void context_heading_indented(struct session *s, const struct task *t, unsigned blanks);
 

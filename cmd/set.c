@@ -61,11 +61,7 @@ static struct error *show_current(struct session *s)
 
 	TRY(need_kernel(s));
 	TRY(context_task(s, &t));
-	if (s->in_foreach) {
-		if (s->foreach_index)
-			out_text(s->out, "\n");
-		context_heading(s, t);
-	}
+	TRY(context_heading_in_foreach(s));
 	context_show(s, t);
 	return NULL;
 }
