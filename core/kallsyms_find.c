@@ -110,8 +110,18 @@ static bool named(const struct kernel *k, const char *name, uint64_t *phys)
 
 static struct error *damaged(const char *what, uint64_t phys)
 {
-	return error_at(ERR_BAD_OBJECT, phys, "kallsyms: damaged or missing %s at physical %llx",
-			what, (unsigned long long)phys);
+	return error_at(ERR_BAD_OBJECT, phys, "kallsyms: damaged %s at physical %llx", what,
+			(unsigned long long)phys);
+}
+
+/* Maps one of the tables; why it is not there, the image says. */
+static struct error *map_table(struct kernel *k, const char *what, uint64_t phys, uint64_t size,
+			       const uint8_t **out)
+{
+	const void *bytes = NULL;
+	struct error *e = vmcore_map(k->vmcore, phys, size, &bytes);
+	*out = bytes;
+	return error_prefix(e, "kallsyms: %s", what);
 }
 
 static struct error *locate_named(struct kernel *k, struct kallsyms *t)
@@ -125,19 +135,18 @@ static struct error *locate_named(struct kernel *k, struct kallsyms *t)
 
 	memset(t, 0, sizeof(*t));
 	t->pointer_size = word;
-	const uint8_t *p = vmcore_try_map(k->vmcore, index, 512);
-	if (!p)
-		return damaged("token index", index);
+	const uint8_t *p, *table;
+	TRY(map_table(k, "token index", index, 512, &p));
 	uint64_t room = index > tokens && index - tokens < TOKENS_MAX ? index - tokens : TOKENS_MAX;
-	const uint8_t *table = map_some(k, tokens, 512, room, &size);
+	TRY(map_table(k, "token table", tokens, 512, &table));
+	table = map_some(k, tokens, 512, room, &size);
 	if (!table || !kallsyms_check_tokens(t, table, size, p))
 		return damaged("token table", tokens);
 
-	p = vmcore_try_map(k->vmcore, count, 4);
-	if (!p)
-		return damaged("number of symbols", count);
+	TRY(map_table(k, "number of symbols", count, 4, &p));
 	uint32_t n = load_uint(p, 4);
 	room = tokens > names && tokens - names < REACH ? tokens - names : REACH;
+	TRY(map_table(k, "names", names, room == REACH ? 1 : room, &p));
 	p = map_some(k, names, 1, room, &size);
 	if (!p || !kallsyms_check_names(t, p, size, names, n))
 		return damaged("names", names);
@@ -151,15 +160,11 @@ static struct error *locate_named(struct kernel *k, struct kallsyms *t)
 		absolute = true;
 	}
 	t->offsets_phys = offsets;
-	t->offsets = vmcore_try_map(k->vmcore, offsets, (size_t)n * (absolute ? word : 4));
-	if (!t->offsets)
-		return damaged("addresses", offsets);
+	TRY(map_table(k, "addresses", offsets, (uint64_t)n * (absolute ? word : 4), &t->offsets));
 	vmcoreinfo_symbol(&k->vmcoreinfo, "kallsyms_offsets", &t->offsets_addr);
 	bool has_base = !absolute && named(k, "kallsyms_relative_base", &base);
 	if (has_base) {
-		p = vmcore_try_map(k->vmcore, base, word);
-		if (!p)
-			return damaged("relative base", base);
+		TRY(map_table(k, "relative base", base, word, &p));
 		t->relative_base = load_uint(p, word);
 	}
 	t->encoding = KALLSYMS_ABSOLUTE;
