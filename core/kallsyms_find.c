@@ -532,8 +532,9 @@ static bool place_kernel(struct kernel *k, struct kallsyms *t, const uint64_t sy
 
 struct search {
 	struct kernel *k;
-	uint64_t start, end;
-	bool place; /* where the kernel stands is to be found out too */
+	uint64_t start, end;		 /* where to look for token tables */
+	uint64_t image_start, image_end; /* what the other tables may stand in */
+	bool place;			 /* where the kernel stands is to be found out too */
 	struct kallsyms tables;
 	bool found;
 	struct error *error; /* of the best failure */
@@ -571,8 +572,8 @@ static void try_hit(struct search *s, uint64_t phys)
 	for (size_t i = 0; vmcore_range(s->k->vmcore, i, &start, &end); i++)
 		if (phys >= start && phys < end)
 			break;
-	start = start > s->start ? start : s->start;
-	end = end < s->end ? end : s->end;
+	start = start > s->image_start ? start : s->image_start;
+	end = end < s->image_end ? end : s->image_end;
 	if (phys < start || phys >= end)
 		return;
 	/* what the image calls its machine need not be what the kernel was built for */
@@ -648,11 +649,36 @@ static struct error *search(struct search *s, struct kallsyms *out)
 struct error *kallsyms_find_in_memory(struct kernel *k, struct kallsyms *out)
 {
 	memset(out, 0, sizeof(*out));
-	struct search s = {.k = k, .end = UINT64_MAX, .place = true};
+	struct search s = {.k = k, .end = UINT64_MAX, .image_end = UINT64_MAX, .place = true};
 	struct error *e = search(&s, out);
 	if (e)
 		kallsyms_free(out);
 	return e;
+}
+
+/*
+ * Within the image from _stext on. The tables are read-only data, which comes before the variables:
+ * a few MB before init_uts_ns they are found without reading all of the text.
+ */
+static struct error *search_image(struct kernel *k, uint64_t text, struct kallsyms *out)
+{
+	struct search s = {.k = k, .start = image_phys(k, text)};
+	uint64_t data, near = 12 * MB;
+	s.image_start = s.start;
+	s.image_end = s.end = s.start + IMAGE_MAX;
+	if (vmcoreinfo_symbol(&k->vmcoreinfo, "init_uts_ns", &data)) {
+		struct search first = s;
+		first.end = image_phys(k, data);
+		if (first.end > s.start + near && first.end < s.end) {
+			first.start = first.end - near;
+			struct error *e = search(&first, out);
+			if (!e || e->code == ERR_INTERRUPTED)
+				return e;
+			error_free(e);
+			kallsyms_free(out);
+		}
+	}
+	return search(&s, out);
 }
 
 struct error *kallsyms_locate(struct kernel *k, struct kallsyms *out)
@@ -667,9 +693,7 @@ struct error *kallsyms_locate(struct kernel *k, struct kallsyms *out)
 	if (e && e->code == ERR_UNSUPPORTED && vmcoreinfo_symbol(&k->vmcoreinfo, "_stext", &text)) {
 		error_free(e);
 		kallsyms_free(out);
-		struct search s = {.k = k, .start = image_phys(k, text)};
-		s.end = s.start + IMAGE_MAX;
-		e = search(&s, out);
+		e = search_image(k, text, out);
 	}
 	if (e)
 		kallsyms_free(out);
