@@ -129,6 +129,26 @@ static struct error *parse_option(struct session *s, struct ps *ps, int option, 
 
 /* ---- Which tasks ---- */
 
+/* All stand in one table, in the order that ps lists them. */
+static int by_place(const void *a, const void *b)
+{
+	const struct task *const *x = a, *const *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int by_start(const void *a, const void *b, void *kernel)
+{
+	const struct task *const *x = a, *const *y = b;
+	struct task_times first, second;
+
+	task_times(kernel, *x, &first);
+	task_times(kernel, *y, &second);
+	if (first.start != second.start)
+		return first.start < second.start ? -1 : 1;
+	return by_place(a, b);
+}
+
 static bool wanted(struct kernel *k, const struct ps *ps, const struct task *t)
 {
 	if (ps->kernel_threads && !t->is_kernel)
@@ -162,6 +182,7 @@ static struct error *select_tasks(struct session *s, const struct ps *ps, int ar
 				task_list_add(list, named.tasks[i]);
 		}
 		task_list_free(&named);
+		qsort(list->tasks, list->count, sizeof(*list->tasks), by_place);
 		return e;
 	}
 	TRY(tasks_count(s->kernel, &(size_t){0}));
@@ -302,6 +323,9 @@ static struct error *show(struct session *s, struct ps *ps, struct task_list *ta
 	case PS_LAST_RUN_AGO:
 		ps_last_run(s, ps->mode, tasks, ps->cpus);
 		return NULL;
+	case PS_TIMES:
+		qsort_r(tasks->tasks, tasks->count, sizeof(*tasks->tasks), by_start, s->kernel);
+		return ps_blocks(s, ps->mode, tasks);
 	default:
 		return ps_blocks(s, ps->mode, tasks);
 	}

@@ -412,16 +412,17 @@ static int digits(uint64_t value)
 	return n;
 }
 
-/* Columns as wide as the widest number needs: of ns, or of days. */
-static int run_width(struct session *s, enum ps_mode mode, const struct run *runs, size_t count)
+/* Columns as wide as any task needs: of ns, or of days. */
+static int run_width(struct kernel *k, enum ps_mode mode)
 {
+	const struct task *task;
 	int width = 1;
 
-	for (size_t i = 0; i < count; i++) {
-		uint64_t clock = task_cpu_clock(s->kernel, runs[i].task->cpu);
-		uint64_t value = mode == PS_LAST_RUN	? runs[i].last
-				 : clock > runs[i].last ? (clock - runs[i].last) / 86400000000000
-							: 0;
+	for (size_t i = 0; (task = tasks_get(k, i)); i++) {
+		uint64_t clock = task_cpu_clock(k, task->cpu), last = task_last_run(k, task);
+		uint64_t value = mode == PS_LAST_RUN ? last
+				 : clock > last	     ? (clock - last) / 86400000000000
+						     : 0;
 
 		if (digits(value) > width)
 			width = digits(value);
@@ -440,7 +441,7 @@ void ps_last_run(struct session *s, enum ps_mode mode, struct task_list *list, c
 	for (size_t i = 0; i < list->count; i++)
 		runs[i] = (struct run){list->tasks[i], task_last_run(s->kernel, list->tasks[i])};
 	qsort(runs, list->count, sizeof(*runs), compare_runs);
-	width = run_width(s, mode, runs, list->count);
+	width = run_width(s->kernel, mode);
 	out_array_begin(s->out, "tasks");
 	for (size_t i = 0; !cpus && i < list->count && !interrupted(); i++)
 		show_run(s, mode, &runs[i], width);
