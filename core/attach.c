@@ -20,6 +20,16 @@ static const struct pagetable_geometry *const x86_64_geometries[] = {&x86_64_4le
 								     &x86_64_5level};
 static const struct pagetable_geometry *const i386_geometries[] = {&i386_2level, &i386_pae};
 
+/* Memory that the machine had but the image has not: worth telling when no kernel is found. */
+static void keep_unreadable(struct kernel *k, struct error *e)
+{
+	bool promised = e && (e->code == ERR_TRUNCATED || e->code == ERR_EXCLUDED || e->code == ERR_DAMAGED);
+	if (promised && !k->unreadable)
+		k->unreadable = e;
+	else
+		error_free(e);
+}
+
 /*
  * Does the page table at the link address `pgd_addr` map the text address `text` to where both lie
  * if the kernel's text was moved to phys_base? Tries the geometries of the architecture; on success
@@ -35,13 +45,15 @@ static bool tables_agree(struct kernel *k, uint64_t phys_base, uint64_t pgd_addr
 		return false;
 	for (int i = 0; i < 2; i++) {
 		struct walk walk;
-		pagetable_walk(k->vmcore, geometries[i], pgd, text, &walk, NULL);
+		struct error *unreadable;
+		pagetable_walk(k->vmcore, geometries[i], pgd, text, &walk, &unreadable);
 		if (walk.result == WALK_MAPPED && walk.phys == phys) {
 			k->geometry = *geometries[i];
 			k->kernel_pgd = pgd;
 			k->phys_base = phys_base;
 			return true;
 		}
+		keep_unreadable(k, unreadable);
 	}
 	return false;
 }
@@ -181,7 +193,15 @@ static struct error *find_by_vmcoreinfo(struct kernel *k, bool *found)
 		TRY(set_vmcoreinfo(k, note, len));
 		*found = try_vmcoreinfo(k);
 	}
-	return *found ? NULL : search_vmcoreinfo(k, found);
+	if (*found)
+		return NULL;
+	struct error *unreadable = k->unreadable;
+	k->unreadable = NULL;
+	TRY(search_vmcoreinfo(k, found));
+	/* Only what the note promised counts: text that was found by its looks promises nothing. */
+	error_free(k->unreadable);
+	k->unreadable = unreadable;
+	return NULL;
 }
 
 struct error *attach_find_kernel(struct kernel *k)

@@ -94,6 +94,11 @@ struct error *kernel_open(struct vmcore *vc, const struct kernel_options *option
 		return error_new(ERR_NO_MEMORY, "out of memory");
 	k->vmcore = vc;
 	struct error *e = open_parts(k, options);
+	if (e && e->code == ERR_UNSUPPORTED && k->unreadable) {
+		error_free(e);
+		e = error_prefix(k->unreadable, "the kernel that VMCOREINFO tells of cannot be read");
+		k->unreadable = NULL;
+	}
 	if (e) {
 		kernel_close(k);
 		return e;
@@ -113,5 +118,6 @@ void kernel_close(struct kernel *k)
 	copies_free(k);
 	free(k->percpu_offset);
 	free(k->vmcoreinfo.text);
+	error_free(k->unreadable);
 	free(k);
 }

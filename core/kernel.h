@@ -36,6 +36,8 @@ struct kernel {
 	uint64_t kernel_pgd;	/* physical address of swapper_pg_dir (init_top_pgt) */
 	struct pagetable_geometry geometry; /* the levels this kernel runs with */
 
+	struct error *unreadable; /* while attaching: why the noted kernel's tables cannot be read */
+
 	struct symbols *symbols;
 	struct types *types;
 
