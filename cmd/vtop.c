@@ -14,6 +14,7 @@
 #include "mm/path.h"
 #include "mm/swap.h"
 #include "mm/vma.h"
+#include "mm/zero_page.h"
 
 struct translation {
 	struct session *s;
@@ -115,8 +116,13 @@ static void print_leaf(const struct translation *t)
 	format_page_size(size, sizeof(size), t->walk.page_size);
 	out_hex(o, "page_frame", "  PAGE: %" PRIx64, frame);
 	out_dec(o, "page_size", NULL, t->walk.page_size);
+	bool zero = t->user && is_zero_frame(t->s->kernel, frame >> t->s->kernel->arch->page_shift, huge);
 	if (huge)
-		out_printf(o, "  (%s)", size);
+		out_printf(o, zero ? "  (%s, ZERO PAGE)" : "  (%s)", size);
+	else if (zero)
+		out_text(o, "  (ZERO PAGE)");
+	if (t->user)
+		out_bool(o, "zero_page", NULL, zero);
 	out_text(o, "\n\n");
 	format_entry_flags(flags, sizeof(flags), entry, huge);
 	snprintf(text, sizeof(text), "%" PRIx64, entry);
