@@ -16,7 +16,8 @@ bool is_zero_frame(struct kernel *k, uint64_t pfn, bool huge)
 	/* mm/huge_memory.c: all ones while there is none. */
 	if (huge)
 		return frame_in(k, "huge_zero_pfn", &zero) && pfn == zero;
-	/* mm/memory.c; mm/mm_init.c since 7.0; before 2.6.32, and where the compiler knows it, the page itself. */
+	/* mm/memory.c; mm/mm_init.c since 7.0; before 2.6.32, and where the compiler knows it, the
+	 * page itself. */
 	if (frame_in(k, "zero_pfn", &zero) || frame_in(k, "zero_page_pfn", &zero))
 		return pfn == zero;
 	return symbol_addr(k, "empty_zero_page") &&

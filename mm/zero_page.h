@@ -8,8 +8,8 @@
 #include "core/kernel.h"
 
 /*
- * Is a leaf entry's frame (of the huge page, when it is one) the kernel's zero page? False where the kernel does not say which
- * frame that is.
+ * Is a leaf entry's frame (of the huge page, when it is one) the kernel's zero page? False where
+ * the kernel does not say which frame that is.
  */
 bool is_zero_frame(struct kernel *k, uint64_t pfn, bool huge);
 
