@@ -261,3 +261,20 @@ int64_t zone_vmstat(struct kernel *k, const struct zone *z, size_t index)
 	int64_t v = k->arch->pointer_size == 4 ? (int32_t)word : (int64_t)word;
 	return v < 0 ? 0 : v;
 }
+
+int64_t zone_vmstat_unfolded(struct kernel *k, const struct zone *z, size_t index)
+{
+	const struct member *diff = &k->members[M_per_cpu_zonestat_vm_stat_diff];
+	uint64_t percpu, byte;
+	int64_t sum = 0;
+	/* s8 each; until 2.6.33 (pageset was an array of pointers then), a CPU's own part is left out. */
+	if (!HAS(k, zone, per_cpu_zonestats) || k->members[M_zone_per_cpu_zonestats].count != 1 ||
+	    !diff->present || index >= diff->total)
+		return 0;
+	percpu = GET(k, &z->object, zone, per_cpu_zonestats);
+	for (unsigned cpu = 0; percpu && cpu < k->cpus; cpu++)
+		if (!error_drop(kernel_read_uint(k, percpu_ptr(k, percpu, cpu) + diff->offset + index,
+						 1, &byte)))
+			sum += (int8_t)byte;
+	return sum;
+}

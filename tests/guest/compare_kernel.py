@@ -91,8 +91,9 @@ def compare_image(scope, judge, before, after):
 
 
 def vmalloc_areas(facts):
+    """The areas in use; not those that are given back but may still be in a CPU's translation cache."""
     return {(int(match[1], 16), int(match[2], 16)) for match in
-            re.finditer(r"(?m)^0x([0-9a-f]+)-0x([0-9a-f]+) ", facts.text("proc/vmallocinfo"))}
+            re.finditer(r"(?m)^0x([0-9a-f]+)-0x([0-9a-f]+) (?!.*unpurged vm_area)", facts.text("proc/vmallocinfo"))}
 
 
 def compare_vmalloc(scope, judge, before, after):
