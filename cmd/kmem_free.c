@@ -204,7 +204,9 @@ struct error *kmem_free_areas(struct session *s, bool list_pages)
 	else
 		out_printf(s->out, "\n");
 	if (unfolded)
-		out_printf(s->out, "and %+" PRId64 " that CPUs have not added to the counters yet\n", unfolded);
+		out_printf(s->out,
+			   "and %+" PRId64 " that CPUs have not added to the counters yet\n",
+			   unfolded);
 	return first;
 }
 

@@ -33,9 +33,7 @@ def compare_free(scope, judge, before, after):
                 fact = types.get((*name, migratetype), [None] * (order + 1))[order]
                 if fact is not None and fact == types_after.get((*name, migratetype), [None] * (order + 1))[order]:
                     judge.equal("kmem -f", ("node", name[0], name[1], "order", order, migratetype), fact, blocks)
-    # The counter may be behind by what each CPU has not added yet (vm_stat_threshold, 125 at most).
-    judge.equal("kmem -f", "free pages counted and found", True,
-                abs(answer["nr_free_pages"] - answer["found"]) <= 125 * 2 * len(answer["zones"]))
+    judge.equal("kmem -f", "free pages counted and found", answer["nr_free_pages"] + answer["unfolded"], answer["found"])
 
 
 def compare_zones(scope, judge, before, after):
