@@ -24,6 +24,11 @@ def compare(directory, only=None):
     scope = Scope(os.path.join(directory, "dump"))
     before = Facts(os.path.join(directory, "before.tar"))
     after = Facts(os.path.join(directory, "after.tar"))
+    try:
+        scope.ask_one("sys")
+    except ScopeError as error:         # nothing else has to be tried
+        judge.differing["mmscope"].append(str(error))
+        return judge
     for part in PARTS:
         for subject in part.SUBJECTS:
             if only and subject.__name__ not in only:

@@ -64,20 +64,23 @@ def compare_zones(scope, judge, before, after):
                 judge.equal("kmem -z", (what, counter), fact, max(0, counters[counter]))
 
 
+def totals(sample):
+    """What kmem -i says, in pages, by /proc/meminfo."""
+    info = sample.numbers("proc/meminfo")
+    found = {"TOTAL MEM": info["MemTotal"], "FREE": info["MemFree"], "USED": info["MemTotal"] - info["MemFree"],
+             "BUFFERS": info["Buffers"], "CACHED": info["Cached"], "SLAB": info["Slab"],
+             "TOTAL HUGE": info["Hugetlb"],
+             "TOTAL SWAP": info["SwapTotal"], "SWAP FREE": info["SwapFree"],
+             "SWAP USED": info["SwapTotal"] - info["SwapFree"],
+             "COMMIT LIMIT": info["CommitLimit"], "COMMITTED": info["Committed_AS"]}
+    if info["HugePages_Total"] * info["Hugepagesize"] == info["Hugetlb"]:     # of one size: meminfo has its free pages only
+        found["HUGE FREE"] = info["HugePages_Free"] * info["Hugepagesize"]
+    return {name: kib * 1024 // PAGE for name, kib in found.items()}
+
+
 def compare_totals(scope, judge, before, after):
     rows = {row["name"]: row["pages"] for row in scope.ask_one("kmem -i")["memory"]}
-    facts = []
-    for sample in (before, after):
-        info = sample.numbers("proc/meminfo")
-        facts.append({
-            "TOTAL MEM": info["MemTotal"] // 4, "FREE": info["MemFree"] // 4,
-            "USED": (info["MemTotal"] - info["MemFree"]) // 4, "BUFFERS": info["Buffers"] // 4,
-            "CACHED": info["Cached"] // 4, "SLAB": info["Slab"] // 4,
-            "TOTAL HUGE": info["HugePages_Total"] * info["Hugepagesize"] // 4,
-            "HUGE FREE": info["HugePages_Free"] * info["Hugepagesize"] // 4,
-            "TOTAL SWAP": info["SwapTotal"] // 4, "SWAP FREE": info["SwapFree"] // 4,
-            "SWAP USED": (info["SwapTotal"] - info["SwapFree"]) // 4,
-            "COMMIT LIMIT": info["CommitLimit"] // 4, "COMMITTED": info["Committed_AS"] // 4})
+    facts = [totals(before), totals(after)]
     for name, fact in facts[0].items():
         if fact != facts[1][name]:
             judge.moved("kmem -i")
