@@ -11,7 +11,7 @@ void print_version(void)
 
 void print_usage(void)
 {
-	fputs("usage: mmscope [OPTION …] FILE …\n"
+	fputs("usage: mmscope [OPTION …] [FILE …]\n"
 	      "\n"
 	      "Opens a dump of a Linux kernel's memory and walks it. The dump alone is enough for "
 	      "most kernels; a vmlinux, a\n"
@@ -26,6 +26,9 @@ void print_usage(void)
 	      "      --phys-offset ADDR\n"
 	      "                     with --raw: physical address of the file's first byte, in "
 	      "hexadecimal\n"
+	      "      --sim FLAVOUR[,mem=SIZE][,highmem=on]\n"
+	      "                     a simulated machine in place of files; linux-2.4-i386 "
+	      "when there are neither\n"
 	      "      --no-kernel    do not look for a kernel: only physical memory can be read\n"
 	      "      --help, --version\n"
 	      "\n"

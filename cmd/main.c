@@ -13,6 +13,7 @@
 #include "cmd/banner.h"
 #include "cmd/files.h"
 #include "cmd/guard.h"
+#include "cmd/machine.h"
 #include "cmd/readline.h"
 #include "cmd/session.h"
 #include "vmcore/vmcore.h"
@@ -29,6 +30,7 @@ struct arguments {
 	struct files files;
 	struct vmcore_options raw;
 	bool no_kernel, silent, json;
+	const char *machine; /* the simulated one, or NULL */
 	struct action *actions;
 	size_t action_count;
 };
@@ -61,6 +63,7 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 		{"raw", no_argument, NULL, 'r'},
 		{"no-kernel", no_argument, NULL, 'n'},
 		{"phys-offset", required_argument, NULL, 'p'},
+		{"sim", required_argument, NULL, 'm'},
 		{0},
 	};
 	int letter;
@@ -87,6 +90,9 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 		case 'n':
 			a->no_kernel = true;
 			break;
+		case 'm':
+			a->machine = optarg;
+			break;
 		case 'p':
 			fail_with(parse_number(optarg, true, &a->raw.phys_offset));
 			break;
@@ -106,10 +112,21 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 	}
 	while (optind < argc)
 		fail_with(files_add(&a->files, argv[optind++]));
-	if (!a->files.image)
-		fail(a->files.symbol_file || a->files.type_file
-			     ? "no memory image among the files"
-			     : "no memory image given; see mmscope --help");
+	if (a->machine && (a->files.image || a->files.symbol_file || a->files.type_file))
+		fail("a simulated machine needs no files");
+	if (!a->files.image && (a->files.symbol_file || a->files.type_file))
+		fail("no memory image among the files");
+	if (!a->files.image && !a->machine)
+		a->machine = MACHINE_DEFAULT;
+}
+
+static void boot_machine(struct session *s, const char *text)
+{
+	struct machine_options options;
+	char flavour[64];
+
+	fail_with(parse_machine(text, flavour, sizeof(flavour), &options));
+	fail_with(machine_boot(flavour, &options, &s->vmcore, &s->kernel));
 }
 
 static void open_image(struct session *s, const struct arguments *a)
@@ -166,7 +183,10 @@ int main(int argc, char **argv)
 
 	parse_arguments(&arguments, argc, argv);
 	guard_install();
-	open_image(&s, &arguments);
+	if (arguments.machine)
+		boot_machine(&s, arguments.machine);
+	else
+		open_image(&s, &arguments);
 	s.settings.silent = arguments.silent;
 	s.settings.json = arguments.json;
 	s.out = out_new(STDOUT_FILENO, OUT_TEXT);

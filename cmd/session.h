@@ -39,6 +39,12 @@ struct session {
 	 * like its argv. foreach takes a name in single quotes as a regular expression.
 	 */
 	const char *quotes;
+	/* Acts (cmd/act.h): what undo and diff go back to, and whether acts say what they do. */
+	struct {
+		unsigned snapshots; /* marks set by the user */
+		bool last_act;	    /* the newest mark is of the last act */
+		bool trace;
+	} acts;
 	bool interactive; /* a person at a prompt: banner, prompt, pager */
 	bool quit;
 	int failures; /* commands that failed */

@@ -102,7 +102,8 @@ static struct error *print_system(struct session *s)
 	uint64_t memory;
 	out_str(o, "kernel", "      KERNEL: %s\n",
 		symbols_file(k) ? symbols_file(k) : "in the dump");
-	out_str(o, "dumpfile", "    DUMPFILE: %s", vmcore_path(s->vmcore));
+	const char *path = vmcore_path(s->vmcore);
+	out_str(o, "dumpfile", "    DUMPFILE: %s", *path ? path : "(none: a simulated machine)");
 	out_bool(o, "partial", NULL, vmcore_is_partial(s->vmcore));
 	out_printf(o, "%s\n", vmcore_is_partial(s->vmcore) ? "  [PARTIAL DUMP]" : "");
 	print_cpus(s);

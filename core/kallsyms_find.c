@@ -650,7 +650,22 @@ struct error *kallsyms_find_in_memory(struct kernel *k, struct kallsyms *out)
 {
 	memset(out, 0, sizeof(*out));
 	struct search s = {.k = k, .end = UINT64_MAX, .image_end = UINT64_MAX, .place = true};
-	struct error *e = search(&s, out);
+	struct error *e = search(&s, out), *other;
+	if (e && (e->code == ERR_UNSUPPORTED || e->code == ERR_BAD_OBJECT)) {
+		/* Raw memory names no machine, and QEMU a wider one than its guest's. */
+		const struct arch *first = k->arch;
+		k->arch = first == &arch_x86_64 ? &arch_i386 : &arch_x86_64;
+		s = (struct search){
+			.k = k, .end = UINT64_MAX, .image_end = UINT64_MAX, .place = true};
+		other = search(&s, out);
+		if (other) {
+			k->arch = first;
+			error_free(other);
+		} else {
+			error_free(e);
+			e = NULL;
+		}
+	}
 	if (e)
 		kallsyms_free(out);
 	return e;

@@ -175,6 +175,66 @@ static inline uint64_t object_get(const struct kernel *k, const struct object *o
 	return v;
 }
 
+/* ---- Writing: for the engine ---- */
+
+/*
+ * Opens an object to be written: the newest mark keeps its pages first, so the setters below are plain stores. Only objects whose bytes lie together in
+ * the image can be written so (ERR_READ_ONLY otherwise). Not to be kept over a vmcore_mark(), vmcore_undo() or vmcore_forget().
+ */
+struct error *object_open_writable(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out) MUST_CHECK;
+struct error *object_open_bytes_writable(struct kernel *k, uint64_t addr, size_t size, struct object *out) MUST_CHECK;
+/* An unsigned integer of 1, 2, 4 or 8 bytes, through the overlay. */
+struct error *kernel_write_uint(struct kernel *k, uint64_t addr, unsigned size, uint64_t value) MUST_CHECK;
+static inline struct error *kernel_write_pointer(struct kernel *k, uint64_t addr, uint64_t value)
+{
+	return kernel_write_uint(k, addr, k->arch->pointer_size, value);
+}
+
+static inline void store_uint(unsigned char *p, unsigned size, uint64_t value)
+{
+	/* Little-endian, as every machine here is. */
+	switch (size) {
+	case 1:
+		*p = (unsigned char)value;
+		return;
+	case 2: {
+		uint16_t v = (uint16_t)value;
+		memcpy(p, &v, 2);
+		return;
+	}
+	case 4: {
+		uint32_t v = (uint32_t)value;
+		memcpy(p, &v, 4);
+		return;
+	}
+	case 8:
+		memcpy(p, &value, 8);
+		return;
+	}
+}
+
+/* Sets a member of an object opened writable; of a bitfield only its bits. A member that this kernel lacks is left out. */
+static inline void object_set(const struct kernel *k, const struct object *o, enum member_id id, uint64_t value)
+{
+	const struct member *m = &k->members[id];
+	unsigned char *p = (unsigned char *)o->bytes + m->offset;
+	if (__builtin_expect(!m->size || m->offset + (uint64_t)m->size > o->size, 0))
+		return;
+	if (m->bit_size && m->bit_size < 64) {
+		uint64_t mask = ((1ull << m->bit_size) - 1) << m->bit_offset;
+		value = (load_uint(p, m->size) & ~mask) | (value << m->bit_offset & mask);
+	}
+	store_uint(p, m->size, value);
+}
+
+/* Element i of an array member (within its declared end). */
+void object_set_element(const struct kernel *k, const struct object *o, enum member_id id, size_t i, uint64_t value);
+
+#define SET(k, object, structure, member, value) object_set((k), (object), M_##structure##_##member, (value))
+/* GET, changed by `delta`, SET. */
+#define ADD(k, object, structure, member, delta) \
+	SET(k, object, structure, member, GET(k, object, structure, member) + (uint64_t)(int64_t)(delta))
+
 /* Element i of an array member; 0 past its declared end, except for flexible arrays, whose bytes the object must cover. */
 uint64_t object_get_element(const struct kernel *k, const struct object *o, enum member_id id, size_t i);
 /* Bytes of a member (char arrays …): pointer and length within the object, or NULL and 0. */

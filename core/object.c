@@ -310,3 +310,59 @@ struct error *kernel_get(struct kernel *k, uint64_t object, enum member_id id, u
 	*out = object_get(k, &window, id);
 	return NULL;
 }
+
+struct error *object_open_bytes_writable(struct kernel *k, uint64_t addr, size_t size, struct object *out)
+{
+	uint64_t phys, run;
+	void *p;
+	*out = (struct object){ NULL, 0, 0 };
+	if (!kernel_translate(k, addr, &phys, &run))
+		return not_mapped(addr);
+	if (run < size || size > UINT32_MAX)
+		return error_at(ERR_READ_ONLY, addr, "an object over scattered frames cannot be written as one: %016" PRIx64, addr);
+	/* A mark keeps page by page. */
+	for (uint64_t at = phys; at < phys + size;) {
+		uint64_t piece = VMCORE_PAGE_SIZE - (at & (VMCORE_PAGE_SIZE - 1));
+		if (piece > phys + size - at)
+			piece = phys + size - at;
+		TRY(vmcore_map_writable(k->vmcore, at, piece, &p));
+		at += piece;
+	}
+	const void *whole = vmcore_try_map(k->vmcore, phys, size);
+	if (!whole)
+		return error_at(ERR_READ_ONLY, addr, "an object over scattered frames cannot be written as one: %016" PRIx64, addr);
+	*out = (struct object){ whole, addr, (uint32_t)size };
+	return NULL;
+}
+
+struct error *object_open_writable(struct kernel *k, uint64_t addr, enum struct_id id, struct object *out)
+{
+	const struct struct_info *info = &k->structs[id];
+	*out = (struct object){ NULL, 0, 0 };
+	if (!info->size)
+		return error_new(ERR_UNSUPPORTED, "this kernel has no struct %s", info->name);
+	return error_prefix(object_open_bytes_writable(k, addr, info->size, out), "%s", info->name);
+}
+
+struct error *kernel_write_uint(struct kernel *k, uint64_t addr, unsigned size, uint64_t value)
+{
+	unsigned char bytes[8];
+	uint64_t phys, run;
+	void *p;
+	if (kernel_translate(k, addr, &phys, &run) && run >= size && (phys & (VMCORE_PAGE_SIZE - 1)) + size <= VMCORE_PAGE_SIZE &&
+	    !(k->copies && k->copies->bytes)) {
+		TRY(vmcore_map_writable(k->vmcore, phys, size, &p));
+		store_uint(p, size, value);
+		return NULL;
+	}
+	store_uint(bytes, size, value);
+	return kernel_write(k, addr, bytes, size);
+}
+
+void object_set_element(const struct kernel *k, const struct object *o, enum member_id id, size_t i, uint64_t value)
+{
+	const struct member *m = &k->members[id];
+	uint64_t offset = m->offset + (uint64_t)i * m->stride;
+	if (m->size && m->stride && i < m->count && offset + m->size <= o->size)
+		store_uint((unsigned char *)o->bytes + offset, m->size, value);
+}

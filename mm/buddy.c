@@ -70,8 +70,10 @@ static struct error *check_block(struct kernel *k, const struct zone *z, unsigne
 	TRY(page_open(k, head, p));
 	if (pfn - z->start_pfn >= z->spanned_pages)
 		return bad_list(z, order, head, "a page of another zone");
-	if (!page_is_buddy(k, p))
+	if (page_marks_free(k) && !page_is_buddy(k, p))
 		return bad_list(z, order, head, "a page that is not marked free");
+	if (!page_marks_free(k) && page_refcount(k, p))
+		return bad_list(z, order, head, "a page in use");
 	if (HAS(k, page, private) && GET(k, &p->object, page, private) != order)
 		return bad_list(z, order, head, "a block of another order");
 	return NULL;
@@ -104,8 +106,44 @@ struct error *free_list_walk(struct kernel *k, const struct zone *z, unsigned or
 	return NULL;
 }
 
+/* ---- The block of a frame ---- */
+
+struct block_search {
+	uint64_t pfn, head;
+	unsigned order;
+	bool found;
+};
+
+static bool match_block(void *context, uint64_t page, uint64_t pfn)
+{
+	struct block_search *s = context;
+	(void)page;
+	s->found = s->pfn - pfn < 1ull << s->order;
+	s->head = pfn;
+	return !s->found;
+}
+
+/* By the lists, where no page is marked. */
+static bool find_in_lists(struct kernel *k, uint64_t pfn, uint64_t *head, unsigned *order)
+{
+	const struct zone *z = zone_of_pfn(k, pfn);
+	struct block_search s = {.pfn = pfn};
+	for (; z && s.order < k->mm->nodes->orders; s.order++) {
+		if (error_drop(free_list_walk(k, z, s.order, 0, match_block, &s)))
+			return false;
+		if (s.found) {
+			*head = s.head;
+			*order = s.order;
+			return true;
+		}
+	}
+	return false;
+}
+
 bool free_block_of(struct kernel *k, uint64_t pfn, uint64_t *head, unsigned *order)
 {
+	if (!page_marks_free(k))
+		return find_in_lists(k, pfn, head, order);
 	for (unsigned o = 0; o < k->mm->nodes->orders; o++) {
 		uint64_t first = pfn & ~((1ull << o) - 1), page;
 		struct page p;

@@ -131,13 +131,46 @@ static void read_commit(struct kernel *k, struct meminfo *m)
 		m->committed = (uint64_t)committed;
 }
 
-struct error *meminfo_read(struct kernel *k, struct meminfo *m)
+/* ---- Before there were vmstat counters (2.6.18): each zone's own count, a few globals ---- */
+
+static uint64_t free_in_zones(struct kernel *k)
 {
-	*m = (struct meminfo){0};
-	TRY(nodes_open(k));
-	m->total = global_pages(k, "_totalram_pages", "totalram_pages");
-	if (!m->total)
-		return error_new(ERR_UNSUPPORTED, "this kernel has no totalram_pages");
+	uint64_t sum = 0;
+	for (size_t i = 0; i < zones_count(k); i++)
+		sum += GET(k, &zones_get(k, i)->object, zone, free_pages);
+	return sum;
+}
+
+static uint64_t swapper_pages(struct kernel *k)
+{
+	uint64_t count, space = symbol_addr(k, "swapper_space");
+	return space && !error_drop(kernel_get(k, space, M_address_space_nrpages, &count)) ? count : 0;
+}
+
+static uint64_t slab_pages(struct kernel *k)
+{
+	uint64_t pfn, end, addr, count = 0;
+	int bit = k->mm->pages->words.slab_flag;
+	for (size_t i = 0; bit >= 0 && page_run(k, i, &pfn, &end, &addr); i++)
+		for (; pfn < end && !interrupted(); pfn++, addr += SIZE_OF(k, page)) {
+			struct object page;
+			count += object_try_open(k, addr, S_page, &page) && (GET(k, &page, page, flags) >> bit & 1);
+		}
+	return count;
+}
+
+static void read_old_counters(struct kernel *k, struct meminfo *m)
+{
+	uint64_t cached = global_pages(k, "page_cache_size", "nr_pagecache");
+	m->free = free_in_zones(k);
+	m->swap_cached = swapper_pages(k);
+	m->buffers = global_pages(k, "buffermem_pages", NULL);
+	m->cached = cached > m->swap_cached + m->buffers ? cached - m->swap_cached - m->buffers : 0;
+	m->slab = slab_pages(k);
+}
+
+static void read_counters(struct kernel *k, struct meminfo *m)
+{
 	m->free = stat(k, "NR_FREE_PAGES");
 	m->buffers = blockdev_pages(k);
 	m->swap_cached = swap_cache_pages(k);
@@ -146,6 +179,19 @@ struct error *meminfo_read(struct kernel *k, struct meminfo *m)
 	/* In bytes by name since 5.9, in pages by value all the same. */
 	m->slab = stat(k, "NR_SLAB_RECLAIMABLE_B") + stat(k, "NR_SLAB_UNRECLAIMABLE_B") +
 		  stat(k, "NR_SLAB_RECLAIMABLE") + stat(k, "NR_SLAB_UNRECLAIMABLE");
+}
+
+struct error *meminfo_read(struct kernel *k, struct meminfo *m)
+{
+	*m = (struct meminfo){0};
+	TRY(nodes_open(k));
+	m->total = global_pages(k, "_totalram_pages", "totalram_pages");
+	if (!m->total)
+		return error_new(ERR_UNSUPPORTED, "this kernel has no totalram_pages");
+	if (HAS(k, zone, free_pages))
+		read_old_counters(k, m);
+	else
+		read_counters(k, m);
 	m->swap_total = global_pages(k, "total_swap_pages", NULL);
 	m->swap_free = global_pages(k, "nr_swap_pages", NULL);
 	read_hugetlb(k, m);

@@ -138,6 +138,8 @@ static void resolve_types(struct kernel *k, struct page_words *w)
 			    type_by_enumerated_bit(k, types[i].name, types[i].type);
 	if (numbered)
 		return;
+	if (!HAS(k, page, page_type))
+		return;
 	if (strcmp(k->members[M_page_page_type].name, "page_type")) {
 		/* Before 4.18: PAGE_BUDDY_MAPCOUNT_VALUE alone, -128 (include/linux/mm.h). */
 		w->buddy = (struct page_type){0xffffffffu, (uint32_t)-128};
@@ -209,6 +211,11 @@ static bool has_flag(const struct page *p, int bit)
 bool page_is_buddy(struct kernel *k, const struct page *p)
 {
 	return is_type(k, p, &k->mm->pages->words.buddy);
+}
+
+bool page_marks_free(struct kernel *k)
+{
+	return k->mm->pages->words.buddy.mask;
 }
 
 bool page_is_tail(struct kernel *k, const struct page *p)

@@ -108,6 +108,8 @@ enum page_use {
 enum page_use page_use(struct kernel *k, const struct page *p);
 const char *page_use_name(enum page_use use);
 bool page_is_buddy(struct kernel *k, const struct page *p);
+/* Does a free block's first page say so? Until 2.6.16 only the free lists and the buddy bitmaps knew. After pages_open(). */
+bool page_marks_free(struct kernel *k);
 bool page_is_tail(struct kernel *k, const struct page *p);
 
 /* PAGE_MAPPING_ANON, PAGE_MAPPING_MOVABLE: include/linux/page-flags.h. */

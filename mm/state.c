@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 
+#include "mm/path.h"
 #include "mm/state.h"
+#include "mm/task.h"
 
 static void state_free(struct kernel *k)
 {
@@ -11,6 +13,7 @@ static void state_free(struct kernel *k)
 	node_table_free(s->nodes);
 	swap_table_free(s->swap);
 	path_cache_free(s->paths);
+	engine_free(s->engine);
 	free(s);
 	k->mm = NULL;
 }
@@ -24,4 +27,18 @@ struct mm_state *mm_state(struct kernel *k)
 		k->mm_free = state_free;
 	}
 	return k->mm;
+}
+
+void mm_state_forget(struct kernel *k)
+{
+	struct mm_state *s = k->mm;
+	kernel_flush_translations(k);
+	if (!s)
+		return;
+	tasks_forget(k);
+	paths_forget(k);
+	node_table_free(s->nodes);
+	s->nodes = NULL;
+	swap_table_free(s->swap);
+	s->swap = NULL;
 }

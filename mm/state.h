@@ -13,10 +13,13 @@ struct mm_state {
 	struct node_table *nodes;     /* mm/zone.c */
 	struct swap_table *swap;      /* mm/swap.c */
 	struct path_cache *paths;     /* mm/path.c */
+	struct engine *engine;	      /* mm/engine.c */
 };
 
 /* Never NULL (makes it; aborts on out of memory). */
 struct mm_state *mm_state(struct kernel *k);
+/* After the image was changed: drops whatever was read off it that may no longer be true. Pointers into tasks, zones, paths are void then. */
+void mm_state_forget(struct kernel *k);
 
 /* Each subject's own; NULL is allowed. */
 void task_table_free(struct task_table *t);
@@ -24,5 +27,6 @@ void page_model_free(struct page_model *p);
 void node_table_free(struct node_table *n);
 void swap_table_free(struct swap_table *s);
 void path_cache_free(struct path_cache *p);
+void engine_free(struct engine *e);
 
 #endif

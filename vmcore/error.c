@@ -59,3 +59,14 @@ void error_free(struct error *e)
 	if (e != &out_of_memory)
 		free(e);
 }
+
+struct error *kernel_error(int kernel_errno, const char *format, ...)
+{
+	char text[512];
+	const char *name = strerrorname_np(kernel_errno);
+	va_list ap;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	return error_at(ERR_KERNEL, (uint64_t)kernel_errno, "%s: %s", name ? name : "error", text);
+}

@@ -35,6 +35,7 @@ enum error_code {
 	ERR_USAGE,	 /* the user's words are off */
 	ERR_UNSUPPORTED, /* this kernel or image lacks what it needs */
 	ERR_INTERRUPTED, /* Ctrl-C */
+	ERR_KERNEL,	 /* what a kernel answers an act with; addr is the errno, the message begins with its name */
 };
 
 struct error {
@@ -53,6 +54,10 @@ struct error *error_new(enum error_code code, const char *format, ...)
 /* The same, with the address it is about. */
 struct error *error_at(enum error_code code, uint64_t addr, const char *format, ...)
 	__attribute__((format(printf, 3, 4))) MUST_CHECK;
+
+/* What a kernel answers: kernel_error(ENOMEM, "no frame is free") is "ENOMEM: no frame is free". */
+struct error *kernel_error(int kernel_errno, const char *format, ...)
+	__attribute__((format(printf, 2, 3))) MUST_CHECK;
 
 /* Puts "text: " before the message; consumes `e` and returns the new one. NULL stays NULL. */
 struct error *error_prefix(struct error *e, const char *format, ...)

@@ -96,6 +96,21 @@ struct error *notes_read_vmcoreinfo(struct vmcore *vc, uint64_t offset, uint64_t
 	return NULL;
 }
 
+struct error *vmcore_describe_ram(struct vmcore *vc, int machine, const char *vmcoreinfo, size_t len)
+{
+	TRY(image_grow(&vc->notes, vc->nr_notes, sizeof(*vc->notes)));
+	TRY(image_grow(&vc->note_blocks, vc->nr_note_blocks, sizeof(*vc->note_blocks)));
+	char *copy = strndup(vmcoreinfo, len);
+	if (!copy)
+		return out_of_memory();
+	vc->note_blocks[vc->nr_note_blocks++] = copy;
+	vc->notes[vc->nr_notes++] = (struct vmcore_note){"VMCOREINFO", 0, copy, len};
+	vc->vmcoreinfo = copy;
+	vc->vmcoreinfo_size = len;
+	vc->machine = machine;
+	return NULL;
+}
+
 void notes_free(struct vmcore *vc)
 {
 	for (size_t i = 0; i < vc->nr_note_blocks; i++)

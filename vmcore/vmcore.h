@@ -50,6 +50,8 @@ void vmcore_close(struct vmcore *vc);
 
 /* An image of `size` bytes of zeroes at physical 0, of no file: the RAM of a simulated machine. */
 struct error *vmcore_new_ram(uint64_t size, struct vmcore **out) MUST_CHECK;
+/* Gives it what a dump's container says: an ELF machine (EM_386 …), and the note VMCOREINFO, which is copied. Once. */
+struct error *vmcore_describe_ram(struct vmcore *vc, int machine, const char *vmcoreinfo, size_t len) MUST_CHECK;
 
 /* ---- What it is ---- */
 

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Commands that act: they change the image through the engine. An act is done whole or not at all.
+ */
+#ifndef CMD_ACT_H
+#define CMD_ACT_H
+
+#include "cmd/command.h"
+#include "cmd/session.h"
+#include "mm/engine.h"
+#include "mm/task.h"
+
+/*
+ * Does it, with a mark set before: on failure all is as it was. Prints the trace when that is on. What was read off the image before is
+ * void afterwards (tasks, paths …).
+ */
+typedef struct error *act_function(struct engine *e, void *context);
+struct error *act_do(struct session *s, act_function *act, void *context) MUST_CHECK;
+
+/* The task that acts: the one that `word` (of -c) names, or the context's when it is NULL. */
+struct error *act_task(struct session *s, const char *word, uint64_t *task) MUST_CHECK;
+/* Its mm. ERR_KERNEL (EFAULT) for a kernel thread. */
+struct error *act_mm(struct session *s, uint64_t task, uint64_t *mm) MUST_CHECK;
+
+/* "4096", "64k", "2M", "0x1000": bytes. */
+struct error *parse_length(const char *text, uint64_t *out) MUST_CHECK;
+/* "rwx", "r", "-": PROT_READ … */
+struct error *parse_protection(const char *text, unsigned *out) MUST_CHECK;
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The page cache of 2.4 (mm/filemap.c): pages of a mapping, found by a hash over (mapping, index), and on the mapping's lists.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "mm/engine.h"
+#include "mm/file_edit.h"
+#include "mm/list_edit.h"
+
+/* _page_hashfn(): include/linux/pagemap.h, for i386's sizeof(struct inode). */
+static uint64_t bucket_of(const struct engine *e, uint64_t mapping, uint64_t index)
+{
+	const struct kernel *k = e->k;
+	uint64_t inode = SIZE_OF(k, inode), i, s;
+	i = (uint32_t)mapping / (inode & ~(inode - 1));
+	s = i + index;
+	s = (uint32_t)(s + (s >> e->page_hash_bits));
+	return e->page_hash_table + (s & ((1ull << e->page_hash_bits) - 1)) * k->arch->pointer_size;
+}
+
+struct error *find_page_nolock(struct engine *e, uint64_t mapping, uint64_t index, uint64_t *page)
+{
+	struct kernel *k = e->k;
+	uint64_t at;
+	*page = 0;
+	TRY(kernel_read_pointer(k, bucket_of(e, mapping, index), &at));
+	for (uint64_t n = 0; at; n++) {
+		struct page p;
+		if (n > e->max_pfn)
+			return error_at(ERR_BAD_LIST, at, "a page-cache hash chain never ends: %" PRIx64, at);
+		TRY(page_open(k, at, &p));
+		if (GET(k, &p.object, page, mapping) == mapping && GET(k, &p.object, page, index) == index) {
+			*page = at;
+			return NULL;
+		}
+		at = GET(k, &p.object, page, next_hash);
+	}
+	return NULL;
+}
+
+static struct error *count_cached(struct engine *e, int delta)
+{
+	uint64_t v;
+	TRY(kernel_read_uint(e->k, e->page_cache_size, 4, &v));
+	return kernel_write_uint(e->k, e->page_cache_size, 4, v + (uint64_t)(int64_t)delta);
+}
+
+static struct error *count_mapping(struct engine *e, uint64_t mapping, int delta)
+{
+	struct object m;
+	TRY(object_open_writable(e->k, mapping, S_address_space, &m));
+	ADD(e->k, &m, address_space, nrpages, delta);
+	return NULL;
+}
+
+struct error *add_to_page_cache(struct engine *e, uint64_t page, uint64_t mapping, uint64_t index)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	uint64_t bucket = bucket_of(e, mapping, index), first;
+	TRY(page_open_writable(e, page, &p));
+	SET(k, &p.object, page, flags,
+	    (p.flags & ~(1ull << e->bit_uptodate | 1ull << e->bit_dirty | 1ull << e->bit_referenced)) | 1ull << e->bit_locked);
+	get_page(e, page);
+	SET(k, &p.object, page, index, index);
+	SET(k, &p.object, page, mapping, mapping);
+	TRY(list_add(k, MEMBER_ADDR(k, &p.object, page, buddy_list), mapping + OFFSET(k, address_space, clean_pages)));
+	TRY(count_mapping(e, mapping, 1));
+	TRY(kernel_read_pointer(k, bucket, &first));
+	SET(k, &p.object, page, next_hash, first);
+	SET(k, &p.object, page, pprev_hash, bucket);
+	if (first)
+		TRY(kernel_write_pointer(k, first + OFFSET(k, page, pprev_hash), MEMBER_ADDR(k, &p.object, page, next_hash)));
+	TRY(kernel_write_pointer(k, bucket, page));
+	TRY(count_cached(e, 1));
+	return lru_cache_add(e, page);
+}
+
+struct error *remove_inode_page(struct engine *e, uint64_t page)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	uint64_t mapping = GET(k, &p.object, page, mapping), next = GET(k, &p.object, page, next_hash), pprev = GET(k, &p.object, page, pprev_hash);
+	if (!mapping || !pprev)
+		return error_at(ERR_BAD_OBJECT, page, "no page of the page cache: %" PRIx64, page);
+	if (next)
+		TRY(kernel_write_pointer(k, next + OFFSET(k, page, pprev_hash), pprev));
+	TRY(kernel_write_pointer(k, pprev, next));
+	SET(k, &p.object, page, next_hash, 0);
+	SET(k, &p.object, page, pprev_hash, 0);
+	TRY(list_del(k, MEMBER_ADDR(k, &p.object, page, buddy_list)));
+	TRY(count_mapping(e, mapping, -1));
+	SET(k, &p.object, page, mapping, 0);
+	SET(k, &p.object, page, flags, p.flags & ~(1ull << e->bit_dirty));
+	return count_cached(e, -1);
+}
+
+/* page_cache_read(): a new page of the file, with its bytes from the disk. */
+static struct error *read_in(struct engine *e, uint64_t inode, uint64_t mapping, uint64_t index, uint64_t *page)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	void *bytes;
+	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, page));
+	TRY(add_to_page_cache(e, *page, mapping, index));
+	TRY(vmcore_map_writable(k->vmcore, engine_page_phys(e, *page), VMCORE_PAGE_SIZE, &bytes));
+	TRY(disk_read(e, inode, index << k->arch->page_shift, bytes, VMCORE_PAGE_SIZE));
+	TRY(page_open_writable(e, *page, &p));
+	SET(k, &p.object, page, flags, (p.flags | 1ull << e->bit_uptodate) & ~(1ull << e->bit_locked));
+	return NULL;
+}
+
+struct error *filemap_nopage(struct engine *e, uint64_t vma_addr, uint64_t addr, uint64_t *page, bool *major)
+{
+	struct kernel *k = e->k;
+	struct vma vma;
+	uint64_t inode, mapping, size;
+	*page = 0;
+	*major = false;
+	TRY(vma_open(k, vma_addr, &vma));
+	TRY(file_inode(e, vma.file, &inode));
+	TRY(kernel_get(k, inode, M_inode_i_mapping, &mapping));
+	TRY(kernel_get(k, inode, M_inode_i_size, &size));
+	uint64_t index = ((addr - vma.start) >> k->arch->page_shift) + vma.pgoff;
+	uint64_t pages = (size + VMCORE_PAGE_SIZE - 1) >> k->arch->page_shift;
+	if (index >= pages) {
+		TRACE(e, "filemap_nopage", "beyond the end of the file", { "pgoff", index }, { "size in pages", pages });
+		return NULL;
+	}
+	TRY(find_page_nolock(e, mapping, index, page));
+	if (*page) {
+		get_page(e, *page);
+	} else {
+		TRY(read_in(e, inode, mapping, index, page));
+		*major = true;
+	}
+	TRACE(e, "filemap_nopage", *major ? "read from the disk" : "in the page cache", { "mapping", mapping }, { "pgoff", index },
+	      { "page", *page });
+	return mark_page_accessed(e, *page);
+}

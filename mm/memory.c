@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Faults, copies for fork, and unmapping (mm/memory.c and arch/i386/mm/fault.c of 2.4).
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "mm/engine.h"
+#include "mm/mmap_edit.h"
+#include "mm/pte.h"
+#include "mm/swap_edit.h"
+
+/* One fault on its way. */
+struct fault {
+	struct engine *e;
+	const struct object *mm;
+	const struct vma *vma;
+	uint64_t addr;
+	uint64_t entry_addr, entry;
+	bool write;
+	enum fault_result result;
+};
+
+static bool page_is_valid(const struct engine *e, uint64_t phys)
+{
+	return phys >> e->k->arch->page_shift < e->max_pfn;
+}
+
+static struct error *frame_bytes(struct engine *e, uint64_t phys, void **p)
+{
+	return vmcore_map_writable(e->k->vmcore, phys, VMCORE_PAGE_SIZE, p);
+}
+
+static bool page_has(const struct page *p, int bit)
+{
+	return p->flags >> bit & 1;
+}
+
+/* ---- Nothing there yet ---- */
+
+static struct error *do_anonymous_page(struct fault *f)
+{
+	struct engine *e = f->e;
+	uint64_t page, entry;
+	void *bytes;
+	if (!f->write) {
+		entry = pte_wrprotect(mk_pte(e, e->empty_zero_page, f->vma->page_prot));
+		TRACE(e, "do_anonymous_page", "read: the zero page, write-protected", { "address", f->addr }, { "write_access", 0 },
+		      { "pte", entry });
+		set_pte(e, f->entry_addr, entry);
+		f->result = FAULT_MINOR;
+		return NULL;
+	}
+	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, &page));
+	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
+	memset(bytes, 0, VMCORE_PAGE_SIZE);
+	ADD(e->k, f->mm, mm_struct, rss, 1);
+	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
+	TRY(lru_cache_add(e, page));
+	TRY(mark_page_accessed(e, page));
+	TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },
+	      { "pte", entry });
+	set_pte(e, f->entry_addr, entry);
+	f->result = FAULT_MINOR;
+	return NULL;
+}
+
+/* A private write to a page of a file: a copy, at once. */
+static struct error *copy_early(struct fault *f, uint64_t *page)
+{
+	struct engine *e = f->e;
+	uint64_t copy;
+	void *from, *to;
+	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, &copy));
+	TRY(frame_bytes(e, engine_page_phys(e, copy), &to));
+	from = (void *)vmcore_try_map(e->k->vmcore, engine_page_phys(e, *page), VMCORE_PAGE_SIZE);
+	if (!from)
+		return error_at(ERR_NOT_IN_IMAGE, *page, "the page's frame is not in the image: %" PRIx64, *page);
+	memcpy(to, from, VMCORE_PAGE_SIZE);
+	TRACE(e, "do_no_page", "private write: copied at once", { "vma->vm_flags & VM_SHARED", 0 }, { "page", *page }, { "copy", copy });
+	TRY(put_page(e, *page));
+	TRY(lru_cache_add(e, copy));
+	*page = copy;
+	return NULL;
+}
+
+static struct error *do_no_page(struct fault *f)
+{
+	struct engine *e = f->e;
+	struct page p;
+	uint64_t page, entry;
+	bool major;
+	if (!f->vma->ops)
+		return do_anonymous_page(f);
+	TRY(filemap_nopage(e, f->vma->addr, f->addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1), &page, &major));
+	if (!page) {
+		f->result = FAULT_SIGBUS;
+		return NULL;
+	}
+	if (f->write && !(f->vma->flags & VM_SHARED))
+		TRY(copy_early(f, &page));
+	TRY(page_open(e->k, page, &p));
+	/* Reserved pages are not counted. */
+	if (!page_has(&p, e->bit_reserved))
+		ADD(e->k, f->mm, mm_struct, rss, 1);
+	entry = mk_pte(e, page, f->vma->page_prot);
+	if (f->write)
+		entry = pte_mkwrite(pte_mkdirty(entry));
+	TRACE(e, "do_no_page", f->write ? "mapped writable" : "mapped as the area allows", { "page", page }, { "write_access", f->write },
+	      { "pte", entry });
+	set_pte(e, f->entry_addr, entry);
+	f->result = major ? FAULT_MAJOR : FAULT_MINOR;
+	return NULL;
+}
+
+/* ---- Swapped out ---- */
+
+/*
+ * Is nobody else at the page? It has one reference, or two and the other is the swap cache's, whose slot nobody else uses (mm/swapfile.c:
+ * can_share_swap_page()).
+ */
+static struct error *can_share_swap_page(struct engine *e, const struct page *p, bool *alone)
+{
+	struct kernel *k = e->k;
+	int32_t count = page_refcount(k, p);
+	unsigned users = 0;
+	bool buffers = HAS(k, page, buffers) && GET(k, &p->object, page, buffers);
+	*alone = count == 1 && !page_has(p, e->bit_reserved);
+	if (count != 2 + buffers || !page_in_swap_cache(e, p))
+		return NULL;
+	TRY(swap_count(e, GET(k, &p->object, page, index), &users));
+	*alone = users == 1;
+	return NULL;
+}
+
+static struct error *do_swap_page(struct fault *f)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	struct page p;
+	uint64_t page, entry;
+	bool alone;
+	f->result = FAULT_MINOR;
+	TRY(lookup_swap_cache(e, f->entry, &page));
+	if (!page) {
+		TRY(read_swap_cache(e, f->entry, &page));
+		if (!page) {
+			f->result = FAULT_SIGBUS;
+			return NULL;
+		}
+		f->result = FAULT_MAJOR;
+	}
+	TRACE(e, "do_swap_page", f->result == FAULT_MAJOR ? "read from swap" : "found in the swap cache", { "pte", f->entry },
+	      { "swp_type", swp_type(f->entry) }, { "swp_offset", swp_offset(f->entry) }, { "page", page });
+	TRY(mark_page_accessed(e, page));
+	TRY(swap_free(e, f->entry));
+	/* Half of the swap full: what comes back gives its slot up. */
+	TRY(page_open_writable(e, page, &p));
+	TRY(remove_exclusive_swap_page_if_full(e, page));
+	ADD(k, f->mm, mm_struct, rss, 1);
+	entry = mk_pte(e, page, f->vma->page_prot);
+	TRY(page_open(k, page, &p));
+	TRY(can_share_swap_page(e, &p, &alone));
+	if (f->write && alone)
+		entry = pte_mkdirty(pte_mkwrite(entry));
+	set_pte(e, f->entry_addr, entry);
+	TRACE(e, "do_swap_page", f->write && alone ? "nobody else: writable at once" : "mapped read-only", { "page->count", (uint64_t)page_refcount(k, &p) },
+	      { "write_access", f->write }, { "pte", entry });
+	return NULL;
+}
+
+/* ---- Write protection ---- */
+
+static struct error *copy_for_write(struct fault *f, const struct page *old)
+{
+	struct engine *e = f->e;
+	uint64_t page;
+	void *to;
+	const void *from;
+	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, &page));
+	TRY(frame_bytes(e, engine_page_phys(e, page), &to));
+	from = vmcore_try_map(e->k->vmcore, engine_page_phys(e, old->object.addr), VMCORE_PAGE_SIZE);
+	if (!from)
+		return error_at(ERR_NOT_IN_IMAGE, old->object.addr, "the page's frame is not in the image: %" PRIx64, old->object.addr);
+	/* copy_cow_page(): the zero page is cleared for, not copied. */
+	if (old->object.addr == e->empty_zero_page)
+		memset(to, 0, VMCORE_PAGE_SIZE);
+	else
+		memcpy(to, from, VMCORE_PAGE_SIZE);
+	if (page_has(old, e->bit_reserved))
+		ADD(e->k, f->mm, mm_struct, rss, 1);
+	set_pte(e, f->entry_addr, pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot))));
+	TRY(lru_cache_add(e, page));
+	TRACE(e, "do_wp_page", "somebody else has it: copied", { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) },
+	      { "copy", page });
+	/* free_lru_page(): the reference that this entry held. */
+	return put_page(e, old->object.addr);
+}
+
+static struct error *do_wp_page(struct fault *f)
+{
+	struct engine *e = f->e;
+	struct page old;
+	bool alone;
+	uint64_t phys = f->entry & e->k->geometry.frame_mask;
+	f->result = FAULT_MINOR;
+	if (!page_is_valid(e, phys))
+		return error_at(ERR_BAD_OBJECT, phys, "an entry maps no frame: %" PRIx64, f->entry);
+	TRY(page_open(e->k, engine_phys_page(e, phys), &old));
+	TRY(can_share_swap_page(e, &old, &alone));
+	if (alone) {
+		TRACE(e, "do_wp_page", "nobody else has it: made writable", { "pte", f->entry }, { "page", old.object.addr },
+		      { "page->count", (uint64_t)page_refcount(e->k, &old) });
+		set_pte(e, f->entry_addr, pte_mkyoung(pte_mkdirty(pte_mkwrite(f->entry))));
+		return NULL;
+	}
+	return copy_for_write(f, &old);
+}
+
+/* ---- Dispatch ---- */
+
+static struct error *handle_pte_fault(struct fault *f)
+{
+	struct engine *e = f->e;
+	if (!pte_present(f->entry)) {
+		TRACE(e, "handle_pte_fault", f->entry ? "not present, not empty: swapped out" : "empty: nothing was there yet", { "pte", f->entry },
+		      { "vma->vm_ops", f->vma->ops });
+		return f->entry ? do_swap_page(f) : do_no_page(f);
+	}
+	if (f->write) {
+		if (!(f->entry & X86_RW)) {
+			TRACE(e, "handle_pte_fault", "present, write-protected", { "pte", f->entry }, { "write_access", 1 });
+			return do_wp_page(f);
+		}
+		f->entry = pte_mkdirty(f->entry);
+	}
+	set_pte(e, f->entry_addr, pte_mkyoung(f->entry));
+	TRACE(e, "handle_pte_fault", "present: marked young", { "pte", pte_mkyoung(f->entry) }, { "write_access", f->write });
+	f->result = FAULT_MINOR;
+	return NULL;
+}
+
+struct error *handle_mm_fault(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, bool write,
+			      enum fault_result *result)
+{
+	struct fault f = { .e = e, .mm = mm, .vma = vma, .addr = addr, .write = write };
+	struct error *error = pte_alloc(e, mm, addr, &f.entry_addr);
+	if (!error) {
+		f.entry = get_pte(e, f.entry_addr);
+		error = handle_pte_fault(&f);
+	}
+	*result = f.result;
+	/* What the kernel answers to a lack of memory here is not an errno but the end of the process. */
+	if (error && error->code == ERR_KERNEL && error->addr == ENOMEM) {
+		error_free(error);
+		*result = FAULT_OOM;
+		return NULL;
+	}
+	return error;
+}
+
+/* ---- The way to it ---- */
+
+static void say(char *why, size_t size, const char *text)
+{
+	if (why && size)
+		snprintf(why, size, "%s", text);
+}
+
+/* The area that a fault at addr belongs to, grown down when it is a stack's. *vma_addr is 0 when there is none, and `why` says so. */
+static struct error *area_for(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *vma_addr, char *why, size_t why_size)
+{
+	struct kernel *k = e->k;
+	struct object o;
+	TRY(find_vma(e, mm, addr, vma_addr));
+	if (!*vma_addr) {
+		say(why, why_size, "no area at or above the address");
+		return NULL;
+	}
+	TRY(object_open(k, *vma_addr, S_vm_area_struct, &o));
+	if (GET(k, &o, vm_area_struct, vm_start) <= addr)
+		return NULL;
+	if (!(GET(k, &o, vm_area_struct, vm_flags) & VM_GROWSDOWN)) {
+		say(why, why_size, "in a hole, and the area above does not grow down");
+		*vma_addr = 0;
+		return NULL;
+	}
+	struct error *error = expand_stack(e, mm, *vma_addr, addr);
+	if (error && error->code == ERR_KERNEL) {
+		say(why, why_size, error->message);
+		error_free(error);
+		*vma_addr = 0;
+		return NULL;
+	}
+	return error;
+}
+
+static struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result)
+{
+	struct kernel *k = e->k;
+	struct object t;
+	TRY(object_open_writable(k, task, S_task_struct, &t));
+	if (result == FAULT_MINOR)
+		ADD(k, &t, task_struct, min_flt, 1);
+	else if (result == FAULT_MAJOR)
+		ADD(k, &t, task_struct, maj_flt, 1);
+	return NULL;
+}
+
+struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, enum fault_result *result,
+			    char *why, size_t why_size)
+{
+	struct kernel *k = e->k;
+	struct object mm;
+	struct vma vma;
+	uint64_t mm_addr, vma_addr;
+	*result = FAULT_SIGSEGV;
+	say(why, why_size, "");
+	TRY(kernel_get(k, task, M_task_struct_mm, &mm_addr));
+	if (!mm_addr || addr >= k->page_offset) {
+		say(why, why_size, mm_addr ? "a kernel address" : "a kernel thread has no user memory");
+		return NULL;
+	}
+	TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
+	TRY(area_for(e, &mm, addr, &vma_addr, why, why_size));
+	if (!vma_addr)
+		return NULL;
+	TRY(vma_open(k, vma_addr, &vma));
+	/* i386 cannot tell execution from reading. */
+	uint64_t wanted = access == ACCESS_WRITE ? VM_WRITE : VM_READ | VM_EXEC;
+	TRACE(e, "do_page_fault", vma.flags & wanted ? "good area" : "bad access", { "address", addr }, { "vma", vma.addr },
+	      { "vma->vm_flags", vma.flags });
+	if (!(vma.flags & wanted)) {
+		say(why, why_size, access == ACCESS_WRITE ? "the area is not writable" : "the area is not readable");
+		return NULL;
+	}
+	TRY(handle_mm_fault(e, &mm, &vma, addr, access == ACCESS_WRITE, result));
+	if (*result == FAULT_SIGBUS)
+		say(why, why_size, "beyond the end of the file");
+	if (*result == FAULT_OOM)
+		say(why, why_size, "out of memory");
+	return count_fault(e, task, *result);
+}
+
+/* ---- fork ---- */
+
+/* One entry of the parent: shared, write-protected in both where the area may be written privately. */
+static struct error *copy_one_pte(struct engine *e, const struct object *dst, const struct vma *vma, uint64_t addr, uint64_t src_at)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	uint64_t entry = get_pte(e, src_at), dst_at;
+	if (!entry)
+		return NULL;
+	TRY(pte_alloc(e, dst, addr, &dst_at));
+	if (!pte_present(entry)) {
+		TRY(swap_duplicate(e, entry));
+		set_pte(e, dst_at, entry);
+		return NULL;
+	}
+	uint64_t phys = entry & k->geometry.frame_mask;
+	if (!page_is_valid(e, phys)) {
+		set_pte(e, dst_at, entry);
+		return NULL;
+	}
+	uint64_t page = engine_phys_page(e, phys);
+	TRY(page_open_writable(e, page, &p));
+	if (page_has(&p, e->bit_reserved)) {
+		set_pte(e, dst_at, entry);
+		return NULL;
+	}
+	bool cow = (vma->flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+	if (cow && (entry & X86_RW)) {
+		entry = pte_wrprotect(entry);
+		set_pte(e, src_at, entry);
+	}
+	/* A shared page is dirty in the parent's table already. */
+	if (vma->flags & VM_SHARED)
+		entry &= ~X86_DIRTY;
+	entry &= ~X86_ACCESSED;
+	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
+	ADD(k, dst, mm_struct, rss, 1);
+	set_pte(e, dst_at, entry);
+	return NULL;
+}
+
+struct error *copy_page_range(struct engine *e, uint64_t dst_mm, uint64_t src_mm, const struct vma *vma)
+{
+	struct kernel *k = e->k;
+	struct object dst, src;
+	uint64_t span = 1ull << k->geometry.level[0].shift;
+	TRY(object_open_writable(k, dst_mm, S_mm_struct, &dst));
+	TRY(object_open_writable(k, src_mm, S_mm_struct, &src));
+	for (uint64_t addr = vma->start; addr < vma->end;) {
+		uint64_t at = pte_offset(e, &src, addr);
+		uint64_t stop = (addr & ~(span - 1)) + span;
+		if (stop > vma->end || stop < addr)
+			stop = vma->end;
+		for (; at && addr < stop; addr += VMCORE_PAGE_SIZE, at += k->geometry.entry_size)
+			TRY(copy_one_pte(e, &dst, vma, addr, at));
+		addr = stop;
+	}
+	return NULL;
+}
+
+/* ---- Unmapping ---- */
+
+static struct error *zap_one_pte(struct engine *e, const struct object *mm, uint64_t at)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	uint64_t entry = get_pte(e, at);
+	if (!entry)
+		return NULL;
+	set_pte(e, at, 0);
+	if (!pte_present(entry))
+		return swap_free(e, entry);
+	uint64_t phys = entry & k->geometry.frame_mask;
+	if (!page_is_valid(e, phys))
+		return NULL;
+	uint64_t page = engine_phys_page(e, phys);
+	TRY(page_open_writable(e, page, &p));
+	if (page_has(&p, e->bit_reserved))
+		return NULL;
+	/* set_page_dirty(), for what a file has of it. */
+	if ((entry & X86_DIRTY) && GET(k, &p.object, page, mapping))
+		SET(k, &p.object, page, flags, p.flags | 1ull << e->bit_dirty);
+	if (GET(k, mm, mm_struct, rss))
+		ADD(k, mm, mm_struct, rss, -1);
+	return free_page_and_swap_cache(e, page);
+}
+
+struct error *zap_page_range(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t len)
+{
+	struct kernel *k = e->k;
+	struct object mm;
+	uint64_t span = 1ull << k->geometry.level[0].shift, end = addr + len;
+	TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
+	while (addr < end) {
+		uint64_t at = pte_offset(e, &mm, addr), stop = (addr & ~(span - 1)) + span;
+		if (stop > end || stop < addr)
+			stop = end;
+		for (; at && addr < stop; addr += VMCORE_PAGE_SIZE, at += k->geometry.entry_size)
+			TRY(zap_one_pte(e, &mm, at));
+		addr = stop;
+	}
+	return NULL;
+}
+
+/* ---- As the processor, and as a debugger would ---- */
+
+/* Does the entry (at `at`, 0: there is no table) allow the access? */
+static bool entry_allows(struct engine *e, uint64_t at, bool write, uint64_t *entry)
+{
+	*entry = at ? get_pte(e, at) : 0;
+	return (*entry & X86_PRESENT) && (*entry & X86_USER) && (!write || (*entry & X86_RW));
+}
+
+struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
+			 char *why, size_t why_size)
+{
+	struct kernel *k = e->k;
+	struct object mm;
+	uint64_t mm_addr, entry, at;
+	bool write = access == ACCESS_WRITE;
+	*faulted = false;
+	*result = FAULT_MINOR;
+	TRY(kernel_get(k, task, M_task_struct_mm, &mm_addr));
+	if (mm_addr && addr < k->page_offset) {
+		TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
+		if (entry_allows(e, at = pte_offset(e, &mm, addr), write, &entry)) {
+			set_pte(e, at, entry | X86_ACCESSED | (write ? X86_DIRTY : 0));
+			TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "pte", entry });
+			return NULL;
+		}
+	}
+	*faulted = true;
+	TRY(do_page_fault(e, task, addr, access, result, why, why_size));
+	if (*result != FAULT_MINOR && *result != FAULT_MAJOR)
+		return NULL;
+	/* The access is made again, and noted by the processor. */
+	if (entry_allows(e, at = pte_offset(e, &mm, addr), write, &entry))
+		set_pte(e, at, entry | X86_ACCESSED | (write ? X86_DIRTY : 0));
+	return NULL;
+}
+
+struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, void *buffer, size_t len, bool write)
+{
+	struct kernel *k = e->k;
+	struct object mm;
+	uint64_t mm_addr;
+	char why[128];
+	unsigned char *bytes = buffer;
+	TRY(kernel_get(k, task, M_task_struct_mm, &mm_addr));
+	if (!mm_addr)
+		return kernel_error(EFAULT, "a kernel thread has no user memory");
+	while (len) {
+		size_t piece = VMCORE_PAGE_SIZE - (addr & (VMCORE_PAGE_SIZE - 1));
+		enum fault_result result;
+		void *p;
+		if (piece > len)
+			piece = len;
+		TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
+		uint64_t at = pte_offset(e, &mm, addr), entry = at ? get_pte(e, at) : 0;
+		if (!(entry & X86_PRESENT) || !(entry & X86_USER) || (write && !(entry & X86_RW))) {
+			TRY(do_page_fault(e, task, addr, write ? ACCESS_WRITE : ACCESS_READ, &result, why, sizeof(why)));
+			if (result != FAULT_MINOR && result != FAULT_MAJOR)
+				return kernel_error(EFAULT, "%s: %" PRIx64, why, addr);
+			at = pte_offset(e, &mm, addr);
+			entry = at ? get_pte(e, at) : 0;
+			if (!(entry & X86_PRESENT))
+				return error_at(ERR_BAD_OBJECT, addr, "still not present after its fault: %" PRIx64, addr);
+		}
+		/* What the processor notes by itself. */
+		set_pte(e, at, entry | X86_ACCESSED | (write ? X86_DIRTY : 0));
+		TRY(vmcore_map_writable(k->vmcore, (entry & k->geometry.frame_mask) + (addr & (VMCORE_PAGE_SIZE - 1)), piece, &p));
+		if (write)
+			memcpy(p, bytes, piece);
+		else
+			memcpy(bytes, p, piece);
+		bytes += piece;
+		addr += piece;
+		len -= piece;
+	}
+	return NULL;
+}
