@@ -85,6 +85,16 @@ static struct type unqualified(struct type t)
 	return t;
 }
 
+static bool is_const(struct type t)
+{
+	for (unsigned i = 0; i < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(t)); i++) {
+		if (type_kind_of(t) == BTF_KIND_CONST)
+			return true;
+		t = type_target(t);
+	}
+	return false;
+}
+
 /*
  * BTF does not tell "a[]" from "a[0]"; C allows the first only as the last member.
  */
@@ -135,7 +145,9 @@ static void put_members(struct declarer *d, struct type t, uint64_t base, unsign
 			out_text(d->o, declarator);
 		} else {
 			line_start(d, depth, false, 0);
-			out_printf(d->o, "%s {\n", keyword(declared));
+			out_printf(d->o, "%s%s {\n",
+				   is_const(type_declaration_base(m.type)) ? "const " : "",
+				   keyword(declared));
 			put_members(d, declared, base + m.offset, depth + 1, named && !*m.name);
 			type_declarator(d->k, m.type, m.name, declarator, sizeof(declarator));
 			line_start(d, depth, named && *m.name, base + m.offset);
