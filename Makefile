@@ -32,6 +32,24 @@ all: $(PROG)
 $(PROG): $(OBJECTS)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# Programs for the simulated machines: 32-bit, of nothing but themselves. DATA is where the data segment lies.
+PROGRAMS = $(addprefix $(OUT)/programs/,init ld stack_val pair)
+LINK_386 = $(LD) -m elf_i386 -nostdlib -z noexecstack --build-id=none
+
+$(OUT)/programs/%.o: mm/sim/programs/%.S
+	@mkdir -p $(@D)
+	$(CC) -m32 -c -o $@ $<
+
+$(OUT)/programs/init: $(OUT)/programs/init.o mm/sim/programs/dynamic.ld
+	$(LINK_386) -static --defsym=DATA=0x8050000 -T mm/sim/programs/dynamic.ld -o $@ $<
+$(OUT)/programs/ld: $(OUT)/programs/ld.o mm/sim/programs/ld.ld
+	$(LINK_386) -shared -z norelro --hash-style=sysv --defsym=DATA=0x15000 -T mm/sim/programs/ld.ld -o $@ $<
+$(OUT)/programs/stack_val $(OUT)/programs/pair: $(OUT)/programs/%: $(OUT)/programs/%.o mm/sim/programs/program.ld
+	$(LINK_386) -static --defsym=DATA=0x8049000 -T mm/sim/programs/program.ld -o $@ $<
+
+$(OUT)/mm/sim/programs.o: $(PROGRAMS) $(wildcard mm/sim/scenarios/*)
+$(OUT)/mm/sim/programs.o: override CFLAGS += -Wa,-I$(OUT) -Wa,-I.
+
 $(OUT)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -40,7 +58,7 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
-.PRECIOUS: $(OUT)/%.o $(OUT)/tests/unit/%.o
+.PRECIOUS: $(OUT)/%.o $(OUT)/programs/%.o $(OUT)/tests/unit/%.o
 
 unit: $(UNIT)
 	@set -e; for test in $(UNIT); do $$test; done

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/act.h"
-#include "mm/slab.h"
+#include "mm/sim/programs.h"
 
 /* ---- mkfile ---- */
 
@@ -66,9 +66,23 @@ static struct error *read_host_file(const char *path, struct file_act *a)
 	return e;
 }
 
+static struct error *copy_program(const char *name, struct file_act *a)
+{
+	const struct sim_program *program = sim_program_find(name);
+
+	if (!program)
+		return error_new(ERR_NOT_FOUND, "no such program comes with mmscope: %s", name);
+	a->size = (uint64_t)(program->end - program->bytes);
+	a->bytes = malloc(a->size + 1);
+	if (!a->bytes)
+		return error_new(ERR_NO_MEMORY, "out of memory");
+	memcpy(a->bytes, program->bytes, a->size);
+	return NULL;
+}
+
 static struct error *file_content(struct option_parser *p, struct file_act *a)
 {
-	const char *text = NULL, *size = NULL;
+	const char *text = NULL, *size = NULL, *program = NULL;
 	int c;
 
 	while ((c = next_option(p))) {
@@ -76,14 +90,19 @@ static struct error *file_content(struct option_parser *p, struct file_act *a)
 			text = p->argument;
 		else if (c == 'z')
 			size = p->argument;
+		else if (c == 'p')
+			program = p->argument;
 		else
 			return option_error(p);
 	}
-	if (p->argc - p->index != 2 - (text || size) || (text && size))
+	int given = !!text + !!size + !!program;
+	if (given > 1 || p->argc - p->index != 2 - given)
 		return usage_error("mkfile", NULL);
 	a->path = p->argv[p->index];
-	if (!text && !size)
+	if (!given)
 		return read_host_file(p->argv[p->index + 1], a);
+	if (program)
+		return copy_program(program, a);
 	if (text)
 		a->size = strlen(text);
 	else
@@ -100,7 +119,7 @@ static struct error *file_content(struct option_parser *p, struct file_act *a)
 
 static struct error *run_mkfile(struct session *s, int argc, char **argv)
 {
-	struct option_parser p = {.argc = argc, .argv = argv, .spec = "t:z:"};
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "t:z:p:"};
 	struct file_act a = {0};
 	struct error *e = file_content(&p, &a);
 
@@ -262,12 +281,13 @@ static struct error *run_pin(struct session *s, int argc, char **argv)
 COMMAND(mkfile) = {
 	.name = "mkfile",
 	.summary = "a new file in the machine's file system",
-	.synopsis = "PATH HOSTFILE | -t TEXT PATH | -z SIZE PATH",
-	.options = "-t -z",
+	.synopsis = "PATH HOSTFILE | -t TEXT PATH | -z SIZE PATH | -p PROGRAM PATH",
+	.options = "-t -z -p",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  Makes a file with the bytes of a file of the host, with a text, or with so many zeroes (SIZE may\n"
-		"  end in k, M or G). Directories that lack are made too.\n"
+		"  end in k, M or G). Directories that lack are made too. With -p the bytes are one of the programs\n"
+		"  that come with mmscope: init, ld, stack_val, pair.\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> mkfile -t hello /etc/motd\n"

@@ -125,8 +125,12 @@ static void boot_machine(struct session *s, const char *text)
 	struct machine_options options;
 	char flavour[64];
 
-	fail_with(parse_machine(text, flavour, sizeof(flavour), &options));
+	bool scenario;
+
+	fail_with(parse_machine(text, flavour, sizeof(flavour), &options, &scenario));
 	fail_with(machine_boot(flavour, &options, &s->vmcore, &s->kernel));
+	if (scenario)
+		fail_with(machine_scenario(s, flavour, &options));
 }
 
 static void open_image(struct session *s, const struct arguments *a)

@@ -37,8 +37,10 @@ void context_show(struct session *s, const struct task *t)
 		out_str(o, "comm", "COMMAND: \"%s\"\n", t->comm);
 		out_hex(o, "task", "   TASK: %" PRIx64, t->addr);
 		place_among_idle(s, t);
-		out_hex(o, "thread_info", "  [THREAD_INFO: %" PRIx64 "]\n",
-			task_thread_info(s->kernel, t));
+		/* A kernel before 2.6 has no such struct. */
+		if (HAS_STRUCT(s->kernel, thread_info))
+			out_hex(o, "thread_info", "  [THREAD_INFO: %" PRIx64 "]", task_thread_info(s->kernel, t));
+		out_text(o, "\n");
 		out_dec(o, "cpu", "    CPU: %" PRIu64 "\n", t->cpu);
 	}
 	out_str(o, "state", "  STATE: %s", state);

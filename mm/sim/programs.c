@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The files themselves: the assembler puts them in (the Makefile says where they are).
+ */
+#include "mm/sim/programs.h"
+
+#include <string.h>
+
+#define EMBED(id, file)                                                                                                \
+	__asm__(".section .rodata\n\t.balign 16\n\t.global embedded_" #id "\n\tembedded_" #id ":\n\t.incbin \"" file   \
+		"\"\n\t.global embedded_end_" #id "\n\tembedded_end_" #id ":\n\t.byte 0\n\t.previous\n");              \
+	extern const unsigned char embedded_##id[], embedded_end_##id[]
+
+EMBED(init, "programs/init");
+EMBED(ld, "programs/ld");
+EMBED(stack_val, "programs/stack_val");
+EMBED(pair, "programs/pair");
+EMBED(linux24, "mm/sim/scenarios/linux-2.4-i386");
+
+static const struct sim_program programs[] = {
+	{ "init", embedded_init, embedded_end_init },
+	{ "ld", embedded_ld, embedded_end_ld },
+	{ "stack_val", embedded_stack_val, embedded_end_stack_val },
+	{ "pair", embedded_pair, embedded_end_pair },
+};
+
+const struct sim_program *sim_program_at(size_t index)
+{
+	return index < sizeof(programs) / sizeof(programs[0]) ? &programs[index] : NULL;
+}
+
+const struct sim_program *sim_program_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
+		if (!strcmp(programs[i].name, name))
+			return &programs[i];
+	return NULL;
+}
+
+const char *sim_scenario(const char *flavour, size_t *len)
+{
+	*len = 0;
+	if (strcmp(flavour, "linux-2.4-i386"))
+		return NULL;
+	*len = (size_t)(embedded_end_linux24 - embedded_linux24);
+	return (const char *)embedded_linux24;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What comes with mmscope for its simulated machines: programs (mm/sim/programs/, for i386) and the scenarios that machines start from.
+ */
+#ifndef MM_SIM_PROGRAMS_H
+#define MM_SIM_PROGRAMS_H
+
+#include <stddef.h>
+
+struct sim_program {
+	const char *name;
+	const unsigned char *bytes, *end;
+};
+
+/* NULL: there is no such program. */
+const struct sim_program *sim_program_find(const char *name);
+/* By index; NULL past the last. */
+const struct sim_program *sim_program_at(size_t index);
+
+/* The command file, `*len` bytes, that a machine of this flavour starts from; NULL when it has none. */
+const char *sim_scenario(const char *flavour, size_t *len);
+
+#endif
