@@ -167,7 +167,7 @@ COMMAND(spawn) = {
 		"  -p  the pid that the new process gets\n"
 		"\n"
 		"EXAMPLES\n"
-		"    mmscope> spawn /bin/stack_val\n",
+		"    mmscope> spawn /root/stack_val\n",
 	.run = run_spawn,
 };
 
@@ -216,7 +216,7 @@ COMMAND(exec) = {
 		"  system: its memory goes, and segments, stack and interpreter of the new program are mapped.\n"
 		"\n"
 		"EXAMPLES\n"
-		"    mmscope> exec -c 273 /bin/stack_val\n",
+		"    mmscope> exec -c 273 /root/stack_val\n",
 	.run = run_exec,
 };
 

@@ -65,6 +65,7 @@ static void list_commands(struct session *s)
 		out_object_begin(s->out, NULL);
 		out_str(s->out, "name", NULL, c->name);
 		out_str(s->out, "summary", NULL, c->summary);
+		out_bool(s->out, "acts", NULL, c->flags & CMD_ACTS);
 		out_object_end(s->out);
 	}
 	out_array_end(s->out);
