@@ -22,6 +22,7 @@ enum command_flags {
 	CMD_STRUCT_ARGS	 = 8,  /* completion: its words are struct names and members */
 	CMD_SYMBOL_ARGS	 = 16, /* completion: its words are symbols */
 	CMD_TASK_ARGS	 = 32, /* completion: pids and task names */
+	CMD_TYPELESS	 = 128, /* has something to say of a kernel whose types are not known, too */
 	CMD_RAW_LINE	 = 64, /* argv[1] is the rest of the line, unsplit */
 };
 

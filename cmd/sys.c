@@ -249,7 +249,7 @@ COMMAND(sys) = {
 	.summary = "the system: release, time, load, memory, why it crashed",
 	.synopsis = "[-c [NAME | NUMBER] | -t | -i | config]",
 	.options = "-c -t -i config",
-	.flags = CMD_NEEDS_KERNEL,
+	.flags = CMD_NEEDS_KERNEL | CMD_TYPELESS,
 	.help = "Prints what the system is and how it was when the image was taken. PANIC is the "
 		"line of the kernel's log that\n"
 		"says why it crashed; empty when it did not.\n"

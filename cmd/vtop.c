@@ -265,6 +265,8 @@ static struct error *translate_word(struct session *s, const char *word, const s
 		return error_at(ERR_USAGE, t.addr, "not a kernel virtual address: %s", word);
 	if (t.user && kernel_is_kernel_address(k, t.addr))
 		return error_at(ERR_USAGE, t.addr, "not a user virtual address: %s", word);
+	if (t.user && !task)
+		return error_new(ERR_UNSUPPORTED, "%s", k->typeless->message);
 	return translate(&t);
 }
 
@@ -272,7 +274,7 @@ static struct error *run_vtop(struct session *s, int argc, char **argv)
 {
 	struct option_parser p = {.argc = argc, .argv = argv, .spec = "c:uk"};
 	enum space space = SPACE_BY_ADDRESS;
-	const struct task *task;
+	const struct task *task = NULL;
 	const char *word = NULL;
 	struct error *first = NULL;
 	int c;
@@ -288,7 +290,7 @@ static struct error *run_vtop(struct session *s, int argc, char **argv)
 		return usage_error("vtop", "an address is needed");
 	if (word)
 		TRY(context_select_one(s, word, &task));
-	else
+	else if (!s->kernel->typeless)
 		TRY(context_task(s, &task));
 	if (s->in_foreach) {
 		if (s->foreach_index)
@@ -316,7 +318,7 @@ COMMAND(vtop) = {
 	.summary = "virtual to physical",
 	.synopsis = "[-c pid | task] [-u | -k] ADDR…",
 	.options = "-c -u -k",
-	.flags = CMD_NEEDS_KERNEL | CMD_FOREACH | CMD_SYMBOL_ARGS,
+	.flags = CMD_NEEDS_KERNEL | CMD_TYPELESS | CMD_FOREACH | CMD_SYMBOL_ARGS,
 	.help = "DESCRIPTION\n"
 		"  Translates virtual addresses: for each it shows the entry of every page-table "
 		"level with\n"

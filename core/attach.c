@@ -253,6 +253,20 @@ static bool maps_directly(struct kernel *k, uint64_t base)
 	return walk.result == WALK_MAPPED && walk.phys == k->kernel_pgd;
 }
 
+/* i386: the end of what the page tables map at a constant distance, in steps of the largest page. */
+static uint64_t last_mapped_directly(struct kernel *k)
+{
+	const uint64_t step = 4ull << 20;
+	uint64_t at = k->page_offset;
+	struct walk walk;
+	for (; at <= UINT32_MAX; at += step) {
+		pagetable_walk(k->vmcore, &k->geometry, k->kernel_pgd, at, &walk, NULL);
+		if (walk.result != WALK_MAPPED || walk.phys != at - k->page_offset)
+			break;
+	}
+	return at > k->page_offset && at <= UINT32_MAX ? at : UINT32_MAX;
+}
+
 /*
  * Where the direct map starts: the variable page_offset_base with CONFIG_DYNAMIC_MEMORY_LAYOUT,
  * else a constant of the build (arch/x86/include/asm/page_64_types.h, page_32_types.h;
@@ -283,7 +297,7 @@ static struct error *find_direct_map(struct kernel *k)
 		uint64_t high;
 		if (!read_word(k, "high_memory", &high) || high <= k->page_offset ||
 		    high > UINT32_MAX)
-			high = UINT32_MAX;
+			high = last_mapped_directly(k);
 		if (k->direct_end > high)
 			k->direct_end = high;
 	}
@@ -344,12 +358,25 @@ static struct error *find_percpu(struct kernel *k)
 	return NULL;
 }
 
+/* The end of the page of the kernel's last symbol: where kallsyms has no _end (no CONFIG_KALLSYMS_ALL). */
+static uint64_t last_symbol_page(struct kernel *k)
+{
+	struct symbol symbol;
+	uint64_t end = 0;
+	for (size_t i = 0; symbols_get(k, i, &symbol) && !symbol.module; i++)
+		if (symbol.addr > end)
+			end = symbol.addr;
+	return (end | (VMCORE_PAGE_SIZE - 1)) + 1;
+}
+
 struct error *attach_layout(struct kernel *k)
 {
 	k->text_start = symbol_addr(k, "_text");
 	if (!k->text_start)
 		k->text_start = symbol_addr(k, "_stext");
 	k->text_end = symbol_addr(k, "_end");
+	if (!k->text_end)
+		k->text_end = last_symbol_page(k);
 	if (k->text_start < k->arch->kernel_map || k->text_end <= k->text_start)
 		return error_new(ERR_BAD_OBJECT,
 				 "kallsyms is damaged: _text %" PRIx64 ", _end %" PRIx64,

@@ -182,7 +182,9 @@ struct error *members_require(const struct kernel *k, const char *what, ...)
 
 	va_start(ap, what);
 	while (!e && (id = va_arg(ap, int)) < MEMBER_COUNT)
-		if (!k->members[id].present)
+		if (!k->members[id].present && k->typeless)
+			e = error_new(ERR_UNSUPPORTED, "%s", k->typeless->message);
+		else if (!k->members[id].present)
 			e = error_new(ERR_UNSUPPORTED, "%s: this kernel has no %s", what,
 				      member_describe(id));
 	va_end(ap);

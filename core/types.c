@@ -480,7 +480,9 @@ static struct error *elf_btf(Elf *elf, const char *path, const void **bytes, siz
 		*len = data->d_size;
 		return NULL;
 	}
-	return error_new(ERR_NO_TYPE, "%s: no section .BTF", path);
+	return error_new(ERR_NO_TYPE,
+			 "%s has no section .BTF; \"pahole --btf_encode_detached FILE %s\" makes a BTF file, to be given too",
+			 path, path);
 }
 
 static struct error *open_fd(struct kernel *k, const char *path, int fd, size_t size)
@@ -547,7 +549,8 @@ struct error *types_open_memory(struct kernel *k)
 
 	if (!start || !stop)
 		return error_new(ERR_UNSUPPORTED,
-				 "this kernel carries no BTF (no symbol __start_BTF)");
+				 "this kernel carries no types (no symbol __start_BTF): give a BTF file; "
+				 "\"pahole --btf_encode_detached FILE VMLINUX\" makes one");
 	if (stop <= start || stop - start > BTF_MAX_BYTES)
 		return error_at(ERR_BAD_OBJECT, start, "BTF is damaged: it reaches from %lx to %lx",
 				(unsigned long)start, (unsigned long)stop);
