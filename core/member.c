@@ -104,10 +104,13 @@ static bool resolve(struct kernel *k, struct type of, const char *path, struct m
 	struct type_member tm;
 	struct type array;
 	const struct btf_type *r;
+	uint64_t size;
 
 	if (!type_valid(of) || error_drop(type_member_find(k, of, path, &tm)))
 		return false;
-	if (tm.offset > UINT32_MAX / 2 || tm.size > UINT32_MAX / 2)
+	/* Damaged types: what does not lie within its struct is no member of it. */
+	size = type_size(k, of);
+	if (size > UINT32_MAX / 2 || tm.offset > size || tm.size > size - tm.offset)
 		return false;
 	*m = (struct member){
 		.name = path, .offset = tm.offset, .total = tm.size, .count = 1, .present = true};
@@ -118,6 +121,8 @@ static bool resolve(struct kernel *k, struct type of, const char *path, struct m
 
 		m->count = btf_array(r)->nelems;
 		m->stride = type_size(k, element);
+		if (m->count && (!m->stride || m->count > m->total / m->stride))
+			return false;
 		m->size = scalar_size(k, element, &m->is_signed);
 		return true;
 	}

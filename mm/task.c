@@ -31,6 +31,7 @@ struct task_table {
 	size_t idle_count;
 	uint64_t stack_size, init;
 	size_t from_pid_table; /* tasks that no list had */
+	size_t pid_nodes;      /* of the pid table, seen so far */
 	char damage[240];
 };
 
@@ -412,8 +413,9 @@ static struct error *walk_pid_tree(struct kernel *k, struct task_table *t, uint6
 		return NULL;
 	}
 	unsigned shift = (unsigned)GET(k, &node, xa_node, shift);
-	/* Shifts fall with every level, so a tree that loops comes to an end. */
-	if (shift >= above) {
+	/* Shifts fall with every level, so a tree that loops comes to an end; one whose branches
+	 * grow together again would come to it late. */
+	if (shift >= above || ++t->pid_nodes > TASKS_MAX) {
 		damaged(t, "the pid table's node %" PRIx64 " is damaged", node.addr);
 		return NULL;
 	}

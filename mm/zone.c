@@ -66,7 +66,7 @@ static struct error *add_node(struct kernel *k, struct node_table *t, unsigned i
 		.spanned_pages = GET(k, &o, pglist_data, node_spanned_pages),
 		.present_pages = GET(k, &o, pglist_data, node_present_pages),
 		.first_zone = t->zone_count,
-		.zone_count = zones->total / zone_size,
+		.zone_count = zone_size ? zones->total / zone_size : 0,
 	};
 	if (n->zone_count > ZONES_MAX)
 		n->zone_count = ZONES_MAX;
@@ -121,7 +121,8 @@ static struct error *open_nodes(struct kernel *k, struct node_table *t)
 	const struct member *areas = &k->members[M_zone_free_area];
 	const struct member *lists = &k->members[M_free_area_free_list];
 	uint32_t head = SIZE_OF(k, list_head);
-	t->orders = areas->total / SIZE_OF(k, free_area);
+	uint32_t area = SIZE_OF(k, free_area);
+	t->orders = area ? areas->total / area : 0;
 	t->types = head ? lists->total / head : 0;
 	if (!t->orders || t->orders > 64 || !t->types || t->types > 32)
 		return error_new(ERR_UNSUPPORTED, "zone.free_area has a form that is not known");

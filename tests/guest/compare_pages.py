@@ -105,8 +105,11 @@ def compare_nodes(scope, judge, before, after):
 
 def compare_frames(scope, judge, before, after):
     """Every frame that has a struct page: its flags, what it is used for."""
-    flags = before.words("proc/kpageflags")
-    flags_after = after.words("proc/kpageflags")
+    # Beyond all zones the last section has struct pages on which /proc keeps silent.
+    limit = max(zone.fields["start_pfn"] + zone.fields["spanned"] for zone in before.zones().values()
+                if zone.fields.get("present"))
+    flags = before.words("proc/kpageflags")[:limit]
+    flags_after = after.words("proc/kpageflags")[:limit]
     nopage = 1 << KPF["NOPAGE"]
     seen = 0
     # Linux 6.12's /proc says KSM of every anonymous page (it tests one of two bits that mark one).
