@@ -119,6 +119,8 @@ struct error *kmem_cache_create(struct engine *e, const char *name, uint32_t siz
 struct error *kmem_cache_find(struct engine *e, const char *name, uint64_t *cache) MUST_CHECK;
 struct error *kmem_cache_alloc(struct engine *e, uint64_t cache, unsigned gfp, uint64_t *object) MUST_CHECK;
 struct error *kmem_cache_free(struct engine *e, uint64_t cache, uint64_t object) MUST_CHECK;
+/* Frees half of the free slabs of the cache that has the most of them, of the ten whose turn it is. *frames: how many frames. */
+struct error *kmem_cache_reap(struct engine *e, unsigned *frames) MUST_CHECK;
 struct error *kmalloc(struct engine *e, uint32_t size, unsigned gfp, uint64_t *object) MUST_CHECK;
 struct error *kfree(struct engine *e, uint64_t object) MUST_CHECK;
 
@@ -183,6 +185,8 @@ struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, 
 struct error *lru_cache_add(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *lru_cache_del(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *mark_page_accessed(struct engine *e, uint64_t page) MUST_CHECK;
+/* PG_dirty, and from the mapping's clean pages to its dirty ones. */
+struct error *set_page_dirty(struct engine *e, uint64_t page) MUST_CHECK;
 /* The page of (mapping, index) in the page-cache hash, 0 when there is none; no reference taken. */
 struct error *find_page_nolock(struct engine *e, uint64_t mapping, uint64_t index, uint64_t *page) MUST_CHECK;
 struct error *add_to_page_cache(struct engine *e, uint64_t page, uint64_t mapping, uint64_t index) MUST_CHECK;
@@ -200,6 +204,8 @@ struct error *swap_duplicate(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *lookup_swap_cache(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
 struct error *read_swap_cache(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
 struct error *free_page_and_swap_cache(struct engine *e, uint64_t page) MUST_CHECK;
+/* An entry that is not present goes: its slot, and what the swap cache has of it when nobody else needs that. */
+struct error *free_swap_and_cache(struct engine *e, uint64_t entry) MUST_CHECK;
 /* Frees up to nr_pages by the kernel's own way (try_to_free_pages); *freed says how many. */
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed) MUST_CHECK;
 struct error *sys_swapon(struct engine *e, uint64_t file, unsigned pages) MUST_CHECK;

@@ -110,7 +110,7 @@ static struct error *parse(const struct engine *e, const char *path, int bad, st
 	struct error *wrong = check_header(path, bad, eh, image);
 	if (!wrong) {
 		const Elf32_Phdr *ph = elf32_getphdr(elf);
-		wrong = ph ? error_prefix(read_segments(e, ph, image), "%s", path) :
+		wrong = ph ? read_segments(e, ph, image) :
 			     kernel_error(ENOEXEC, "the program headers cannot be read: %s", path);
 	}
 	elf_end(elf);

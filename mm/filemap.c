@@ -98,6 +98,21 @@ struct error *remove_inode_page(struct engine *e, uint64_t page)
 	return count_cached(e, -1);
 }
 
+struct error *set_page_dirty(struct engine *e, uint64_t page)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	uint64_t mapping = GET(k, &p.object, page, mapping), list = MEMBER_ADDR(k, &p.object, page, buddy_list);
+	if (p.flags >> e->bit_dirty & 1)
+		return NULL;
+	SET(k, &p.object, page, flags, p.flags | 1ull << e->bit_dirty);
+	if (!mapping)
+		return NULL;
+	TRY(list_del(k, list));
+	return list_add(k, list, mapping + OFFSET(k, address_space, dirty_pages));
+}
+
 /* page_cache_read(): a new page of the file, with its bytes from the disk. */
 static struct error *read_in(struct engine *e, uint64_t inode, uint64_t mapping, uint64_t index, uint64_t *page)
 {

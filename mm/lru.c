@@ -56,8 +56,10 @@ struct error *mark_page_accessed(struct engine *e, uint64_t page)
 		SET(e->k, &p.object, page, flags, p.flags | 1ull << e->bit_referenced);
 		return NULL;
 	}
-	if (!(p.flags >> e->bit_lru & 1))
+	if (!(p.flags >> e->bit_lru & 1)) {
+		SET(e->k, &p.object, page, flags, p.flags & ~(1ull << e->bit_referenced));
 		return NULL;
+	}
 	TRY(take_off(e, &p, false));
 	SET(e->k, &p.object, page, flags, (p.flags | 1ull << e->bit_active) & ~(1ull << e->bit_referenced));
 	return put_on(e, &p, true);

@@ -72,7 +72,11 @@ static struct error *copy_early(struct fault *f, uint64_t *page)
 	struct engine *e = f->e;
 	uint64_t copy;
 	void *from, *to;
-	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, &copy));
+	struct error *failure = alloc_pages(e, GFP24_HIGHUSER, 0, &copy);
+	if (failure) {
+		TRY(put_page(e, *page));
+		return failure;
+	}
 	TRY(frame_bytes(e, engine_page_phys(e, copy), &to));
 	from = (void *)vmcore_try_map(e->k->vmcore, engine_page_phys(e, *page), VMCORE_PAGE_SIZE);
 	if (!from)
@@ -110,7 +114,8 @@ static struct error *do_no_page(struct fault *f)
 	TRACE(e, "do_no_page", f->write ? "mapped writable" : "mapped as the area allows", { "page", page }, { "write_access", f->write },
 	      { "pte", entry });
 	set_pte(e, f->entry_addr, entry);
-	f->result = major ? FAULT_MAJOR : FAULT_MINOR;
+	/* 2.4 calls it a major fault even when the page was cached. */
+	f->result = FAULT_MAJOR;
 	return NULL;
 }
 
@@ -178,7 +183,16 @@ static struct error *copy_for_write(struct fault *f, const struct page *old)
 	uint64_t page;
 	void *to;
 	const void *from;
-	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, &page));
+	/* The reference keeps the page while reclaim, which may come with the allocation, takes it out of the page table. */
+	get_page(e, old->object.addr);
+	struct error *failure = alloc_pages(e, GFP24_HIGHUSER, 0, &page);
+	TRY(put_page(e, old->object.addr));
+	if (failure)
+		return failure;
+	if (get_pte(e, f->entry_addr) != f->entry) {
+		TRACE(e, "do_wp_page", "reclaim took the page meanwhile: the access is made again", { "pte", get_pte(e, f->entry_addr) });
+		return put_page(e, page);
+	}
 	TRY(frame_bytes(e, engine_page_phys(e, page), &to));
 	from = vmcore_try_map(e->k->vmcore, engine_page_phys(e, old->object.addr), VMCORE_PAGE_SIZE);
 	if (!from)
@@ -346,14 +360,13 @@ struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum
 /* ---- fork ---- */
 
 /* One entry of the parent: shared, write-protected in both where the area may be written privately. */
-static struct error *copy_one_pte(struct engine *e, const struct object *dst, const struct vma *vma, uint64_t addr, uint64_t src_at)
+static struct error *copy_one_pte(struct engine *e, const struct object *dst, const struct vma *vma, uint64_t src_at, uint64_t dst_at)
 {
 	struct kernel *k = e->k;
 	struct page p;
-	uint64_t entry = get_pte(e, src_at), dst_at;
+	uint64_t entry = get_pte(e, src_at);
 	if (!entry)
 		return NULL;
-	TRY(pte_alloc(e, dst, addr, &dst_at));
 	if (!pte_present(entry)) {
 		TRY(swap_duplicate(e, entry));
 		set_pte(e, dst_at, entry);
@@ -393,12 +406,15 @@ struct error *copy_page_range(struct engine *e, uint64_t dst_mm, uint64_t src_mm
 	TRY(object_open_writable(k, dst_mm, S_mm_struct, &dst));
 	TRY(object_open_writable(k, src_mm, S_mm_struct, &src));
 	for (uint64_t addr = vma->start; addr < vma->end;) {
-		uint64_t at = pte_offset(e, &src, addr);
+		uint64_t at = pte_offset(e, &src, addr), to = 0;
 		uint64_t stop = (addr & ~(span - 1)) + span;
 		if (stop > vma->end || stop < addr)
 			stop = vma->end;
-		for (; at && addr < stop; addr += VMCORE_PAGE_SIZE, at += k->geometry.entry_size)
-			TRY(copy_one_pte(e, &dst, vma, addr, at));
+		/* Where the parent has a table the child gets one, even if nothing of this area is in it. */
+		if (at)
+			TRY(pte_alloc(e, &dst, addr, &to));
+		for (; at && addr < stop; addr += VMCORE_PAGE_SIZE, at += k->geometry.entry_size, to += k->geometry.entry_size)
+			TRY(copy_one_pte(e, &dst, vma, at, to));
 		addr = stop;
 	}
 	return NULL;
@@ -415,7 +431,7 @@ static struct error *zap_one_pte(struct engine *e, const struct object *mm, uint
 		return NULL;
 	set_pte(e, at, 0);
 	if (!pte_present(entry))
-		return swap_free(e, entry);
+		return free_swap_and_cache(e, entry);
 	uint64_t phys = entry & k->geometry.frame_mask;
 	if (!page_is_valid(e, phys))
 		return NULL;
@@ -423,9 +439,9 @@ static struct error *zap_one_pte(struct engine *e, const struct object *mm, uint
 	TRY(page_open_writable(e, page, &p));
 	if (page_has(&p, e->bit_reserved))
 		return NULL;
-	/* set_page_dirty(), for what a file has of it. */
+	/* What a file or the swap cache has of it. */
 	if ((entry & X86_DIRTY) && GET(k, &p.object, page, mapping))
-		SET(k, &p.object, page, flags, p.flags | 1ull << e->bit_dirty);
+		TRY(set_page_dirty(e, page));
 	if (GET(k, mm, mm_struct, rss))
 		ADD(k, mm, mm_struct, rss, -1);
 	return free_page_and_swap_cache(e, page);
@@ -457,64 +473,76 @@ static bool entry_allows(struct engine *e, uint64_t at, bool write, uint64_t *en
 	return (*entry & X86_PRESENT) && (*entry & X86_USER) && (!write || (*entry & X86_RW));
 }
 
-struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
-			 char *why, size_t why_size)
+/*
+ * The processor's way: an access that the entry allows is noted there, another one faults and is made again. One fault may not be enough, as a page that comes
+ * back from swap for a write may be write-protected still.
+ */
+static struct error *access_entry(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, bool *faulted,
+				  uint64_t *entry, enum fault_result *result, char *why, size_t why_size)
 {
-	struct kernel *k = e->k;
-	struct object mm;
-	uint64_t mm_addr, entry, at;
 	bool write = access == ACCESS_WRITE;
 	*faulted = false;
 	*result = FAULT_MINOR;
-	TRY(kernel_get(k, task, M_task_struct_mm, &mm_addr));
-	if (mm_addr && addr < k->page_offset) {
-		TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
-		if (entry_allows(e, at = pte_offset(e, &mm, addr), write, &entry)) {
-			set_pte(e, at, entry | X86_ACCESSED | (write ? X86_DIRTY : 0));
-			TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "pte", entry });
+	for (unsigned n = 0; n < 64; n++) {
+		uint64_t at = mm ? pte_offset(e, mm, addr) : 0;
+		enum fault_result this_time;
+		if (entry_allows(e, at, write, entry)) {
+			*entry |= X86_ACCESSED | (write ? X86_DIRTY : 0);
+			set_pte(e, at, *entry);
 			return NULL;
 		}
+		*faulted = true;
+		TRY(do_page_fault(e, task, addr, access, &this_time, why, why_size));
+		if (this_time != FAULT_MINOR)
+			*result = this_time;
+		if (this_time != FAULT_MINOR && this_time != FAULT_MAJOR)
+			return NULL;
 	}
-	*faulted = true;
-	TRY(do_page_fault(e, task, addr, access, result, why, why_size));
-	if (*result != FAULT_MINOR && *result != FAULT_MAJOR)
-		return NULL;
-	/* The access is made again, and noted by the processor. */
-	if (entry_allows(e, at = pte_offset(e, &mm, addr), write, &entry))
-		set_pte(e, at, entry | X86_ACCESSED | (write ? X86_DIRTY : 0));
+	return error_at(ERR_BAD_OBJECT, addr, "the access faults again and again: %" PRIx64, addr);
+}
+
+static struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any)
+{
+	uint64_t addr;
+	TRY(kernel_get(e->k, task, M_task_struct_mm, &addr));
+	*any = addr != 0;
+	return addr ? object_open_writable(e->k, addr, S_mm_struct, mm) : NULL;
+}
+
+struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
+			 char *why, size_t why_size)
+{
+	struct object mm;
+	uint64_t entry;
+	bool any;
+	TRY(open_mm_of(e, task, &mm, &any));
+	TRY(access_entry(e, task, any && addr < e->k->page_offset ? &mm : NULL, addr, access, faulted, &entry, result, why, why_size));
+	if (!*faulted)
+		TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "pte", entry });
 	return NULL;
 }
 
 struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, void *buffer, size_t len, bool write)
 {
-	struct kernel *k = e->k;
 	struct object mm;
-	uint64_t mm_addr;
 	char why[128];
 	unsigned char *bytes = buffer;
-	TRY(kernel_get(k, task, M_task_struct_mm, &mm_addr));
-	if (!mm_addr)
+	bool any, faulted;
+	TRY(open_mm_of(e, task, &mm, &any));
+	if (!any)
 		return kernel_error(EFAULT, "a kernel thread has no user memory");
 	while (len) {
 		size_t piece = VMCORE_PAGE_SIZE - (addr & (VMCORE_PAGE_SIZE - 1));
 		enum fault_result result;
+		uint64_t entry;
 		void *p;
 		if (piece > len)
 			piece = len;
-		TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
-		uint64_t at = pte_offset(e, &mm, addr), entry = at ? get_pte(e, at) : 0;
-		if (!(entry & X86_PRESENT) || !(entry & X86_USER) || (write && !(entry & X86_RW))) {
-			TRY(do_page_fault(e, task, addr, write ? ACCESS_WRITE : ACCESS_READ, &result, why, sizeof(why)));
-			if (result != FAULT_MINOR && result != FAULT_MAJOR)
-				return kernel_error(EFAULT, "%s: %" PRIx64, why, addr);
-			at = pte_offset(e, &mm, addr);
-			entry = at ? get_pte(e, at) : 0;
-			if (!(entry & X86_PRESENT))
-				return error_at(ERR_BAD_OBJECT, addr, "still not present after its fault: %" PRIx64, addr);
-		}
-		/* What the processor notes by itself. */
-		set_pte(e, at, entry | X86_ACCESSED | (write ? X86_DIRTY : 0));
-		TRY(vmcore_map_writable(k->vmcore, (entry & k->geometry.frame_mask) + (addr & (VMCORE_PAGE_SIZE - 1)), piece, &p));
+		TRY(access_entry(e, task, addr < e->k->page_offset ? &mm : NULL, addr, write ? ACCESS_WRITE : ACCESS_READ, &faulted, &entry, &result,
+				 why, sizeof(why)));
+		if (result != FAULT_MINOR && result != FAULT_MAJOR)
+			return kernel_error(EFAULT, "%s: %" PRIx64, why, addr);
+		TRY(vmcore_map_writable(e->k->vmcore, (entry & e->k->geometry.frame_mask) + (addr & (VMCORE_PAGE_SIZE - 1)), piece, &p));
 		if (write)
 			memcpy(p, bytes, piece);
 		else

@@ -148,7 +148,8 @@ static struct error *unlink_vma(struct engine *e, const struct object *mm, const
 	TRY(rb_erase(k, MEMBER_ADDR(k, mm, mm_struct, mm_rb), MEMBER_ADDR(k, vma, vm_area_struct, vm_rb)));
 	TRY(unlink_from_file(e, vma));
 	ADD(k, mm, mm_struct, map_count, -1);
-	SET(k, mm, mm_struct, mmap_cache, 0);
+	if (GET(k, mm, mm_struct, mmap_cache) == vma->addr)
+		SET(k, mm, mm_struct, mmap_cache, prev);
 	return NULL;
 }
 
@@ -290,6 +291,7 @@ struct error *do_munmap(struct engine *e, uint64_t mm_addr, uint64_t addr, uint6
 {
 	struct kernel *k = e->k;
 	struct object mm, vma;
+	struct vma_place place;
 	uint64_t end, at, prev;
 	if ((addr & (VMCORE_PAGE_SIZE - 1)) || addr > k->page_offset || len > k->page_offset - addr)
 		return kernel_error(EINVAL, "no user range of pages: %" PRIx64 ", %" PRIu64 " bytes", addr, len);
@@ -298,8 +300,14 @@ struct error *do_munmap(struct engine *e, uint64_t mm_addr, uint64_t addr, uint6
 		return kernel_error(EINVAL, "nothing to unmap: 0 bytes at %" PRIx64, addr);
 	end = addr + len;
 	TRY(open_mm(e, mm_addr, &mm));
+	TRY(find_vma_prepare(e, &mm, addr, &place));
+	if (place.vma)
+		TRY(object_open(k, place.vma, S_vm_area_struct, &vma));
+	if (!place.vma || GET(k, &vma, vm_area_struct, vm_start) >= end)
+		return NULL;
 	TRY(split_edges(e, &mm, addr, end));
 	TRY(previous_vma(e, &mm, addr, &prev));
+	SET(k, &mm, mm_struct, mmap_cache, 0);
 	for (;;) {
 		TRY(kernel_read_pointer(k, prev ? prev + OFFSET(k, vm_area_struct, vm_next) : MEMBER_ADDR(k, &mm, mm_struct, mmap), &at));
 		if (!at)
@@ -368,6 +376,25 @@ static struct error *get_unmapped_area(struct engine *e, const struct object *mm
 		}
 	}
 	return kernel_error(ENOMEM, "no hole of %" PRIu64 " bytes in the address space", len);
+}
+
+/* Memory, swap and what the page cache could give back, against what is promised here; forgets what was promised before, as 2.4 does. */
+static struct error *vm_enough_memory(struct engine *e, uint64_t pages)
+{
+	struct kernel *k = e->k;
+	uint64_t cached, slots = 0, in_swap_cache = 0, always = 0, at = symbol_addr(k, "sysctl_overcommit_memory");
+	if (at)
+		TRY(kernel_read_uint(k, at, 4, &always));
+	if (always)
+		return NULL;
+	TRY(kernel_read_uint(k, e->page_cache_size, 4, &cached));
+	if (e->nr_swap_pages)
+		TRY(kernel_read_uint(k, e->nr_swap_pages, 4, &slots));
+	if (e->swapper_space)
+		TRY(kernel_get(k, e->swapper_space, M_address_space_nrpages, &in_swap_cache));
+	uint64_t room = nr_free_pages(e) + cached + slots + in_swap_cache;
+	TRACE(e, "vm_enough_memory", room > pages ? "there is room" : "not enough memory and swap", { "pages", pages }, { "free", room });
+	return room > pages ? NULL : kernel_error(ENOMEM, "%" PRIu64 " pages are more than memory and swap have room for", pages);
 }
 
 /* What may be mapped of a file, and with which flags. */
@@ -444,8 +471,9 @@ struct error *do_mmap_pgoff(struct engine *e, uint64_t mm_addr, uint64_t file, u
 	else if ((flags & MAP_TYPE) == MAP_SHARED)
 		/* Shared memory of no file is a file of shmem, which this machine does not have. */
 		return kernel_error(ENODEV, "shared memory of no file needs shmem, which this machine lacks");
-	TRY(find_vma_prepare(e, &mm, addr, &place));
 	TRY(do_munmap(e, mm_addr, addr, len));
+	if ((vm_flags & (VM_SHARED | VM_WRITE)) == VM_WRITE && !(flags & MAP_NORESERVE))
+		TRY(vm_enough_memory(e, len >> k->arch->page_shift));
 	TRY(find_vma_prepare(e, &mm, addr, &place));
 	if (!file)
 		TRY(vma_merge(e, &mm, place.prev, addr, addr + len, vm_flags, &merged));
@@ -477,6 +505,7 @@ struct error *do_brk(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t
 		return kernel_error(EINVAL, "ends in the kernel's part: %" PRIx64, addr);
 	TRY(open_mm(e, mm_addr, &mm));
 	TRY(do_munmap(e, mm_addr, addr, len));
+	TRY(vm_enough_memory(e, len >> k->arch->page_shift));
 	TRY(find_vma_prepare(e, &mm, addr, &place));
 	vm_flags = VM_READ | VM_WRITE | VM_EXEC | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | GET(k, &mm, mm_struct, def_flags);
 	TRY(vma_merge(e, &mm, place.prev, addr, addr + len, vm_flags, &merged));
@@ -554,6 +583,8 @@ struct error *sys_mprotect(struct engine *e, uint64_t mm_addr, uint64_t start, u
 		return kernel_error(EINVAL, "ends in the kernel's part: %" PRIx64, start);
 	if (prot & ~(unsigned)PROT_FLAGS)
 		return kernel_error(EINVAL, "no such protection: %x", prot);
+	if (!len)
+		return NULL;
 	TRY(open_mm(e, mm_addr, &mm));
 	/* The kernel finds a hole only on its way, and stops there with what it has done; all else is checked first. */
 	TRY(split_edges(e, &mm, start, end));

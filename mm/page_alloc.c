@@ -10,6 +10,9 @@
 #include "mm/list_edit.h"
 #include "mm/zone.h"
 
+#define SWAP_CLUSTER_MAX 32 /* include/linux/swap.h */
+#define OOM_FAILURES	 10 /* mm/oom_kill.c: out_of_memory() */
+
 /* A zone while something is done to it. */
 struct zone_edit {
 	struct object zone;
@@ -258,13 +261,18 @@ struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64
 		return NULL;
 	if (!(gfp & GFP24_WAIT))
 		return kernel_error(ENOMEM, "no block of order %u is free, and the caller cannot wait", order);
-	/* balance_classzone(): reclaim, then look again, as long as anything was freed. */
-	do {
-		TRY(try_to_free_pages(e, 32, &freed));
+	/*
+	 * balance_classzone(): reclaim, then look again. The kernel goes on until out_of_memory() has been called in vain ten times and then
+	 * kills a process (mm/oom_kill.c); whose, is not for the engine to say, so the allocation fails then.
+	 */
+	for (unsigned failures = 0; failures < OOM_FAILURES; failures += !freed) {
+		TRY(try_to_free_pages(e, SWAP_CLUSTER_MAX, &freed));
 		TRY(try_zones(e, zonelist, order, PAGES_MIN, page));
 		if (*page)
 			return NULL;
-	} while (freed && order <= 3);
+		if (order > 3)
+			break;
+	}
 	return kernel_error(ENOMEM, "no block of order %u is free, and nothing can be reclaimed", order);
 }
 
@@ -289,7 +297,16 @@ struct error *get_zeroed_page(struct engine *e, unsigned gfp, uint64_t *addr)
 
 struct error *free_pages_addr(struct engine *e, uint64_t addr, unsigned order)
 {
-	return free_pages_ok(e, engine_phys_page(e, addr - e->k->page_offset), order);
+	struct page p;
+	struct kernel *k = e->k;
+	TRY(page_open_writable(e, engine_phys_page(e, addr - k->page_offset), &p));
+	int32_t count = page_refcount(k, &p);
+	if (p.flags >> e->bit_reserved & 1)
+		return NULL;
+	if (count <= 0)
+		return error_at(ERR_BAD_OBJECT, p.object.addr, "releasing a block that nobody holds: %" PRIx64 ", count %d", p.object.addr, count);
+	SET(k, &p.object, page, refcount, (uint64_t)(count - 1));
+	return count == 1 ? free_pages_ok(e, p.object.addr, order) : NULL;
 }
 
 uint64_t nr_free_pages(struct engine *e)

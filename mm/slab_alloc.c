@@ -12,6 +12,7 @@
 #include "mm/list_edit.h"
 
 /* mm/slab.c, include/linux/slab.h */
+#define SLAB_NO_REAP	   0x00001000u
 #define SLAB_HWCACHE_ALIGN 0x00002000u
 #define SLAB_CACHE_DMA	   0x00004000u
 #define CFLGS_OFF_SLAB	   0x010000u
@@ -21,6 +22,9 @@
 #define L1_CACHE_BYTES	   32u
 #define MAX_GFP_ORDER	   5u
 #define BREAK_GFP_ORDER	   2u
+#define BREAK_ORDER_SMALL  1u /* of a machine of at most 32 MB */
+#define REAP_SCANLEN	   10u
+#define REAP_PERFECT	   10u
 #define SLAB_LIMIT	   0xfffffffeu
 #define OFF_SLAB_MINIMUM   512u /* PAGE_SIZE >> 3 */
 
@@ -50,16 +54,20 @@ static void estimate(const struct engine *e, uint32_t size, bool off_slab, struc
 	out->left_over = room - n * size - (off_slab ? 0 : slab_header_size(e, n));
 }
 
-/* The smallest order that does not waste more than an eighth, but no more than BREAK_GFP_ORDER for that alone. */
+/* The smallest order that does not waste more than an eighth, but no more than 2 (1 on a small machine) for that alone. */
 static void choose_order(const struct engine *e, uint32_t size, bool off_slab, struct estimate *out)
 {
+	uint64_t frames;
+	unsigned most = BREAK_GFP_ORDER;
+	if (!error_drop(kernel_read_symbol(e->k, "num_physpages", 4, &frames)) && frames <= (32u << 20) / VMCORE_PAGE_SIZE)
+		most = BREAK_ORDER_SMALL;
 	for (out->order = 0;; out->order++) {
 		estimate(e, size, off_slab, out);
 		if (out->order >= MAX_GFP_ORDER)
 			return;
 		if (!out->num)
 			continue;
-		if (out->order >= BREAK_GFP_ORDER || out->left_over * 8 <= (uint32_t)VMCORE_PAGE_SIZE << out->order)
+		if (out->order >= most || out->left_over * 8 <= (uint32_t)VMCORE_PAGE_SIZE << out->order)
 			return;
 	}
 }
@@ -221,11 +229,16 @@ static struct error *kmem_cache_grow(struct engine *e, const struct object *c, u
 	struct kernel *k = e->k;
 	uint64_t start, next = GET(k, c, kmem_cache, colour_next);
 	uint32_t colour = (uint32_t)(next * GET(k, c, kmem_cache, colour_off));
+	struct error *failure;
 	TRY(get_free_pages(e, (gfp & ~(GFP24_DMA | GFP24_HIGHMEM)) | GFP24_UNPINNED | (unsigned)GET(k, c, kmem_cache, gfpflags),
 			   (unsigned)GET(k, c, kmem_cache, gfporder), &start));
 	next++;
 	SET(k, c, kmem_cache, colour_next, next >= GET(k, c, kmem_cache, colour) ? 0 : next);
-	return set_up_slab(e, c, start, colour, gfp);
+	failure = set_up_slab(e, c, start, colour, gfp);
+	/* There was no room for a slab_s of its own. */
+	if (failure && failure->code == ERR_KERNEL)
+		TRY(free_pages_addr(e, start, (unsigned)GET(k, c, kmem_cache, gfporder)));
+	return failure;
 }
 
 /* Moves the slab to the list that its new number of used objects asks for. */
@@ -245,6 +258,76 @@ static struct error *list_of_use(struct engine *e, const struct object *c, const
 		return move_slab(e, s, MEMBER_ADDR(k, c, kmem_cache, slabs_free));
 	if (!before || before == num)
 		return move_slab(e, s, MEMBER_ADDR(k, c, kmem_cache, slabs_partial));
+	return NULL;
+}
+
+/* ---- Giving slabs back ---- */
+
+/* kmem_slab_destroy(): of a slab that is on no list any more. */
+static struct error *destroy_slab(struct engine *e, const struct object *c, uint64_t slab)
+{
+	struct kernel *k = e->k;
+	struct object s;
+	unsigned order = (unsigned)GET(k, c, kmem_cache, gfporder);
+	TRY(object_open(k, slab, S_slab_s, &s));
+	uint64_t start = GET(k, &s, slab_s, s_mem) - GET(k, &s, slab_s, colouroff);
+	TRY(mark_frames(e, engine_phys_page(e, start - k->page_offset), order, 0, 0));
+	TRY(free_pages_addr(e, start, order));
+	TRACE(e, "kmem_slab_destroy", "a free slab is given back", { "cachep", c->addr }, { "slabp", slab });
+	return GET(k, c, kmem_cache, flags) & CFLGS_OFF_SLAB ? kmem_cache_free(e, GET(k, c, kmem_cache, slabp_cache), slab) : NULL;
+}
+
+static bool count_node(void *context, uint64_t node)
+{
+	(void)node;
+	return ++*(unsigned *)context < 1u << 20;
+}
+
+/* How much there is to gain; slabs of several frames count a fifth less, as they are harder to get again. */
+static struct error *free_slabs(struct engine *e, const struct object *c, unsigned *slabs, unsigned *pages)
+{
+	struct kernel *k = e->k;
+	unsigned order = (unsigned)GET(k, c, kmem_cache, gfporder);
+	*slabs = *pages = 0;
+	if (GET(k, c, kmem_cache, flags) & SLAB_NO_REAP)
+		return NULL;
+	TRY(list_for_each(k, MEMBER_ADDR(k, c, kmem_cache, slabs_free), count_node, slabs));
+	*pages = order ? ((*slabs << order) * 4 + 1) / 5 : *slabs;
+	return NULL;
+}
+
+struct error *kmem_cache_reap(struct engine *e, unsigned *frames)
+{
+	struct kernel *k = e->k;
+	struct object c, best = { NULL, 0, 0 };
+	unsigned best_slabs = 0, best_pages = 0;
+	uint64_t clock = symbol_addr(k, "clock_searchp"), at = e->cache_cache, first, last;
+	*frames = 0;
+	if (clock)
+		TRY(kernel_read_pointer(k, clock, &at));
+	first = at;
+	for (unsigned scan = REAP_SCANLEN; scan && best_pages < REAP_PERFECT; scan--) {
+		unsigned slabs, pages;
+		TRY(object_open_writable(k, at, S_kmem_cache, &c));
+		TRY(free_slabs(e, &c, &slabs, &pages));
+		if (pages > best_pages) {
+			best = c;
+			best_slabs = slabs;
+			best_pages = pages;
+		}
+		TRY(kernel_read_pointer(k, MEMBER_ADDR(k, &c, kmem_cache, next), &at));
+		at -= OFFSET(k, kmem_cache, next);
+		if (at == first)
+			break;
+	}
+	if (clock)
+		TRY(kernel_write_pointer(k, clock, at));
+	for (unsigned n = (best_slabs + 1) / 2; n; n--) {
+		TRY(kernel_read_pointer(k, MEMBER_ADDR(k, &best, kmem_cache, slabs_free) + k->arch->pointer_size, &last));
+		TRY(list_del(k, last));
+		TRY(destroy_slab(e, &best, last - OFFSET(k, slab_s, list)));
+		*frames += 1u << GET(k, &best, kmem_cache, gfporder);
+	}
 	return NULL;
 }
 

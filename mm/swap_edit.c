@@ -59,35 +59,49 @@ static struct error *add_free_slots(struct engine *e, int delta)
 
 /* ---- Slots ---- */
 
-/* scan_swap_map(): onward in the current cluster, else from the lowest free slot. *offset is 0 when the area is full. */
+/* The first run of `length` free slots in [from, highest], 0 when there is none. */
+static struct error *find_slots(struct engine *e, const struct area *a, uint64_t from, uint64_t highest, uint64_t length, uint64_t *offset)
+{
+	uint64_t count, run = 0;
+	*offset = 0;
+	for (uint64_t at = from; at <= highest && at < a->max; at++) {
+		TRY(get_count(e, a, at, &count));
+		run = count ? 0 : run + 1;
+		if (run == length) {
+			*offset = at + 1 - length;
+			return NULL;
+		}
+	}
+	return NULL;
+}
+
+/*
+ * scan_swap_map(): onward in the current cluster; else where a whole cluster is free; else the lowest free slot. *offset is 0 when the area is
+ * full.
+ */
 static struct error *scan_swap_map(struct engine *e, const struct area *a, uint64_t *offset)
 {
 	struct kernel *k = e->k;
 	uint64_t highest = GET(k, &a->o, swap_info_struct, highest_bit), lowest = GET(k, &a->o, swap_info_struct, lowest_bit);
-	uint64_t next = GET(k, &a->o, swap_info_struct, cluster_next), left = GET(k, &a->o, swap_info_struct, cluster_nr), count;
+	uint64_t left = GET(k, &a->o, swap_info_struct, cluster_nr);
 	*offset = 0;
-	for (; left && next <= highest && next < a->max; next++) {
-		TRY(get_count(e, a, next, &count));
-		if (count)
-			continue;
-		SET(k, &a->o, swap_info_struct, cluster_nr, left - 1);
-		*offset = next;
-		break;
-	}
-	for (uint64_t at = lowest; !*offset && at <= highest && at < a->max; at++) {
-		TRY(get_count(e, a, at, &count));
-		if (count)
-			continue;
-		SET(k, &a->o, swap_info_struct, cluster_nr, SWAPFILE_CLUSTER - 1);
-		*offset = at;
-	}
+	if (left)
+		TRY(find_slots(e, a, GET(k, &a->o, swap_info_struct, cluster_next), highest, 1, offset));
+	SET(k, &a->o, swap_info_struct, cluster_nr, *offset ? left - 1 : SWAPFILE_CLUSTER);
 	if (!*offset)
-		return NULL;
-	SET(k, &a->o, swap_info_struct, cluster_next, *offset + 1);
-	if (*offset == lowest)
-		SET(k, &a->o, swap_info_struct, lowest_bit, lowest + 1);
-	if (*offset == highest)
-		SET(k, &a->o, swap_info_struct, highest_bit, highest - 1);
+		TRY(find_slots(e, a, lowest, highest, SWAPFILE_CLUSTER, offset));
+	if (!*offset) {
+		TRY(find_slots(e, a, lowest, highest, 1, offset));
+		lowest = *offset;
+	}
+	if (*offset) {
+		SET(k, &a->o, swap_info_struct, cluster_next, *offset + 1);
+		lowest += *offset == lowest;
+		highest -= *offset == highest;
+	}
+	bool full = !*offset || lowest > highest;
+	SET(k, &a->o, swap_info_struct, lowest_bit, full ? a->max : lowest);
+	SET(k, &a->o, swap_info_struct, highest_bit, full ? 0 : highest);
 	return NULL;
 }
 
@@ -226,12 +240,46 @@ static struct error *remove_exclusive_swap_page(struct engine *e, uint64_t page)
 	return NULL;
 }
 
-struct error *remove_exclusive_swap_page_if_full(struct engine *e, uint64_t page)
+/* vm_swap_full(): more than half of it is used. */
+static struct error *swap_is_full(struct engine *e, bool *full)
 {
 	uint64_t free, total;
 	TRY(kernel_read_uint(e->k, e->nr_swap_pages, 4, &free));
 	TRY(kernel_read_symbol(e->k, "total_swap_pages", 4, &total));
-	return (int64_t)free * 2 < (int64_t)total ? remove_exclusive_swap_page(e, page) : NULL;
+	*full = free * 2 < total;
+	return NULL;
+}
+
+struct error *remove_exclusive_swap_page_if_full(struct engine *e, uint64_t page)
+{
+	bool full;
+	TRY(swap_is_full(e, &full));
+	return full ? remove_exclusive_swap_page(e, page) : NULL;
+}
+
+struct error *free_swap_and_cache(struct engine *e, uint64_t entry)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	unsigned users;
+	uint64_t page;
+	bool full;
+	TRY(swap_free(e, entry));
+	TRY(swap_count(e, entry, &users));
+	/* One user left may be the swap cache. */
+	if (users != 1)
+		return NULL;
+	TRY(lookup_swap_cache(e, entry, &page));
+	if (!page)
+		return NULL;
+	TRY(swap_is_full(e, &full));
+	TRY(page_open_writable(e, page, &p));
+	if (page_refcount(k, &p) == 2 || full) {
+		TRACE(e, "free_swap_and_cache", "only the swap cache has it: out of there", { "page", page }, { "entry", entry });
+		TRY(delete_from_swap_cache(e, page));
+		SET(k, &p.object, page, flags, GET(k, &p.object, page, flags) | 1ull << e->bit_dirty);
+	}
+	return put_page(e, page);
 }
 
 struct error *free_page_and_swap_cache(struct engine *e, uint64_t page)

@@ -13,7 +13,8 @@
 #include "mm/pte.h"
 #include "mm/swap_edit.h"
 
-#define DEF_PRIORITY 6
+#define DEF_PRIORITY	 6
+#define SWAP_CLUSTER_MAX 32 /* include/linux/swap.h */
 
 static bool has(const struct page *p, int bit)
 {
@@ -42,25 +43,22 @@ static struct error *last_on(struct engine *e, uint64_t list, uint64_t *page)
 
 /* ---- Unmapping ---- */
 
-/* try_to_swap_out(): one present entry. *freed: the page's entry went. */
-static struct error *try_to_swap_out(struct engine *e, const struct object *mm, uint64_t at, uint64_t entry, bool *done)
+/* try_to_swap_out(): one present entry of a page that is not reserved. *freeable: nobody but a cache has the page any more. */
+static struct error *try_to_swap_out(struct engine *e, const struct object *mm, uint64_t page, uint64_t at, uint64_t entry, bool *freeable)
 {
 	struct kernel *k = e->k;
 	struct page p;
-	uint64_t phys = entry & k->geometry.frame_mask, slot = 0;
-	*done = false;
-	if (phys >> k->arch->page_shift >= e->max_pfn)
-		return NULL;
-	uint64_t page = engine_phys_page(e, phys);
-	TRY(page_open_writable(e, page, &p));
+	uint64_t slot = 0;
+	*freeable = false;
 	if (entry & X86_ACCESSED) {
 		set_pte(e, at, entry & ~X86_ACCESSED);
 		return mark_page_accessed(e, page);
 	}
-	if (has(&p, e->bit_reserved) || has(&p, e->bit_active) || has(&p, e->bit_locked))
+	TRY(page_open_writable(e, page, &p));
+	if (has(&p, e->bit_active) || has(&p, e->bit_locked))
 		return NULL;
 	if (entry & X86_DIRTY)
-		set_flag(e, &p, e->bit_dirty, true);
+		TRY(set_page_dirty(e, page));
 	if (page_in_swap_cache(e, &p)) {
 		slot = GET(k, &p.object, page, index);
 		TRY(swap_duplicate(e, slot));
@@ -71,83 +69,144 @@ static struct error *try_to_swap_out(struct engine *e, const struct object *mm, 
 		TRY(add_to_swap_cache(e, page, slot));
 		set_flag(e, &p, e->bit_locked, false);
 		set_flag(e, &p, e->bit_uptodate, true);
-		set_flag(e, &p, e->bit_dirty, true);
+		TRY(set_page_dirty(e, page));
 	}
 	TRACE(e, "try_to_swap_out", slot ? "the entry becomes a swap entry" : "the entry is dropped: the page can be read again",
 	      { "page", page }, { "pte", entry }, { "swap entry", slot });
 	set_pte(e, at, slot);
 	ADD(k, mm, mm_struct, rss, -1);
-	*done = true;
+	*freeable = page_refcount(k, &p) <= 2;
 	return put_page(e, page);
 }
 
-/* swap_out_mm(): from mm->swap_address on, once around at most; stops after `wanted` entries. */
+static bool is_reserved_frame(struct engine *e, uint64_t phys, uint64_t *page)
+{
+	struct page p;
+	if (phys >> e->k->arch->page_shift >= e->max_pfn)
+		return true;
+	*page = engine_phys_page(e, phys);
+	return error_drop(page_open(e->k, *page, &p)) || has(&p, e->bit_reserved);
+}
+
+/* swap_out_vma(): the area's entries from addr on, until `wanted` is 0. Leaves off at mm->swap_address. */
+static struct error *swap_out_vma(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, unsigned *wanted)
+{
+	struct kernel *k = e->k;
+	uint64_t span = 1ull << k->geometry.level[0].shift, page;
+	while (addr < vma->end && *wanted) {
+		uint64_t at = pte_offset(e, mm, addr), stop = (addr & ~(span - 1)) + span;
+		if (stop > vma->end)
+			stop = vma->end;
+		if (!at) {
+			addr = stop;
+			continue;
+		}
+		for (; addr < stop && *wanted; addr += VMCORE_PAGE_SIZE, at += k->geometry.entry_size) {
+			uint64_t entry = get_pte(e, at);
+			bool freeable = false;
+			if (!pte_present(entry) || is_reserved_frame(e, entry & k->geometry.frame_mask, &page))
+				continue;
+			/* A locked area's pages are only marked as used. */
+			if (vma->flags & VM_LOCKED)
+				TRY(mark_page_accessed(e, page));
+			else
+				TRY(try_to_swap_out(e, mm, page, at, entry, &freeable));
+			*wanted -= freeable;
+		}
+		SET(k, mm, mm_struct, swap_address, addr);
+	}
+	return NULL;
+}
+
+/* swap_out_mm(): from mm->swap_address to the end, which TASK_SIZE there says was reached. */
 static struct error *swap_out_mm(struct engine *e, uint64_t mm_addr, unsigned *wanted)
 {
 	struct kernel *k = e->k;
 	struct object mm;
-	struct vma_place place;
+	uint64_t at, addr;
 	TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
-	uint64_t addr = GET(k, &mm, mm_struct, swap_address);
-	for (;;) {
+	addr = GET(k, &mm, mm_struct, swap_address);
+	TRY(find_vma(e, &mm, addr, &at));
+	while (at) {
 		struct vma vma;
 		TRY(check_interrupt());
-		TRY(find_vma_prepare(e, &mm, addr, &place));
-		if (!place.vma)
-			break;
-		TRY(vma_open(k, place.vma, &vma));
-		if (addr < vma.start)
-			addr = vma.start;
-		for (; addr < vma.end && !(vma.flags & VM_LOCKED); addr += VMCORE_PAGE_SIZE) {
-			uint64_t at = pte_offset(e, &mm, addr), entry = at ? get_pte(e, at) : 0;
-			bool done;
-			if (!pte_present(entry))
-				continue;
-			TRY(try_to_swap_out(e, &mm, at, entry, &done));
-			if (!done || --*wanted)
-				continue;
-			SET(k, &mm, mm_struct, swap_address, addr + VMCORE_PAGE_SIZE);
+		TRY(vma_open(k, at, &vma));
+		TRY(swap_out_vma(e, &mm, &vma, addr > vma.start ? addr : vma.start, wanted));
+		at = GET(k, &vma.object, vm_area_struct, vm_next);
+		if (at && !*wanted)
 			return NULL;
-		}
-		addr = vma.end;
+		addr = 0;
 	}
-	SET(k, &mm, mm_struct, swap_address, 0);
+	SET(k, &mm, mm_struct, swap_address, k->page_offset);
 	return NULL;
 }
 
-/* swap_out(): over all mms, by the list at init_mm.mmlist. */
-static struct error *swap_out(struct engine *e, unsigned wanted)
+/* The mm whose turn it is: swap_mm, or the next one of the list that was not gone through to its end. *mm is 0 when there is none. */
+static struct error *next_mm(struct engine *e, uint64_t *mm)
 {
 	struct kernel *k = e->k;
-	uint64_t head = e->init_mm + OFFSET(k, mm_struct, mmlist), at;
-	TRY(kernel_read_pointer(k, head, &at));
-	for (unsigned n = 0; at && at != head && wanted; n++) {
-		uint64_t next;
-		if (n > 100000)
-			return error_at(ERR_BAD_LIST, at, "the list of mms never ends: %" PRIx64, at);
-		TRY(kernel_read_pointer(k, at, &next));
-		TRY(swap_out_mm(e, at - OFFSET(k, mm_struct, mmlist), &wanted));
-		at = next;
+	struct object o;
+	uint64_t next;
+	for (unsigned n = 0;; n++) {
+		TRY(object_open_writable(k, *mm, S_mm_struct, &o));
+		if (*mm != e->init_mm && GET(k, &o, mm_struct, swap_address) != k->page_offset)
+			return NULL;
+		SET(k, &o, mm_struct, swap_address, 0);
+		TRY(kernel_read_pointer(k, MEMBER_ADDR(k, &o, mm_struct, mmlist), &next));
+		next -= OFFSET(k, mm_struct, mmlist);
+		if (n > 200000)
+			return error_at(ERR_BAD_LIST, *mm, "the list of mms never ends: %" PRIx64, *mm);
+		if (next == *mm) {
+			*mm = 0;
+			return NULL;
+		}
+		*mm = next;
+	}
+}
+
+/* swap_out(): at most once around all mms. */
+static struct error *swap_out(struct engine *e)
+{
+	struct kernel *k = e->k;
+	uint64_t turn = symbol_addr(k, "swap_mm"), mm = e->init_mm, count;
+	unsigned wanted = SWAP_CLUSTER_MAX;
+	TRY(kernel_read_symbol(k, "mmlist_nr", 4, &count));
+	if (turn)
+		TRY(kernel_read_pointer(k, turn, &mm));
+	for (uint64_t n = 0; n <= count && wanted; n++) {
+		TRY(next_mm(e, &mm));
+		if (!mm)
+			return NULL;
+		if (turn)
+			TRY(kernel_write_pointer(k, turn, mm));
+		TRY(swap_out_mm(e, mm, &wanted));
 	}
 	return NULL;
 }
 
 /* ---- Freeing ---- */
 
-/* The page of a file or of swap is written where it came from. */
-static struct error *write_out(struct engine *e, const struct page *p)
+/* writepage(): to where the page came from. A page that only the swap cache has is not worth a write; it is freed (swap_writepage()). */
+static struct error *write_out(struct engine *e, const struct page *p, bool *gone)
 {
 	struct kernel *k = e->k;
-	uint64_t mapping = GET(k, &p->object, page, mapping), index = GET(k, &p->object, page, index), inode;
-	const void *bytes = vmcore_try_map(k->vmcore, engine_page_phys(e, p->object.addr), VMCORE_PAGE_SIZE);
+	uint64_t page = p->object.addr, mapping = GET(k, &p->object, page, mapping), index = GET(k, &p->object, page, index), inode;
+	unsigned users;
+	const void *bytes = vmcore_try_map(k->vmcore, engine_page_phys(e, page), VMCORE_PAGE_SIZE);
+	*gone = false;
 	if (!bytes)
-		return error_at(ERR_NOT_IN_IMAGE, p->object.addr, "the page's frame is not in the image: %" PRIx64, p->object.addr);
+		return error_at(ERR_NOT_IN_IMAGE, page, "the page's frame is not in the image: %" PRIx64, page);
 	set_flag(e, p, e->bit_dirty, false);
-	TRACE(e, "shrink_cache", "dirty: written out", { "page", p->object.addr }, { "mapping", mapping }, { "index", index });
-	if (mapping == e->swapper_space)
-		return swap_write(e, swp_type(index), swp_offset(index), bytes);
-	TRY(kernel_get(k, mapping, M_address_space_host, &inode));
-	return disk_write(e, inode, index << k->arch->page_shift, bytes, VMCORE_PAGE_SIZE);
+	set_flag(e, p, e->bit_launder, true);
+	if (mapping != e->swapper_space) {
+		TRACE(e, "shrink_cache", "dirty: written out", { "page", page }, { "mapping", mapping }, { "index", index });
+		TRY(kernel_get(k, mapping, M_address_space_host, &inode));
+		return disk_write(e, inode, index << k->arch->page_shift, bytes, VMCORE_PAGE_SIZE);
+	}
+	TRY(swap_count(e, index, &users));
+	*gone = users == 1;
+	TRACE(e, "shrink_cache", *gone ? "only the swap cache has it: freed" : "dirty: written to its slot", { "page", page }, { "index", index });
+	return *gone ? delete_from_swap_cache(e, page) : swap_write(e, swp_type(index), swp_offset(index), bytes);
 }
 
 /* A page of the page cache that only the cache holds any more. */
@@ -163,14 +222,18 @@ static struct error *free_cached(struct engine *e, const struct page *p)
 	return put_page(e, page);
 }
 
+/* shrink_cache(): a part of the inactive list, from its end. Too many mapped pages there, and entries are unmapped. */
 static struct error *shrink_cache(struct engine *e, unsigned wanted, unsigned priority, unsigned *freed)
 {
 	struct kernel *k = e->k;
 	uint64_t inactive, page;
 	TRY(read_count(e, e->nr_inactive_pages, &inactive));
-	uint64_t max_scan = inactive / priority, max_mapped = (uint64_t)wanted << (10 - priority);
+	uint64_t max_scan = inactive / priority, max_mapped = (uint64_t)(wanted - *freed) << (10 - priority);
+	if (max_mapped > max_scan / 10)
+		max_mapped = max_scan / 10;
 	while (max_scan-- && *freed < wanted) {
 		struct page p;
+		bool gone;
 		TRY(last_on(e, e->inactive_list, &page));
 		if (!page)
 			return NULL;
@@ -178,15 +241,16 @@ static struct error *shrink_cache(struct engine *e, unsigned wanted, unsigned pr
 		uint64_t lru = MEMBER_ADDR(k, &p.object, page, lru);
 		TRY(list_del(k, lru));
 		TRY(list_add(k, lru, e->inactive_list));
-		bool cached = GET(k, &p.object, page, mapping) != 0;
-		if (!cached || page_refcount(k, &p) != 1) {
-			if (max_mapped && --max_mapped)
+		if (!GET(k, &p.object, page, mapping) || page_refcount(k, &p) != 1) {
+			if (max_mapped--)
 				continue;
-			return swap_out(e, 32);
+			return swap_out(e);
 		}
+		/* Written pages are freed when the list's end comes to them again. */
 		if (has(&p, e->bit_dirty)) {
-			TRY(write_out(e, &p));
-			TRY(page_open_writable(e, page, &p));
+			TRY(write_out(e, &p, &gone));
+			*freed += gone;
+			continue;
 		}
 		TRY(free_cached(e, &p));
 		++*freed;
@@ -221,15 +285,21 @@ static struct error *refill_inactive(struct engine *e, uint64_t wanted)
 	return NULL;
 }
 
+/* shrink_caches() at each priority, from a sixth of the inactive list to all of it. */
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed)
 {
 	*freed = 0;
 	for (unsigned priority = DEF_PRIORITY; priority && *freed < nr_pages; priority--) {
 		uint64_t active, inactive;
+		unsigned reaped;
+		TRY(kmem_cache_reap(e, &reaped));
+		*freed += reaped;
+		if (*freed >= nr_pages)
+			break;
 		TRY(read_count(e, e->nr_active_pages, &active));
 		TRY(read_count(e, e->nr_inactive_pages, &inactive));
 		/* The active list should be about two thirds of all. */
-		TRY(refill_inactive(e, (uint64_t)nr_pages * active / ((inactive + 1) * 2)));
+		TRY(refill_inactive(e, (uint64_t)(nr_pages - *freed) * active / ((inactive + 1) * 2)));
 		TRY(shrink_cache(e, nr_pages, priority, freed));
 		TRACE(e, "try_to_free_pages", *freed >= nr_pages ? "enough" : "not enough yet", { "priority", priority }, { "freed", *freed });
 	}

@@ -409,14 +409,14 @@ static uint32_t limit(uint32_t value, uint32_t most)
 }
 
 /*
- * A sixteenth of memory is disk and an eighth swap, from a quarter of low memory on or where there is room above it. They begin 16 frames past a
+ * A sixteenth of memory (2 MB at least) is disk and an eighth swap, from a quarter of low memory on or where there is room above it. They begin 16 frames past a
  * large block's start, which leaves a free block of each order around them: the hash tables of booting take these, and what lies between mem_map
  * and the next large block stays for the first tasks, as on the machine of the seed's session.
  */
 static void reserve_disk(struct bootmem *b)
 {
 	struct image *i = &b->m->image;
-	uint32_t megabytes = (uint32_t)(i->size >> 20), disk = limit(megabytes << 16, 8u << 20), swap = limit(megabytes << 17, 64u << 20);
+	uint32_t megabytes = (uint32_t)(i->size >> 20), disk = limit(megabytes < 32 ? 2u << 20 : megabytes << 16, 8u << 20), swap = limit(megabytes << 17, 64u << 20);
 	uint32_t frames = (disk + swap) >> PAGE_SHIFT, step = (1u << 20) >> PAGE_SHIFT, pfn = (b->end / 4) & -step;
 	uint32_t at = image_symbol(i, "sim_disk");
 	for (pfn += 16; pfn + frames <= b->end; pfn += step)

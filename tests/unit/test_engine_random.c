@@ -1,0 +1,577 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The engine under random acts, against a shadow of what each process may see; the books are
+ * checked as it goes.
+ *
+ *   test_engine_random [SEED [ACTS [EVERY]]]     one run: ACTS acts, the books checked after every
+ * EVERY of them
+ *
+ * Without a seed: some that are always the same, and one new one. A failure names its seed, and the
+ * act.
+ */
+#include "tests/unit/small_machine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#define ACTS	   3000
+#define EVERY	   25
+#define PROCESSES  8
+#define FIRST	   0x08000000ull /* the part of the address space that the acts are about */
+#define PAGES	   1536
+#define HOG	   0x20000000ull
+#define STACK_END  0x70000000ull
+#define STACK	   64 /* pages that may be touched of it */
+#define FILES	   3
+#define FILE_PAGES 12
+#define WORDS	   3 /* words of a page that are written and compared */
+
+enum kind { NOTHING, PRIVATE, FILE_PRIVATE, FILE_SHARED };
+
+/* What a page of a process should hold. A private page of a file shows the file until it is
+ * written. */
+struct shadow {
+	uint8_t kind, prot, file;
+	bool own;
+	uint16_t index; /* page of the file */
+	uint32_t words[WORDS];
+};
+
+struct process {
+	uint64_t task;
+	struct shadow pages[PAGES + STACK];
+	unsigned stack_low; /* pages of the stack that are mapped, from its end down */
+	uint64_t brk;
+};
+
+static struct run {
+	struct machine m;
+	uint64_t seed, state, act, acts, every;
+	struct process *processes[PROCESSES];
+	uint64_t hog; /* a process that only takes up memory */
+	unsigned hog_pages;
+	uint32_t files[FILES][FILE_PAGES][WORDS];
+	uint64_t oom, swapped, least_free; /* how hard it was */
+	char what[160];
+} r;
+
+static const unsigned word_offsets[WORDS] = {0, 2044, 4092};
+
+static uint64_t next_random(void)
+{
+	r.state ^= r.state << 13;
+	r.state ^= r.state >> 7;
+	r.state ^= r.state << 17;
+	return r.state;
+}
+
+static unsigned below(unsigned n)
+{
+	return (unsigned)(next_random() >> 16) % n;
+}
+
+#define must(condition, ...)                                                                     \
+	do {                                                                                     \
+		if (!(condition)) {                                                              \
+			print_message("seed %" PRIu64 ", act %" PRIu64 " (%s): ", r.seed, r.act, \
+				      r.what);                                                   \
+			fail_msg(__VA_ARGS__);                                                   \
+		}                                                                                \
+	} while (0)
+
+static void done(struct error *e)
+{
+	must(!e, "%s", e ? e->message : "");
+}
+
+static void check_books(void)
+{
+	done(books_check(r.m.e, NULL));
+}
+
+/* ---- Shadow ---- */
+
+static struct shadow *shadow_of(struct process *p, uint64_t addr)
+{
+	if (addr >= FIRST && addr < FIRST + PAGES * PAGE)
+		return &p->pages[(addr - FIRST) / PAGE];
+	if (addr >= STACK_END - STACK * PAGE && addr < STACK_END)
+		return &p->pages[PAGES + (STACK_END - 1 - addr) / PAGE];
+	return NULL;
+}
+
+static uint32_t *words_of(struct shadow *s)
+{
+	return s->kind == FILE_SHARED || (s->kind == FILE_PRIVATE && !s->own)
+		       ? r.files[s->file][s->index]
+		       : s->words;
+}
+
+/* Does an access end well? A stack grows to its address. */
+static bool allowed(struct process *p, uint64_t addr, bool write)
+{
+	struct shadow *s = shadow_of(p, addr);
+	if (addr >= STACK_END - STACK * PAGE) {
+		unsigned depth = (unsigned)((STACK_END - 1 - addr) / PAGE) + 1;
+		for (; p->stack_low < depth; p->stack_low++)
+			p->pages[PAGES + p->stack_low] =
+				(struct shadow){.kind = PRIVATE, .prot = PROT_READ | PROT_WRITE};
+	}
+	if (s->kind == NOTHING || !(s->prot & (write ? PROT_WRITE : PROT_READ | PROT_EXEC)))
+		return false;
+	return s->kind < FILE_PRIVATE || s->index < FILE_PAGES || s->own;
+}
+
+static void clear_shadow(struct process *p, uint64_t addr, unsigned pages, struct shadow with)
+{
+	for (unsigned i = 0; i < pages; i++, addr += PAGE) {
+		struct shadow *s = shadow_of(p, addr);
+		if (s)
+			*s = with;
+		with.index++;
+	}
+}
+
+/* ---- Processes ---- */
+
+static struct process *any_process(void)
+{
+	struct process *p = NULL;
+	while (!p)
+		p = r.processes[below(PROCESSES)];
+	return p;
+}
+
+static unsigned process_count(void)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < PROCESSES; i++)
+		n += r.processes[i] != NULL;
+	return n;
+}
+
+static struct process **free_place(void)
+{
+	for (unsigned i = 0; i < PROCESSES; i++)
+		if (!r.processes[i])
+			return &r.processes[i];
+	return NULL;
+}
+
+static void set_member(uint64_t object, enum member_id id, uint64_t value)
+{
+	done(kernel_write_uint(r.m.k, object + r.m.k->members[id].offset, r.m.k->members[id].size,
+			       value));
+}
+
+static void first_process(void)
+{
+	struct process *p = calloc(1, sizeof(*p));
+	assert_non_null(p);
+	*free_place() = p;
+	p->task = new_process(&r.m);
+	uint64_t mm = mm_of(&r.m, p->task);
+	map(&r.m, p->task, STACK_END - PAGE, 1, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_GROWSDOWN);
+	p->stack_low = 1;
+	p->pages[PAGES] = (struct shadow){.kind = PRIVATE, .prot = PROT_READ | PROT_WRITE};
+	/* The heap starts in the middle. */
+	p->brk = FIRST + PAGES / 2 * PAGE;
+	set_member(mm, M_mm_struct_brk, p->brk);
+	set_member(mm, M_mm_struct_start_brk, p->brk);
+}
+
+static void end_process(struct process *p)
+{
+	done(do_exit(r.m.e, p->task));
+	for (unsigned i = 0; i < PROCESSES; i++)
+		if (r.processes[i] == p)
+			r.processes[i] = NULL;
+	free(p);
+	if (!process_count())
+		first_process();
+}
+
+/* What ran out of memory is killed. */
+static void out_of_memory(struct process *p)
+{
+	struct engine *e = r.m.e;
+	uint64_t swap = 0;
+	if (counter(&r.m, "nr_swapfiles"))
+		swap = counter(&r.m, "nr_swap_pages");
+	must(nr_free_pages(e) < 300 || swap < 64,
+	     "out of memory with %" PRIu64 " frames free and %" PRIu64 " of swap", nr_free_pages(e),
+	     swap);
+	r.oom++;
+	end_process(p);
+}
+
+/* ---- Acts ---- */
+
+static uint64_t any_address(unsigned stack_percent)
+{
+	if (below(100) < stack_percent)
+		return STACK_END - 1 - below(STACK) * PAGE - (PAGE - 1);
+	return FIRST + (uint64_t)below(PAGES) * PAGE;
+}
+
+/* Reads or writes the words of one page. False when the process was killed. */
+static bool access_page(struct process *p, uint64_t page, bool write)
+{
+	struct engine *e = r.m.e;
+	unsigned word = below(WORDS);
+	uint32_t value = (uint32_t)next_random(), expected = 0;
+	bool good = allowed(p, page, write);
+	struct shadow *s = shadow_of(p, page);
+	if (good && !write)
+		expected = words_of(s)[word];
+	struct error *error =
+		access_process_vm(e, p->task, page + word_offsets[word], &value, 4, write);
+	if (error && error->code == ERR_KERNEL && strstr(error->message, "out of memory")) {
+		error_free(error);
+		out_of_memory(p);
+		return false;
+	}
+	if (!good) {
+		must(error && error->code == ERR_KERNEL,
+		     "%s at %" PRIx64 " ends well, and should not: %s", write ? "write" : "read",
+		     page, error ? error->message : "no error");
+		error_free(error);
+		return true;
+	}
+	done(error);
+	if (!write) {
+		must(value == expected, "at %" PRIx64 " of pid %" PRIu64 ": %08x, should be %08x",
+		     page + word_offsets[word], READ(&r.m, p->task, task_struct, pid), value,
+		     expected);
+		return true;
+	}
+	if (s->kind == FILE_PRIVATE && !s->own) {
+		memcpy(s->words, r.files[s->file][s->index], sizeof(s->words));
+		s->own = true;
+	}
+	words_of(s)[word] = value;
+	return true;
+}
+
+static void act_access(void)
+{
+	struct process *p = any_process();
+	uint64_t addr = any_address(10);
+	bool write = below(5) < 3;
+	unsigned pages = below(4) ? 1 + below(4) : 1 + below(below(3) ? 200 : PAGES);
+	snprintf(r.what, sizeof(r.what), "%s %" PRIx64 ", %u pages", write ? "write" : "read", addr,
+		 pages);
+	for (unsigned i = 0; i < pages && shadow_of(p, addr); i++, addr += PAGE)
+		if (!access_page(p, addr, write))
+			return;
+}
+
+/* A failed act changes nothing: what it did is undone, as a command does. */
+static bool undone(struct error *error)
+{
+	if (!error) {
+		done(vmcore_forget(r.m.vc));
+		return false;
+	}
+	must(error->code == ERR_KERNEL && error->addr == ENOMEM, "%s", error->message);
+	error_free(error);
+	done(vmcore_undo(r.m.vc));
+	return true;
+}
+
+static const unsigned protections[] = {PROT_NONE,
+				       PROT_READ,
+				       PROT_READ | PROT_WRITE,
+				       PROT_READ | PROT_WRITE,
+				       PROT_READ | PROT_EXEC,
+				       PROT_READ | PROT_WRITE | PROT_EXEC};
+
+static uint64_t any_range(unsigned *pages)
+{
+	uint64_t page = below(PAGES);
+	*pages = 1 + below(below(3) ? 16 : 400);
+	if (*pages > PAGES - page)
+		*pages = (unsigned)(PAGES - page);
+	return FIRST + page * PAGE;
+}
+
+static void act_mmap(void)
+{
+	struct process *p = any_process();
+	struct shadow s = {.kind = PRIVATE, .prot = (uint8_t)protections[below(6)]};
+	unsigned pages, flags = MAP_FIXED | MAP_PRIVATE;
+	uint64_t addr = any_range(&pages), at = 0, file = 0;
+	char path[16];
+	if (below(3) == 0) {
+		s.kind = below(2) ? FILE_PRIVATE : FILE_SHARED;
+		s.file = (uint8_t)below(FILES);
+		s.index = (uint16_t)below(FILE_PAGES);
+		flags = MAP_FIXED | (s.kind == FILE_SHARED ? MAP_SHARED : MAP_PRIVATE);
+		pages = pages > FILE_PAGES + 2u - s.index ? FILE_PAGES + 2u - s.index : pages;
+		snprintf(path, sizeof(path), "/file%u", s.file);
+	}
+	flags |= below(2) ? MAP_NORESERVE : 0;
+	snprintf(r.what, sizeof(r.what),
+		 "mmap %" PRIx64 ", %u pages, prot %x, kind %u, file page %u", addr, pages, s.prot,
+		 s.kind, s.index);
+	done(vmcore_mark(r.m.vc, NULL));
+	struct error *error = s.kind == PRIVATE ? NULL : filp_open(r.m.e, path, &file);
+	if (!error)
+		error = do_mmap_pgoff(r.m.e, mm_of(&r.m, p->task), file, addr, pages * PAGE, s.prot,
+				      flags, s.index, &at);
+	if (!error && file)
+		error = fput(r.m.e, file);
+	if (undone(error))
+		return;
+	must(at == addr, "mapped at %" PRIx64, at);
+	clear_shadow(p, addr, pages, s);
+}
+
+static void act_munmap(void)
+{
+	struct process *p = any_process();
+	unsigned pages;
+	uint64_t addr = any_range(&pages);
+	snprintf(r.what, sizeof(r.what), "munmap %" PRIx64 ", %u pages", addr, pages);
+	done(vmcore_mark(r.m.vc, NULL));
+	if (!undone(do_munmap(r.m.e, mm_of(&r.m, p->task), addr, pages * PAGE)))
+		clear_shadow(p, addr, pages, (struct shadow){0});
+}
+
+static void act_mprotect(void)
+{
+	struct process *p = any_process();
+	unsigned pages, prot = protections[below(6)];
+	uint64_t addr = any_range(&pages);
+	bool mapped = true;
+	snprintf(r.what, sizeof(r.what), "mprotect %" PRIx64 ", %u pages, prot %x", addr, pages,
+		 prot);
+	for (unsigned i = 0; i < pages; i++)
+		mapped &= shadow_of(p, addr + (uint64_t)i * PAGE)->kind != NOTHING;
+	done(vmcore_mark(r.m.vc, NULL));
+	struct error *error = sys_mprotect(r.m.e, mm_of(&r.m, p->task), addr, pages * PAGE, prot);
+	must(mapped || error, "a hole was protected");
+	if (undone(error))
+		return;
+	for (unsigned i = 0; i < pages; i++)
+		shadow_of(p, addr + (uint64_t)i * PAGE)->prot = (uint8_t)prot;
+}
+
+static void act_brk(void)
+{
+	struct process *p = any_process();
+	uint64_t start = FIRST + PAGES / 2 * PAGE,
+		 now = start + (uint64_t)below(64) * PAGE + below(PAGE), result;
+	uint64_t from = (p->brk + PAGE - 1) & ~(PAGE - 1ull),
+		 to = (now + PAGE - 1) & ~(PAGE - 1ull);
+	snprintf(r.what, sizeof(r.what), "brk %" PRIx64 " to %" PRIx64, p->brk, now);
+	done(vmcore_mark(r.m.vc, NULL));
+	if (undone(sys_brk(r.m.e, mm_of(&r.m, p->task), now, &result)))
+		return;
+	must(result == now, "brk is %" PRIx64, result);
+	p->brk = now;
+	for (; from < to; from += PAGE) {
+		must(shadow_of(p, from)->kind == NOTHING, "the heap grew over an area");
+		*shadow_of(p, from) = (struct shadow){.kind = PRIVATE,
+						      .prot = PROT_READ | PROT_WRITE | PROT_EXEC};
+	}
+	for (; to < from; to += PAGE)
+		*shadow_of(p, to) = (struct shadow){0};
+}
+
+static void act_fork(void)
+{
+	struct process *parent = any_process(), **place = free_place(), *child;
+	uint64_t task;
+	if (!place)
+		return;
+	snprintf(r.what, sizeof(r.what), "fork of pid %" PRIu64,
+		 READ(&r.m, parent->task, task_struct, pid));
+	struct error *error = do_fork(r.m.e, parent->task, 0, 0, &task);
+	if (error && error->code == ERR_KERNEL && error->addr == ENOMEM) {
+		error_free(error);
+		check_books();
+		return;
+	}
+	done(error);
+	child = malloc(sizeof(*child));
+	assert_non_null(child);
+	*child = *parent;
+	child->task = task;
+	*place = child;
+}
+
+static void act_exit(void)
+{
+	struct process *p = any_process();
+	snprintf(r.what, sizeof(r.what), "exit of pid %" PRIu64,
+		 READ(&r.m, p->task, task_struct, pid));
+	end_process(p);
+}
+
+static void act_reclaim(void)
+{
+	unsigned wanted = 1 + below(64), freed;
+	snprintf(r.what, sizeof(r.what), "reclaim %u", wanted);
+	done(try_to_free_pages(r.m.e, wanted, &freed));
+}
+
+/* Some other process reads and writes its memory. */
+static void act_hog(void)
+{
+	unsigned first = below(r.hog_pages), n = 1 + below(200);
+	snprintf(r.what, sizeof(r.what), "the hog, %u pages from %u", n, first);
+	for (unsigned i = first; i < first + n && i < r.hog_pages; i++) {
+		uint32_t value = ~0u;
+		uint64_t addr = HOG + (uint64_t)i * PAGE + 8;
+		struct error *error = access_process_vm(r.m.e, r.hog, addr, &value, 4, false);
+		if (!error) {
+			must(value == i, "the hog's page %u has %u", i, value);
+			error = access_process_vm(r.m.e, r.hog, addr, &i, 4, true);
+		}
+		must(!error || strstr(error->message, "out of memory"), "%s", error->message);
+		error_free(error);
+	}
+}
+
+static void act_trim(void)
+{
+	snprintf(r.what, sizeof(r.what), "check_pgt_cache");
+	done(check_pgt_cache(r.m.e, 0, below(4)));
+}
+
+static void act(void)
+{
+	static const struct {
+		unsigned weight;
+		void (*act)(void);
+	} acts[] = {
+		{60, act_access}, {14, act_mmap}, {8, act_munmap},  {8, act_mprotect}, {5, act_brk},
+		{5, act_fork},	  {3, act_exit},  {4, act_reclaim}, {1, act_trim},
+		{3, act_hog},
+	};
+	unsigned total = 0, n;
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
+		total += acts[i].weight;
+	n = below(total);
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+		if (n < acts[i].weight) {
+			acts[i].act();
+			return;
+		}
+		n -= acts[i].weight;
+	}
+}
+
+/* ---- A run ---- */
+
+static void make_files(void)
+{
+	static unsigned char bytes[FILE_PAGES * PAGE];
+	for (unsigned file = 0; file < FILES; file++) {
+		char path[16];
+		for (unsigned page = 0; page < FILE_PAGES; page++) {
+			for (unsigned w = 0; w < WORDS; w++) {
+				r.files[file][page][w] = (uint32_t)next_random();
+				memcpy(bytes + page * PAGE + word_offsets[w],
+				       &r.files[file][page][w], 4);
+			}
+		}
+		snprintf(path, sizeof(path), "/file%u", file);
+		done(make_file(r.m.e, path, bytes, sizeof(bytes)));
+	}
+}
+
+/* Between half and nine tenths of memory. */
+static void make_hog(void)
+{
+	r.hog = new_process(&r.m);
+	r.hog_pages = (unsigned)nr_free_pages(r.m.e) / 10 * (5 + below(5));
+	map(&r.m, r.hog, HOG, r.hog_pages, PROT_READ | PROT_WRITE, MAP_FIXED);
+	for (unsigned i = 0; i < r.hog_pages; i++)
+		poke32(&r.m, r.hog, HOG + (uint64_t)i * PAGE + 8, i);
+}
+
+static void end_all(void)
+{
+	snprintf(r.what, sizeof(r.what), "the end");
+	done(do_exit(r.m.e, r.hog));
+	for (unsigned i = 0; i < PROCESSES; i++) {
+		if (!r.processes[i])
+			continue;
+		done(do_exit(r.m.e, r.processes[i]->task));
+		free(r.processes[i]);
+		r.processes[i] = NULL;
+	}
+	all_given_back(&r.m);
+}
+
+static void note_pressure(void)
+{
+	uint64_t free = nr_free_pages(r.m.e), used = 0;
+	if (counter(&r.m, "nr_swapfiles"))
+		used = counter(&r.m, "total_swap_pages") - counter(&r.m, "nr_swap_pages");
+	if (free < r.least_free)
+		r.least_free = free;
+	if (used > r.swapped)
+		r.swapped = used;
+}
+
+static void run(uint64_t seed, uint64_t acts, uint64_t every)
+{
+	r = (struct run){.seed = seed,
+			 .state = seed * 0x9e3779b97f4a7c15ull + 1,
+			 .acts = acts,
+			 .every = every,
+			 .least_free = UINT64_MAX};
+	snprintf(r.what, sizeof(r.what), "booting");
+	boot(&r.m, 16);
+	make_files();
+	if (seed % 4)
+		done(sys_swapon(r.m.e, 0, seed % 4 == 1 ? 200 : 0));
+	first_process();
+	make_hog();
+	for (r.act = 1; r.act <= acts; r.act++) {
+		act();
+		note_pressure();
+		if (r.act % every == 0)
+			check_books();
+	}
+	end_all();
+	shut_down(&r.m);
+}
+
+static uint64_t argument_seed, argument_acts = ACTS, argument_every = EVERY;
+static bool one_run;
+
+static void test_random(void **state)
+{
+	uint64_t fresh = 0;
+	if (one_run) {
+		run(argument_seed, argument_acts, argument_every);
+		print_message("seed %" PRIu64 ": out of memory %" PRIu64 " times, at most %" PRIu64
+			      " swap slots used, at least %" PRIu64 " frames free\n",
+			      argument_seed, r.oom, r.swapped, r.least_free);
+		return;
+	}
+	for (uint64_t seed = 0; seed < 6; seed++)
+		run(seed, ACTS, EVERY);
+	assert_int_equal(getrandom(&fresh, 4, 0), 4);
+	run(fresh, ACTS, EVERY);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_random)};
+	one_run = argc > 1;
+	if (argc > 1)
+		argument_seed = strtoull(argv[1], NULL, 10);
+	if (argc > 2)
+		argument_acts = strtoull(argv[2], NULL, 10);
+	if (argc > 3)
+		argument_every = strtoull(argv[3], NULL, 10);
+	if (!argument_every)
+		argument_every = 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
