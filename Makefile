@@ -4,6 +4,7 @@
 # make run        the same, started (installs the Debian packages that it lacks, as root)
 # make check      all tests that CI runs; SANITIZE=1 builds them with AddressSanitizer and UBSan; SUITES='unit shell' some of them
 # make unit       only the unit tests
+# make check-newest  the guest tests with the newest kernel of Debian sid
 # make check-crash  compared with crash 9 (root; downloads 1.5 GB), result in docs/crash-comparison.md
 # make bench      measurements, against crash and drgn where they are installed, and of the engine against this kernel
 # make install    into $(DESTDIR)$(PREFIX)
@@ -73,6 +74,10 @@ check:
 	@$(MAKE) --no-print-directory -j$$(nproc) all $(UNIT)
 	@MMSCOPE=$(abspath $(PROG)) MMSCOPE_UNIT=$(abspath $(OUT)/tests) tests/run $(SUITES)
 
+# Not in check: a new release of Linux turns no build red.
+check-newest: all
+	@MMSCOPE=$(abspath $(PROG)) tests/guest/check-guests newest newest-bare
+
 # Not in check: they download crash and a vmlinux, and need root for a chroot.
 check-crash: all
 	@tests/crash/check-crash --mmscope $(abspath $(PROG))
@@ -96,4 +101,4 @@ clean:
 
 -include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
-.PHONY: all unit run check check-crash bench bench-engine install clean
+.PHONY: all unit run check check-newest check-crash bench bench-engine install clean

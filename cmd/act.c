@@ -210,10 +210,11 @@ COMMAND(trace) = {
 COMMAND(snapshot) = {
 	.name = "snapshot",
 	.summary = "remembers the image as it is now",
+	.flags = CMD_ACTS,
 	.synopsis = "",
 	.help = "DESCRIPTION\n"
-		"  From now on \"diff\" shows what has changed since, and \"undo\" goes back to here. Snapshots\n"
-		"  stand one on the other. They cost what is changed after them.\n"
+		"  \"undo\" goes back to here. Snapshots stand one on the other. They cost what is changed after\n"
+		"  them.\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> snapshot\n"
@@ -224,6 +225,7 @@ COMMAND(snapshot) = {
 COMMAND(undo) = {
 	.name = "undo",
 	.summary = "takes back what acts have changed",
+	.flags = CMD_ACTS,
 	.synopsis = "",
 	.help = "DESCRIPTION\n"
 		"  Goes back to the newest snapshot, which is used up by that; without a snapshot takes back the\n"

@@ -304,7 +304,8 @@ COMMAND(swapon) = {
 		"  Swaps to the machine's swap partition, all of it or so many pages.\n"
 		"\n"
 		"EXAMPLES\n"
-		"    mmscope> swapon 64\n",
+		"  The machine starts with its swap partition in use:\n"
+		"    mmscope> kmem -i\n",
 	.run = run_swapon,
 };
 

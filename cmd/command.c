@@ -52,11 +52,10 @@ const struct command *command_find(const char *name)
 static const struct {
 	const char *name, *line;
 } aliases[] = {
-	{"?", "help"},		 {"man", "help"},
-	{"dmesg", "log"},	 {"for", "foreach"},
-	{"size", "*"},		 {"px", "p -x"},
-	{"pd", "p -d"},		 {"hex", "set radix 16"},
-	{"dec", "set radix 10"}, {"sf", "set scroll off"},
+	{"?", "help"},		 {"man", "help"},	  {"dmesg", "log"},
+	{"for", "foreach"},	 {"size", "*"},		  {"px", "p -x"},
+	{"pd", "p -d"},		 {"hex", "set radix 16"}, {"p/x", "p -x"},
+	{"p/d", "p -d"},	 {"dec", "set radix 10"}, {"sf", "set scroll off"},
 	{"sn", "set scroll on"}, {"last", "ps -l"},
 };
 

@@ -18,10 +18,11 @@ struct session;
 enum command_flags {
 	CMD_NEEDS_KERNEL = 1,  /* refuses with one line when no kernel is attached */
 	CMD_FOREACH	 = 2,  /* works on the current context: "foreach" may run it per task */
-	CMD_ACTS	 = 4,  /* changes the image */
+	CMD_ACTS	 = 4,  /* changes the image, or shows what has changed */
 	CMD_STRUCT_ARGS	 = 8,  /* completion: its words are struct names and members */
 	CMD_SYMBOL_ARGS	 = 16, /* completion: its words are symbols */
 	CMD_TASK_ARGS	 = 32, /* completion: pids and task names */
+	CMD_TYPELESS	 = 128, /* has something to say of a kernel whose types are not known, too */
 	CMD_RAW_LINE	 = 64, /* argv[1] is the rest of the line, unsplit */
 };
 

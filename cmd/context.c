@@ -52,8 +52,7 @@ static const struct task *by_number(struct kernel *k, const char *word)
 	uint64_t value;
 
 	if (word[strspn(word, "0123456789")] == '\0' && *word) {
-		if (!error_drop(parse_number(word, false, &value)) &&
-		    (t = task_by_pid(k, value)))
+		if (!error_drop(parse_number(word, false, &value)) && (t = task_by_pid(k, value)))
 			return t;
 	} else if (!strncmp(word, "0x", 2) && !error_drop(parse_number(word, true, &value)) &&
 		   value && (t = task_by_pid(k, value))) {
@@ -83,7 +82,8 @@ static struct error *by_expression(struct kernel *k, const char *word, struct ta
 	return NULL;
 }
 
-/* Command names are compared as far as comm has room for them (TASK_COMM_LEN - 1), kernel threads' by their full names too. */
+/* Command names are compared as far as comm has room for them (TASK_COMM_LEN - 1), kernel threads'
+ * by their full names too. */
 static void by_name(struct kernel *k, const char *word, struct task_list *list)
 {
 	const struct task *t;
@@ -186,6 +186,19 @@ void context_heading(struct session *s, const struct task *t)
 	if (s->in_foreach && out_json(s->out))
 		return;
 	context_heading_indented(s, t, 0);
+}
+
+struct error *context_heading_in_foreach(struct session *s)
+{
+	const struct task *t;
+
+	if (!s->in_foreach)
+		return NULL;
+	TRY(context_task(s, &t));
+	if (s->foreach_index)
+		out_text(s->out, "\n");
+	context_heading(s, t);
+	return NULL;
 }
 
 void context_complain(struct session *s, const char *name, const struct error *e)

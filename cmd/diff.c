@@ -84,7 +84,7 @@ COMMAND(diff) = {
 	.summary = "what acts have changed, by object",
 	.synopsis = "[-v]",
 	.options = "-v",
-	.flags = CMD_NEEDS_KERNEL,
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  Shows what has changed since the newest snapshot, or without one by the last act: members of\n"
 		"  struct page, page-table entries with the address that they map and the process, areas and other\n"

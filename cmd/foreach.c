@@ -18,8 +18,8 @@ struct selection {
 	bool any_named;
 };
 
-static const char *const state_names[] = {"RU", "IN", "UN", "ST", "ZO", "TR", "SW", "DE",
-					  "WA", "PA", "ID", "NE", "EX"};
+static const char *const state_names[] = {"RU", "IN", "UN", "ST", "ZO", "TR", "SW",
+					  "DE", "WA", "PA", "ID", "NE", "EX"};
 #define STATES (sizeof(state_names) / sizeof(state_names[0]))
 
 /* ---- Which tasks ---- */
@@ -44,7 +44,8 @@ static bool select_keyword(struct selection *sel, const char *word)
 	return false;
 }
 
-/* Selectors up to the command's name. *command is then its place in argv; argc when there is none. */
+/* Selectors up to the command's name. *command is then its place in argv; argc when there is none.
+ */
 static struct error *parse(struct session *s, int argc, char **argv, struct selection *sel,
 			   int *command)
 {
@@ -103,7 +104,8 @@ static int compare_places(const void *va, const void *vb)
 }
 
 /*
- * The tasks in the table's order, each once, as copies: a command may change the image and so have the table made anew. *count 0: NULL.
+ * The tasks in the table's order, each once, as copies: a command may change the image and so have
+ * the table made anew. *count 0: NULL.
  */
 static struct task *chosen(struct kernel *k, struct selection *sel, size_t *count)
 {
@@ -165,7 +167,8 @@ static struct error *run_one(struct session *s, struct loop *loop, const struct 
 		out_close(o, depth + 1);
 		out_str(o, "error", NULL, e->message);
 		/* Wrong words are wrong for all tasks. */
-		if (e->code != ERR_INTERRUPTED && e->code != ERR_USAGE && e->code != ERR_NO_MEMBER) {
+		if (e->code != ERR_INTERRUPTED && e->code != ERR_USAGE &&
+		    e->code != ERR_NO_MEMBER) {
 			loop->failures++;
 			e = error_prefix(e, "pid %u", t->pid);
 			context_complain(s, loop->command->name, e);
@@ -203,7 +206,8 @@ static struct error *run_all(struct session *s, struct loop *loop, const struct 
 static struct error *run_command(struct session *s, struct selection *sel, int argc, char **argv,
 				 int at)
 {
-	struct loop loop = {.command = command_find(argv[at]), .argc = argc - at, .argv = argv + at};
+	struct loop loop = {
+		.command = command_find(argv[at]), .argc = argc - at, .argv = argv + at};
 	const char *quotes = s->quotes;
 	uint64_t context = s->task;
 	size_t count;
@@ -273,14 +277,17 @@ static struct error *run_foreach(struct session *s, int argc, char **argv)
 COMMAND(foreach) = {
 	.name = "foreach",
 	.summary = "run a command for many tasks",
-	.synopsis = "[PID | TASK | NAME | 'REGEX' | STATE | user | kernel | active | gleader]… COMMAND [ARGUMENT]…",
-	.help =
-		"Runs a command once for each of the chosen tasks, as if each were the context. Without a selector it\n"
-		"runs for all tasks. Tasks that are named add up; the other selectors narrow them down.\n"
+	.synopsis = "[PID | TASK | NAME | 'REGEX' | STATE | user | kernel | active | gleader]… "
+		    "COMMAND [ARGUMENT]…",
+	.help = "Runs a command once for each of the chosen tasks, as if each were the context. "
+		"Without a selector it\n"
+		"runs for all tasks. Tasks that are named add up; the other selectors narrow them "
+		"down.\n"
 		"\n"
 		"  PID      the task with this decimal pid\n"
 		"  TASK     the task at this hexadecimal address\n"
-		"  NAME     all tasks with this command name; after a backslash it is never taken for a command\n"
+		"  NAME     all tasks with this command name; after a backslash it is never taken "
+		"for a command\n"
 		"  'REGEX'  all tasks whose name matches a POSIX extended regular expression\n"
 		"  STATE    tasks in a state, as ps shows it: RU IN UN ID ST TR ZO DE WA PA NE\n"
 		"  user     user tasks\n"
@@ -288,8 +295,10 @@ COMMAND(foreach) = {
 		"  active   tasks that were running when the image was taken\n"
 		"  gleader  leaders of user thread groups\n"
 		"\n"
-		"The command is one that is about a task: ps, task, vm, vtop, rd, regs, set and others. A failure for one\n"
-		"task does not end the loop; foreach then fails in the end. Ctrl-C ends all. The context stays as it was.\n"
+		"The command is one that is about a task: ps, task, vm, vtop, rd, regs, set and "
+		"others. A failure for one\n"
+		"task does not end the loop; foreach then fails in the end. Ctrl-C ends all. The "
+		"context stays as it was.\n"
 		"\n"
 		"EXAMPLES\n"
 		"  The address spaces of all user processes:\n"

@@ -72,9 +72,12 @@ struct error *guard_run(const struct command *c, struct session *s, int argc, ch
 	/* foreach runs commands inside its own guard. */
 	if (guard_armed)
 		return c->run(s, argc, argv);
-	if (sigsetjmp(guard_jump, 1))
+	if (sigsetjmp(guard_jump, 1)) {
+		s->in_foreach = false; /* its loop is gone, too */
+		s->foreach_index = 0;
 		return error_new(ERR_TRUNCATED, "the image file shrank while it was read: %s",
 				 s->vmcore ? vmcore_path(s->vmcore) : "?");
+	}
 	guard_armed = 1;
 	e = c->run(s, argc, argv);
 	guard_armed = 0;

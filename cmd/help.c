@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "cmd/help_text.h"
 #include "cmd/session.h"
 
 #define LIST_ROWS                                                                                  \
@@ -21,6 +22,14 @@ static size_t screen_width(void)
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
 		return size.ws_col;
 	return 80;
+}
+
+/* Longer lines are hard to read, and authors broke theirs somewhere below. */
+static unsigned page_width(void)
+{
+	size_t width = screen_width();
+
+	return width < 100 ? (unsigned)width : 100;
 }
 
 static void list_commands(struct session *s)
@@ -56,53 +65,10 @@ static void list_commands(struct session *s)
 		out_object_begin(s->out, NULL);
 		out_str(s->out, "name", NULL, c->name);
 		out_str(s->out, "summary", NULL, c->summary);
+		out_bool(s->out, "acts", NULL, c->flags & CMD_ACTS);
 		out_object_end(s->out);
 	}
 	out_array_end(s->out);
-}
-
-static bool is_heading(const char *line, size_t len)
-{
-	return len > 3 && strspn(line, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ") >= len && *line != ' ';
-}
-
-/*
- * A page's text: lines move right by two, its own headings (EXAMPLES) stay at the margin, and each
- * example has a blank line on either side, as in crash.
- */
-static void print_indented(struct out *o, const char *text)
-{
-	static const char example[] = "    mmscope> ";
-	bool was_blank = true, was_example = false;
-
-	while (*text) {
-		size_t len = strcspn(text, "\n");
-		bool blank = strspn(text, " ") >= len,
-		     is_example = !strncmp(text, example, strlen(example));
-
-		if (!was_blank && !blank && is_example != was_example)
-			out_text(o, "\n");
-		if (!blank)
-			out_printf(o, "%s%.*s", is_heading(text, len) || *text == ' ' ? "" : "  ",
-				   (int)len, text);
-		out_text(o, "\n");
-		was_example = is_example;
-		was_blank = blank;
-		text += len + (text[len] == '\n');
-	}
-}
-
-static void print_synopsis(struct out *o, const struct command *c)
-{
-	const char *p = c->synopsis;
-
-	do {
-		size_t len = strcspn(p, "\n");
-
-		out_printf(o, "  %s%s%.*s\n", c->name, len ? " " : "", (int)len, p);
-		p += len + (p[len] == '\n');
-		p += strspn(p, " ");
-	} while (*p);
 }
 
 static void page(struct session *s, const struct command *c)
@@ -115,9 +81,9 @@ static void page(struct session *s, const struct command *c)
 		help += strlen(description);
 
 	out_printf(o, "\nNAME\n  %s - %s\n\nSYNOPSIS\n", c->name, c->summary);
-	print_synopsis(o, c);
+	help_print_synopsis(o, c->name, c->synopsis, page_width());
 	out_text(o, "\nDESCRIPTION\n");
-	print_indented(o, help);
+	help_print(o, help, page_width());
 	out_text(o, "\n");
 	out_str(o, "name", NULL, c->name);
 	out_str(o, "summary", NULL, c->summary);

@@ -71,8 +71,9 @@ static struct error *say_vmalloc(struct session *s, const struct kmem_place *pla
 	struct kernel *k = s->kernel;
 	struct vmalloc_area area;
 	*found = false;
+	/* Modules' memory is of the same lists, at its own place: only the direct map has none. */
 	if (!place->is_virtual ||
-	    place->addr - k->vmalloc_start > k->vmalloc_end - k->vmalloc_start)
+	    (place->has_phys && kernel_ptov(k, place->phys) == place->addr))
 		return NULL;
 	TRY(vmalloc_at(k, place->addr, &area, found));
 	if (!*found)

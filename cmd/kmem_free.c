@@ -177,6 +177,7 @@ struct error *kmem_free_areas(struct session *s, bool list_pages)
 	struct kernel *k = s->kernel;
 	struct error *first = NULL;
 	uint64_t found = 0, counted = 0;
+	int64_t unfolded = 0;
 	TRY(nodes_open(k));
 	out_array_begin(s->out, "zones");
 	for (size_t i = 0; i < zones_count(k) && !first; i++) {
@@ -188,15 +189,24 @@ struct error *kmem_free_areas(struct session *s, bool list_pages)
 		first = print_zone_lists(s, z, list_pages, &found);
 		out_object_end(s->out);
 		counted += zone_free(k, z);
+		if (!HAS(k, zone, free_pages))
+			unfolded += zone_vmstat_unfolded(k, z, 0);
 	}
 	out_array_end(s->out);
 	out_dec(s->out, "nr_free_pages", "nr_free_pages: %" PRIu64 "  ", counted);
 	out_dec(s->out, "found", NULL, found);
-	if (!first)
-		out_printf(s->out, found == counted ? "(verified)\n" : "(found %" PRIu64 ")\n",
-			   found);
+	out_sdec(s->out, "unfolded", NULL, unfolded);
+	/* The zones' counters lag by what each CPU has not added to them yet. */
+	if (!first && found == counted + (uint64_t)unfolded)
+		out_printf(s->out, "(verified)\n");
+	else if (!first)
+		out_printf(s->out, "(found %" PRIu64 ")\n", found);
 	else
 		out_printf(s->out, "\n");
+	if (unfolded)
+		out_printf(s->out,
+			   "and %+" PRId64 " that CPUs have not added to the counters yet\n",
+			   unfolded);
 	return first;
 }
 

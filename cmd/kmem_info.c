@@ -20,12 +20,10 @@ static void format_size(char *buf, size_t size, uint64_t pages, unsigned page_sh
 	}
 	for (; value >= 1024 && unit < 3; unit++)
 		value /= 1024;
-	char number[32];
-	snprintf(number, sizeof(number), "%.1f", value);
-	size_t len = strlen(number);
-	if (!strcmp(number + len - 2, ".0"))
-		number[len - 2] = 0;
-	snprintf(buf, size, "%s %s", number, units[unit]);
+	int len = snprintf(buf, size, "%.1f", value);
+	if (!strcmp(buf + len - 2, ".0"))
+		len -= 2;
+	snprintf(buf + len, size - len, " %s", units[unit]);
 }
 
 struct info_table {

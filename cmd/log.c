@@ -192,7 +192,7 @@ COMMAND(log) = {
 	.summary = "the kernel's message buffer",
 	.synopsis = "[-T] [-t] [-d] [-m] [-c]",
 	.options = "-T -t -d -m -c",
-	.flags = CMD_NEEDS_KERNEL,
+	.flags = CMD_NEEDS_KERNEL | CMD_TYPELESS,
 	.help = "Prints what printk() kept, oldest first, each message with its time since boot in "
 		"seconds.\n"
 		"\n"

@@ -205,7 +205,7 @@ COMMAND(mach) = {
 	.summary = "the machine: memory map, processors, layout of the address space",
 	.synopsis = "[-m | -c [-x | -d]]",
 	.options = "-m -c -x -d",
-	.flags = CMD_NEEDS_KERNEL,
+	.flags = CMD_NEEDS_KERNEL | CMD_TYPELESS,
 	.help = "Prints what the machine is, how the kernel laid out its half of the address "
 		"space, and where each CPU's stacks for\n"
 		"interrupts and exceptions start (lowest address).\n"

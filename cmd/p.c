@@ -163,7 +163,8 @@ static struct error *run_p(struct session *s, int argc, char **argv)
 
 	if (argc < 2)
 		return usage_error(argv[0], NULL);
-	for (text = argv[1]; *text == '-' && text[1] && strchr("xdu", text[1]) && (!text[2] || isspace((unsigned char)text[2]));) {
+	for (text = argv[1]; *text == '-' && text[1] && strchr("xdu", text[1]) &&
+			     (!text[2] || isspace((unsigned char)text[2]));) {
 		if (text[1] == 'u')
 			kind = MEMORY_USER;
 		else
@@ -177,7 +178,8 @@ static struct error *run_p(struct session *s, int argc, char **argv)
 		return usage_error(argv[0], NULL);
 	p.format = typed_format(s, radix);
 	TRY(memory_open(s, kind, &p.memory));
-	p.context = (struct expr_context){.k = s->kernel, .read = memory_read, .read_context = &p.memory};
+	p.context = (struct expr_context){
+		.k = s->kernel, .read = memory_read, .read_context = &p.memory};
 	e = print_expression(&p, text);
 	memory_close(&p.memory);
 	return e;
@@ -189,19 +191,25 @@ COMMAND(p) = {
 	.synopsis = "[-x | -d] [-u] EXPRESSION | SYMBOL[:CPUS]",
 	.options = "-x -d -u",
 	.flags = CMD_NEEDS_KERNEL | CMD_RAW_LINE | CMD_SYMBOL_ARGS | CMD_STRUCT_ARGS,
-	.help = "EXPRESSION is one of C, over the kernel's variables, types and memory, with casts, members, elements, & and *,\n"
-		"arithmetic and sizeof; gdb's x@n makes an array of n. There are no calls and no assignments.\n"
+	.help = "EXPRESSION is one of C, over the kernel's variables, types and memory, with "
+		"casts, members, elements, & and *,\n"
+		"arithmetic and sizeof; gdb's x@n makes an array of n. There are no calls and no "
+		"assignments.\n"
 		"\n"
-		"The kernel's own description of its types (BTF) gives those of per-CPU variables only. Of other variables mmscope\n"
-		"knows the types of some hundreds; the rest want a cast: *(TYPE *)&SYMBOL.\n"
+		"The kernel's own description of its types (BTF) gives those of per-CPU variables "
+		"only. Of other variables mmscope\n"
+		"knows the types of some hundreds (whatis -g lists them); the rest want a cast: "
+		"*(TYPE *)&SYMBOL.\n"
 		"\n"
 		"  -x, -d   numbers in hexadecimal, in decimal\n"
 		"  -u       addresses in the expression are user addresses of the current context\n"
-		"  :CPUS    of a per-CPU variable: \":\" for the current task's CPU, \":a\" for all, \":1,3-5\" for some; without it:\n"
+		"  :CPUS    of a per-CPU variable: \":\" for the current task's CPU, \":a\" for "
+		"all, \":1,3-5\" for some; without it:\n"
 		"           its type, and the address of each CPU's copy\n"
 		"\n"
 		"EXAMPLES\n"
-		"  A variable; a member of a struct by its address; what a list's first entry leads to:\n"
+		"  A variable; a member of a struct by its address; what a list's first entry "
+		"leads to:\n"
 		"\n"
 		"    mmscope> p jiffies\n"
 		"    mmscope> p ((struct task_struct *)&init_task)->comm\n"

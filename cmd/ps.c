@@ -21,8 +21,8 @@ struct ps {
 /* ---- Options ---- */
 
 /* include/uapi/linux/sched.h */
-static const char *const policies[] = {"NORMAL", "FIFO",     "RR", "BATCH",
-				       "ISO",	 "IDLE",     "DEADLINE", "EXT"};
+static const char *const policies[] = {"NORMAL", "FIFO", "RR",	     "BATCH",
+				       "ISO",	 "IDLE", "DEADLINE", "EXT"};
 #define POLICIES (sizeof(policies) / sizeof(policies[0]))
 
 static struct error *parse_policies(struct ps *ps, char *text)
@@ -79,7 +79,8 @@ static struct error *parse_cpus(struct session *s, struct ps *ps, char *text)
 static struct error *set_mode(struct ps *ps, enum ps_mode mode)
 {
 	if (ps->mode != PS_LIST && ps->mode != mode)
-		return usage_error("ps", "-p, -c, -t, -l, -m, -a, -g, -r and -S exclude each other");
+		return usage_error("ps",
+				   "-p, -c, -t, -l, -m, -a, -g, -r and -S exclude each other");
 	ps->mode = mode;
 	return NULL;
 }
@@ -128,6 +129,26 @@ static struct error *parse_option(struct session *s, struct ps *ps, int option, 
 
 /* ---- Which tasks ---- */
 
+/* All stand in one table, in the order that ps lists them. */
+static int by_place(const void *a, const void *b)
+{
+	const struct task *const *x = a, *const *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int by_start(const void *a, const void *b, void *kernel)
+{
+	const struct task *const *x = a, *const *y = b;
+	struct task_times first, second;
+
+	task_times(kernel, *x, &first);
+	task_times(kernel, *y, &second);
+	if (first.start != second.start)
+		return first.start < second.start ? -1 : 1;
+	return by_place(a, b);
+}
+
 static bool wanted(struct kernel *k, const struct ps *ps, const struct task *t)
 {
 	if (ps->kernel_threads && !t->is_kernel)
@@ -161,6 +182,7 @@ static struct error *select_tasks(struct session *s, const struct ps *ps, int ar
 				task_list_add(list, named.tasks[i]);
 		}
 		task_list_free(&named);
+		qsort(list->tasks, list->count, sizeof(*list->tasks), by_place);
 		return e;
 	}
 	TRY(tasks_count(s->kernel, &(size_t){0}));
@@ -217,8 +239,10 @@ static void list_row(struct session *s, const struct ps *ps, const struct task *
 		out_cell_hex_pad(o, GET(k, &t->object, task_struct, sp), 2 * k->arch->pointer_size);
 	out_cell_str(o, task_state_short(k, t));
 	if (resident) {
-		snprintf(text, sizeof(text), "%.1f", total ? 100.0 * (double)pages / (double)total : 0);
-		out_double(o, "mem_percent", NULL, total ? 100.0 * (double)pages / (double)total : 0);
+		snprintf(text, sizeof(text), "%.1f",
+			 total ? 100.0 * (double)pages / (double)total : 0);
+		out_double(o, "mem_percent", NULL,
+			   total ? 100.0 * (double)pages / (double)total : 0);
 		out_cell_str(o, text);
 		out_cell_dec(o, vsz << to_kib);
 		out_cell_dec(o, pages << to_kib);
@@ -299,6 +323,9 @@ static struct error *show(struct session *s, struct ps *ps, struct task_list *ta
 	case PS_LAST_RUN_AGO:
 		ps_last_run(s, ps->mode, tasks, ps->cpus);
 		return NULL;
+	case PS_TIMES:
+		qsort_r(tasks->tasks, tasks->count, sizeof(*tasks->tasks), by_start, s->kernel);
+		return ps_blocks(s, ps->mode, tasks);
 	default:
 		return ps_blocks(s, ps->mode, tasks);
 	}
@@ -349,10 +376,12 @@ static struct error *run_ps(struct session *s, int argc, char **argv)
 COMMAND(ps) = {
 	.name = "ps",
 	.summary = "tasks: processes, threads and kernel threads",
-	.synopsis = "[-k|-u|-G|-A|-y POLICY] [-s] [-H] [-p|-c|-t|-[l|m] [-C CPU]|-a|-g|-r|-S] [PID | TASK | NAME | 'REGEX'] …",
-	.help =
-		"Lists tasks, all or the ones named: by pid, by the hexadecimal address of a task_struct, by\n"
-		"command name (a name of digits after a backslash), or by a POSIX extended regular expression\n"
+	.synopsis = "[-k|-u|-G|-A|-y POLICY] [-s] [-H] [-p|-c|-t|-[l|m] [-C CPU]|-a|-g|-r|-S] [PID "
+		    "| TASK | NAME | 'REGEX'] …",
+	.help = "Lists tasks, all or the ones named: by pid, by the hexadecimal address of a "
+		"task_struct, by\n"
+		"command name (a name of digits after a backslash), or by a POSIX extended regular "
+		"expression\n"
 		"in single quotes over command names.\n"
 		"\n"
 		"  >      the task was running on its CPU when the image was taken\n"
@@ -360,18 +389,21 @@ COMMAND(ps) = {
 		"  PPID   its parent process\n"
 		"  CPU    the CPU that it ran on last\n"
 		"  TASK   the address of its task_struct\n"
-		"  ST     RU running or runnable, IN interruptible, UN uninterruptible, ID idle kernel thread,\n"
+		"  ST     RU running or runnable, IN interruptible, UN uninterruptible, ID idle "
+		"kernel thread,\n"
 		"         ST stopped, TR traced, ZO zombie, DE dead, WA waking, PA parked, NE new\n"
 		"  %MEM   resident part of the machine's memory\n"
 		"  VSZ    size of its address space in KiB\n"
-		"  RSS    resident pages in KiB, with what threads and CPUs have not yet added to the mm's counters\n"
+		"  RSS    resident pages in KiB, with what threads and CPUs have not yet added to "
+		"the mm's counters\n"
 		"  COMM   its name; a kernel thread's in brackets\n"
 		"\n"
 		"  -k     kernel threads only\n"
 		"  -u     user tasks only\n"
 		"  -G     thread group leaders only\n"
 		"  -A     active tasks only\n"
-		"  -y     tasks with these scheduling policies: numbers or names, parted by commas (0 NORMAL, 1 FIFO,\n"
+		"  -y     tasks with these scheduling policies: numbers or names, parted by commas "
+		"(0 NORMAL, 1 FIFO,\n"
 		"         2 RR, 3 BATCH, 5 IDLE, 6 DEADLINE, 7 EXT)\n"
 		"  -s     KSTACKP, the kernel stack pointer, in place of TASK\n"
 		"  -H     no heading\n"
@@ -380,8 +412,10 @@ COMMAND(ps) = {
 		"\n"
 		"  -p     parents, from the first task down to the one named\n"
 		"  -c     children\n"
-		"  -t     run time, start time, user and system time (in the kernel's own units: ns since Linux 4.11)\n"
-		"  -l     when each last got onto a CPU, by the scheduler's clock in ns; the last one first\n"
+		"  -t     run time, start time, user and system time (in the kernel's own units: "
+		"ns since Linux 4.11)\n"
+		"  -l     when each last got onto a CPU, by the scheduler's clock in ns; the last "
+		"one first\n"
 		"  -m     the same as days and time before its CPU's clock stopped\n"
 		"  -C     with -l or -m: for these CPUs on their own (0,2 or 1-3 or a for all)\n"
 		"  -a     arguments and environment, read from user memory\n"

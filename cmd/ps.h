@@ -13,7 +13,7 @@ enum ps_mode {
 	PS_PARENTS,
 	PS_CHILDREN,
 	PS_TIMES,
-	PS_LAST_RUN,	/* -l: as a time stamp */
+	PS_LAST_RUN,	 /* -l: as a time stamp */
 	PS_LAST_RUN_AGO, /* -m: as days, hours … before now */
 	PS_ARGUMENTS,
 	PS_GROUPS,
@@ -22,10 +22,12 @@ enum ps_mode {
 };
 
 /* Prints the blocks of these tasks; the first failure is returned, the others are complained of. */
-struct error *ps_blocks(struct session *s, enum ps_mode mode, const struct task_list *list) MUST_CHECK;
+struct error *ps_blocks(struct session *s, enum ps_mode mode,
+			const struct task_list *list) MUST_CHECK;
 
 /*
- * -l and -m: one line a task, the last run first. `cpus` (NULL: all at once) has a flag for each CPU to show on its own.
+ * -l and -m: one line a task, the last run first. `cpus` (NULL: all at once) has a flag for each
+ * CPU to show on its own.
  */
 void ps_last_run(struct session *s, enum ps_mode mode, struct task_list *list, const bool *cpus);
 

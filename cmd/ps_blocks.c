@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * ps -p -c -t -a -g -r: a heading and a block for each task. ps -l -m: a line for each, the last that ran first.
+ * ps -p -c -t -a -g -r: a heading and a block for each task. ps -l -m: a line for each, the last
+ * that ran first.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -16,7 +17,7 @@ struct relatives {
 	struct relative {
 		uint64_t key;
 		size_t index;
-	} *all;
+	} * all;
 	size_t count;
 };
 
@@ -138,7 +139,8 @@ static void show_times(struct session *s, const struct task *t)
 
 /* ---- Arguments ---- */
 
-/* The kernel takes no more than 6 MiB of both (fs/exec.c: three quarters of _STK_LIM); an image that says more is wrong. */
+/* The kernel takes no more than 6 MiB of both (fs/exec.c: three quarters of _STK_LIM); an image
+ * that says more is wrong. */
 #define ARGUMENTS_MAX (8ul << 20)
 
 /* Control characters as C writes them, so that a task cannot paint on the terminal. */
@@ -158,7 +160,8 @@ static void put_argument(struct out *o, const char *text, size_t len)
 	}
 }
 
-/* The NUL-terminated strings between two addresses of user memory; the last may be cut by an absent page. */
+/* The NUL-terminated strings between two addresses of user memory; the last may be cut by an absent
+ * page. */
 static struct error *show_strings(struct session *s, const struct task *t, const char *key,
 				  uint64_t start, uint64_t end)
 {
@@ -173,7 +176,8 @@ static struct error *show_strings(struct session *s, const struct task *t, const
 	bytes = malloc(len + 1);
 	if (!bytes)
 		return error_new(ERR_NO_MEMORY, "out of memory");
-	struct error *e = len ? mm_read_user(s->kernel, t->mm, start, bytes, len, &got, &why) : NULL;
+	struct error *e =
+		len ? mm_read_user(s->kernel, t->mm, start, bytes, len, &got, &why) : NULL;
 
 	if (e) {
 		free(bytes);
@@ -224,9 +228,9 @@ static struct error *show_arguments(struct session *s, const struct task *t)
 /* ---- Limits ---- */
 
 /* include/uapi/asm-generic/resource.h */
-static const char *const limits[] = {"CPU",    "FSIZE",	  "DATA",  "STACK", "CORE",	  "RSS",
-				     "NPROC",  "NOFILE",  "MEMLOCK", "AS",   "LOCKS",	  "SIGPENDING",
-				     "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"};
+static const char *const limits[] = {
+	"CPU",	   "FSIZE", "DATA",  "STACK",	   "CORE",     "RSS",  "NPROC",	 "NOFILE",
+	"MEMLOCK", "AS",    "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"};
 
 static void centred(struct out *o, const char *key, uint64_t value, uint64_t infinity, bool last)
 {
@@ -322,7 +326,8 @@ struct error *ps_blocks(struct session *s, enum ps_mode mode, const struct task_
 	for (size_t i = 0; i < list->count && !interrupted(); i++) {
 		const struct task *t = list->tasks[i];
 
-		/* A group is shown once, with its leader, unless one of its threads was asked for. */
+		/* A group is shown once, with its leader, unless one of its threads was asked for.
+		 */
 		if (mode == PS_GROUPS && !t->is_leader && !t->is_idle) {
 			const struct task *leader = task_by_addr(s->kernel, t->group_leader);
 
@@ -407,16 +412,17 @@ static int digits(uint64_t value)
 	return n;
 }
 
-/* Columns as wide as the widest number needs: of ns, or of days. */
-static int run_width(struct session *s, enum ps_mode mode, const struct run *runs, size_t count)
+/* Columns as wide as any task needs: of ns, or of days. */
+static int run_width(struct kernel *k, enum ps_mode mode)
 {
+	const struct task *task;
 	int width = 1;
 
-	for (size_t i = 0; i < count; i++) {
-		uint64_t clock = task_cpu_clock(s->kernel, runs[i].task->cpu);
-		uint64_t value = mode == PS_LAST_RUN   ? runs[i].last
-				 : clock > runs[i].last ? (clock - runs[i].last) / 86400000000000
-							: 0;
+	for (size_t i = 0; (task = tasks_get(k, i)); i++) {
+		uint64_t clock = task_cpu_clock(k, task->cpu), last = task_last_run(k, task);
+		uint64_t value = mode == PS_LAST_RUN ? last
+				 : clock > last	     ? (clock - last) / 86400000000000
+						     : 0;
 
 		if (digits(value) > width)
 			width = digits(value);
@@ -435,7 +441,7 @@ void ps_last_run(struct session *s, enum ps_mode mode, struct task_list *list, c
 	for (size_t i = 0; i < list->count; i++)
 		runs[i] = (struct run){list->tasks[i], task_last_run(s->kernel, list->tasks[i])};
 	qsort(runs, list->count, sizeof(*runs), compare_runs);
-	width = run_width(s, mode, runs, list->count);
+	width = run_width(s->kernel, mode);
 	out_array_begin(s->out, "tasks");
 	for (size_t i = 0; !cpus && i < list->count && !interrupted(); i++)
 		show_run(s, mode, &runs[i], width);

@@ -481,6 +481,7 @@ static struct error *run_rd(struct session *s, int argc, char **argv)
 		r.size = 1;
 	TRY(set_extent(&r, words, &w));
 	TRY(set_source(&r));
+	TRY(context_heading_in_foreach(s));
 	struct error *e = r.file	      ? read_into_file(&r)
 			  : r.form == AS_TEXT ? read_text(&r)
 					      : read_values(&r);

@@ -69,15 +69,25 @@ static void remember(const char *line)
 		add_history(line);
 }
 
+/* On its own, so that the jump back costs no caller its variables. NULL at the end of the input. */
+static __attribute__((noinline)) char *prompt_line(void)
+{
+	interrupt_flag = 0;
+	sigsetjmp(prompt_jump, 1);
+	return readline(PROMPT);
+}
+
 void interact(struct session *s)
 {
 	char *const path = history_path();
 	char *line;
-	volatile int loaded = 0;
-	int added;
+	int loaded = 0, added;
 
 	rl_readline_name = "mmscope";
+	/* The second, called ten times a second: a signal that came outside of read() (within a
+	 * completion). */
 	rl_signal_event_hook = on_signal;
+	rl_event_hook = on_signal;
 	completion_install(s);
 	using_history();
 	stifle_history(HISTORY_LINES);
@@ -85,9 +95,7 @@ void interact(struct session *s)
 		loaded = history_length;
 	while (!s->quit) {
 		rl_variable_bind("editing-mode", s->settings.vi ? "vi" : "emacs");
-		interrupt_flag = 0;
-		sigsetjmp(prompt_jump, 1);
-		line = readline(PROMPT);
+		line = prompt_line();
 		if (!line) {
 			putchar('\n');
 			break;

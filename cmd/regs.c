@@ -39,28 +39,19 @@ static const struct cell x86_64[] = {
 };
 
 static const struct cell i386[] = {
-	{"    EAX: ", "eax", M_pt_regs_ax},
-	{"  EBX: ", "ebx", M_pt_regs_bx},
-	{"  ECX: ", "ecx", M_pt_regs_cx},
-	{"  EDX: ", "edx", M_pt_regs_dx},
-	{"\n    DS:  ", "ds", M_pt_regs_ds},
-	{"      ESI: ", "esi", M_pt_regs_si},
-	{"  ES:  ", "es", M_pt_regs_es},
-	{"      EDI: ", "edi", M_pt_regs_di},
-	{"\n    SS:  ", "ss", M_pt_regs_ss},
-	{"      ESP: ", "esp", M_pt_regs_sp},
-	{"  EBP: ", "ebp", M_pt_regs_bp},
-	{"\n    CS:  ", "cs", M_pt_regs_cs},
-	{"      EIP: ", "eip", M_pt_regs_ip},
-	{"  ERR: ", "orig_eax", M_pt_regs_orig_ax},
-	{"  EFLAGS: ", "eflags", M_pt_regs_flags},
-	{NULL, NULL, MEMBER_NONE},
+	{"    EAX: ", "eax", M_pt_regs_ax},	   {"  EBX: ", "ebx", M_pt_regs_bx},
+	{"  ECX: ", "ecx", M_pt_regs_cx},	   {"  EDX: ", "edx", M_pt_regs_dx},
+	{"\n    DS:  ", "ds", M_pt_regs_ds},	   {"      ESI: ", "esi", M_pt_regs_si},
+	{"  ES:  ", "es", M_pt_regs_es},	   {"      EDI: ", "edi", M_pt_regs_di},
+	{"\n    SS:  ", "ss", M_pt_regs_ss},	   {"      ESP: ", "esp", M_pt_regs_sp},
+	{"  EBP: ", "ebp", M_pt_regs_bp},	   {"\n    CS:  ", "cs", M_pt_regs_cs},
+	{"      EIP: ", "eip", M_pt_regs_ip},	   {"  ERR: ", "orig_eax", M_pt_regs_orig_ax},
+	{"  EFLAGS: ", "eflags", M_pt_regs_flags}, {NULL, NULL, MEMBER_NONE},
 };
 
 static bool is_segment(enum member_id id)
 {
-	return id == M_pt_regs_cs || id == M_pt_regs_ss || id == M_pt_regs_ds ||
-	       id == M_pt_regs_es;
+	return id == M_pt_regs_cs || id == M_pt_regs_ss || id == M_pt_regs_ds || id == M_pt_regs_es;
 }
 
 static void show_registers(struct session *s, const struct object *regs)
@@ -72,7 +63,8 @@ static void show_registers(struct session *s, const struct object *regs)
 		uint64_t value = object_get(k, regs, c->id);
 
 		out_text(s->out, c->before);
-		/* The words above a segment's 16 bits are the CPU's (FRED keeps the event there). */
+		/* The words above a segment's 16 bits are the CPU's (FRED keeps the event there).
+		 */
 		if (is_segment(c->id))
 			out_hex(s->out, c->key, "%04" PRIx64, value & 0xffff);
 		else if (wide && c->id != M_pt_regs_flags)
@@ -128,12 +120,15 @@ COMMAND(regs) = {
 	.name = "regs",
 	.summary = "CR3 and the user registers of tasks",
 	.synopsis = "[PID | TASK | NAME]…",
-	.help =
-		"For each task (the context without words): CR3, the physical address of its topmost page table, and the\n"
-		"registers that it had in user mode when it last entered the kernel, which saved them as a pt_regs at the top\n"
-		"of the task's kernel stack. For a task in a system call ORIG_RAX is the call's number.\n"
+	.help = "For each task (the context without words): CR3, the physical address of its "
+		"topmost page table, and the\n"
+		"registers that it had in user mode when it last entered the kernel, which saved "
+		"them as a pt_regs at the top\n"
+		"of the task's kernel stack. For a task in a system call ORIG_RAX is the call's "
+		"number.\n"
 		"\n"
-		"Under page-table isolation a task has two page tables, one for each mode; both are shown. CR3 is shown without\n"
+		"Under page-table isolation a task has two page tables, one for each mode; both "
+		"are shown. CR3 is shown without\n"
 		"the PCID in its low bits.\n"
 		"\n"
 		"EXAMPLES\n"

@@ -38,6 +38,8 @@ struct error *session_run(struct session *s, int argc, char **argv)
 	if ((c->flags & CMD_NEEDS_KERNEL) && !s->kernel)
 		return error_new(ERR_UNSUPPORTED,
 				 "needs a kernel, and the image is open without one");
+	if ((c->flags & CMD_NEEDS_KERNEL) && !(c->flags & CMD_TYPELESS) && s->kernel->typeless)
+		return error_new(ERR_UNSUPPORTED, "%s", s->kernel->typeless->message);
 	return guard_run(c, s, argc, argv);
 }
 

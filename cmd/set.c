@@ -63,11 +63,7 @@ static struct error *show_current(struct session *s)
 
 	TRY(need_kernel(s));
 	TRY(context_task(s, &t));
-	if (s->in_foreach) {
-		if (s->foreach_index)
-			out_text(s->out, "\n");
-		context_heading(s, t);
-	}
+	TRY(context_heading_in_foreach(s));
 	context_show(s, t);
 	return NULL;
 }
@@ -120,8 +116,7 @@ static struct error *set_active(struct session *s, const char *word)
 	else
 		TRY(context_task(s, &t));
 	task_mark_active(s->kernel, t);
-	out_printf(s->out,
-		   "\"%s\" task %" PRIx64 " has been marked as the active task on cpu %u\n",
+	out_printf(s->out, "\"%s\" task %" PRIx64 " has been marked as the active task on cpu %u\n",
 		   t->comm, t->addr, t->cpu);
 	out_hex(s->out, "task", NULL, t->addr);
 	out_dec(s->out, "cpu", NULL, t->cpu);
@@ -132,7 +127,8 @@ static struct error *set_active(struct session *s, const char *word)
 
 struct variable {
 	const char *name, *values, *does;
-	/* The value as text; changes it when `word` is not NULL. ERR_USAGE for a value that it cannot have. */
+	/* The value as text; changes it when `word` is not NULL. ERR_USAGE for a value that it
+	 * cannot have. */
 	struct error *(*access)(struct session *s, const char *word, const char **text);
 };
 
@@ -256,9 +252,9 @@ static struct error *show_variables(struct session *s)
 /* Variables of crash that have nothing to set here; a task's name may be the same. */
 static bool is_foreign(const char *word)
 {
-	static const char *const names[] = {"refresh",	"console", "debug",	    "core",	 "hash",
-					    "namelist", "unwind",  "zero_excluded", "null-stop", "gdb",
-					    "scope",	"offline", "redzone",	    "error"};
+	static const char *const names[] = {
+		"refresh",	 "console",   "debug", "core",	"hash",	   "namelist", "unwind",
+		"zero_excluded", "null-stop", "gdb",   "scope", "offline", "redzone",  "error"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(names[i], word))
@@ -267,7 +263,8 @@ static bool is_foreign(const char *word)
 	return false;
 }
 
-/* Words that are no options: a task, or pairs of variable and value ("hex" and "dec" stand for a radix). */
+/* Words that are no options: a task, or pairs of variable and value ("hex" and "dec" stand for a
+ * radix). */
 static struct error *set_words(struct session *s, int argc, char **argv, int from)
 {
 	for (int i = from; i < argc; i++) {
@@ -288,7 +285,8 @@ static struct error *set_words(struct session *s, int argc, char **argv, int fro
 
 			if (e && e->code == ERR_NOT_FOUND && is_foreign(argv[i])) {
 				error_free(e);
-				return error_new(ERR_USAGE, "crash's variable, without meaning here: %s",
+				return error_new(ERR_USAGE,
+						 "crash's variable, without meaning here: %s",
 						 argv[i]);
 			}
 			TRY(e);
@@ -326,9 +324,10 @@ COMMAND(set) = {
 	.name = "set",
 	.summary = "the context (the task that other commands speak of) and variables",
 	.synopsis = "[PID | TASK | NAME | -c CPU | -p | -a [TASK]] | [VARIABLE [VALUE]]… | -v",
-	.help =
-		"Without words shows the context: the task of which vm, vtop, rd -u, task and others speak when\n"
-		"they are given none. A session begins with the task that panicked, else with CPU 0's.\n"
+	.help = "Without words shows the context: the task of which vm, vtop, rd -u, task and "
+		"others speak when\n"
+		"they are given none. A session begins with the task that panicked, else with CPU "
+		"0's.\n"
 		"\n"
 		"  PID    the task with this decimal pid\n"
 		"  TASK   the task at this hexadecimal address\n"
@@ -341,8 +340,10 @@ COMMAND(set) = {
 		"Variables:\n"
 		"\n"
 		"  scroll       on | off       long output goes through the pager, on a terminal\n"
-		"  radix        10 | 16        how struct, p and task print numbers (set hex, set dec)\n"
-		"  print_max    NUMBER         elements of an array that struct and p print at most\n"
+		"  radix        10 | 16        how struct, p and task print numbers (set hex, set "
+		"dec)\n"
+		"  print_max    NUMBER         elements of an array that struct and p print at "
+		"most\n"
 		"  print_array  on | off       an array's elements one a line\n"
 		"  silent       on | off       no banner\n"
 		"  edit         vi | emacs     editing keys at the prompt\n"

@@ -10,6 +10,7 @@
 
 #include "cmd/session.h"
 #include "cmd/typed.h"
+#include "core/globals.h"
 
 #define MAX_OPERANDS 3		 /* name, address, count */
 #define MAX_COUNT    (1u << 28)	 /* of objects in one go */
@@ -35,7 +36,8 @@ struct request {
 
 /* ---- Words ---- */
 
-/* "page.flags,_refcount" into the name and the paths; "page" alone has none. The pieces live in `text`. */
+/* "page.flags,_refcount" into the name and the paths; "page" alone has none. The pieces live in
+ * `text`. */
 static struct error *split_name(struct request *r, char *text)
 {
 	char *dot = strchr(text, '.'), *path;
@@ -71,9 +73,11 @@ static struct error *find_type(struct request *r)
 		return error_new(ERR_NO_TYPE, "invalid data structure reference: %s", r->name);
 	bare = type_strip(r->type);
 	type_format(k, bare, text, sizeof(text));
-	if ((want_struct && !strncmp(text, "union ", 6)) || (want_union && strncmp(text, "union ", 6)) ||
+	if ((want_struct && !strncmp(text, "union ", 6)) ||
+	    (want_union && strncmp(text, "union ", 6)) ||
 	    (strncmp(text, "union ", 6) && strncmp(text, "struct ", 7)))
-		return error_new(ERR_NO_TYPE, "data type mismatch: %s is not a %s", r->name, want_union ? "union" : "struct");
+		return error_new(ERR_NO_TYPE, "data type mismatch: %s is not a %s", r->name,
+				 want_union ? "union" : "struct");
 	if (!type_size(k, bare)) {
 		struct type_member m;
 
@@ -117,6 +121,8 @@ static struct error *parse_place(struct request *r, char *text)
 		r->address -= offset;
 	}
 	r->has_address = true;
+	if (!colon && symbol_is_percpu(r->s->kernel, r->address))
+		return error_new(ERR_USAGE, "a per-CPU variable: name CPUs, as in %s:a", text);
 	return colon ? cpus_parse(r->s, colon + 1, &r->cpus, &r->cpu_count) : NULL;
 }
 
@@ -193,8 +199,10 @@ static struct error *parse_words(struct request *r, struct words *w, int argc, c
 
 static struct error *show_definition(struct request *r)
 {
-	struct declaration_format f = {
-		.offsets = r->offsets, .has_address = r->has_address, .address = r->address, .radix = r->format.radix};
+	struct declaration_format f = {.offsets = r->offsets,
+				       .has_address = r->has_address,
+				       .address = r->address,
+				       .radix = r->format.radix};
 	struct out *o = r->s->out;
 
 	if (!r->member_count)
@@ -221,11 +229,13 @@ static struct error *show_definition(struct request *r)
 /* ---- Contents ---- */
 
 /* A member's place, or that of the whole without a path. */
-static struct error *locate(struct request *r, const char *path, uint64_t base, struct value_bytes *v)
+static struct error *locate(struct request *r, const char *path, uint64_t base,
+			    struct value_bytes *v)
 {
 	struct type_member m;
 
-	*v = (struct value_bytes){.type = r->type, .addr = base, .len = type_size(r->s->kernel, r->type)};
+	*v = (struct value_bytes){
+		.type = r->type, .addr = base, .len = type_size(r->s->kernel, r->type)};
 	if (!path)
 		return NULL;
 	TRY(type_member_find(r->s->kernel, r->type, path, &m));
@@ -261,27 +271,32 @@ static void show_raw(struct request *r, const struct value_bytes *v)
 		out_printf(o, "%0*" PRIx64 ":  ", 2 * word, v->addr + at);
 		for (size_t i = 0; i < 16; i += word) {
 			if (i + word <= n) {
-				out_printf(o, "%0*" PRIx64 " ", 2 * word, load_uint(v->bytes + at + i, word));
+				out_printf(o, "%0*" PRIx64 " ", 2 * word,
+					   load_uint(v->bytes + at + i, word));
 				out_hex(o, NULL, NULL, load_uint(v->bytes + at + i, word));
 			} else if (i < n) { /* what is left of a word: its bytes, as they stand */
 				uint64_t rest = 0;
 
 				memcpy(&rest, v->bytes + at + i, n - i);
-				out_printf(o, "%*s%0*" PRIx64 " ", (int)(2 * (word - (n - i))), "", (int)(2 * (n - i)), rest);
+				out_printf(o, "%*s%0*" PRIx64 " ", (int)(2 * (word - (n - i))), "",
+					   (int)(2 * (n - i)), rest);
 				out_hex(o, NULL, NULL, rest);
 			} else {
 				out_printf(o, "%*s", 2 * word + 1, "");
 			}
 		}
 		for (size_t i = 0; i < n; i++)
-			text[i] = isascii(v->bytes[at + i]) && isprint(v->bytes[at + i]) ? v->bytes[at + i] : '.';
+			text[i] = isascii(v->bytes[at + i]) && isprint(v->bytes[at + i])
+					  ? v->bytes[at + i]
+					  : '.';
 		text[n] = '\0';
 		out_printf(o, "  %s\n", text);
 	}
 	out_array_end(o);
 }
 
-/* -p: the pointer with its type, then what it leads to. False when the member is no pointer to data. */
+/* -p: the pointer with its type, then what it leads to. False when the member is no pointer to
+ * data. */
 static bool show_target(struct request *r, const char *path, const struct value_bytes *v)
 {
 	struct kernel *k = r->s->kernel;
@@ -389,7 +404,8 @@ static struct error *show_object(struct request *r, uint64_t base)
 /* The objects from `start` on, or those that lead up to it. */
 static struct error *show_objects(struct request *r, uint64_t start, bool has_cpu, unsigned cpu)
 {
-	uint64_t size = type_size(r->s->kernel, r->type), count = r->count < 0 ? -r->count : r->count;
+	uint64_t size = type_size(r->s->kernel, r->type),
+		 count = r->count < 0 ? -r->count : r->count;
 	struct out *o = r->s->out;
 	struct error *e = NULL;
 
@@ -446,7 +462,8 @@ static struct error *serve(struct request *r, const struct words *w)
 
 		if (e && e->code == ERR_NO_MEMBER) {
 			error_free(e);
-			return error_new(ERR_NO_MEMBER, "invalid data structure reference: %s.%s", r->name, r->members[i]);
+			return error_new(ERR_NO_MEMBER, "invalid data structure reference: %s.%s",
+					 r->name, r->members[i]);
 		}
 		TRY(e);
 	}
@@ -460,7 +477,9 @@ static struct error *serve(struct request *r, const struct words *w)
 		TRY(parse_struct_count(r, w->repeat));
 	if (!r->has_address || r->offsets) {
 		if (r->targets || r->raw)
-			return usage_error(r->command, r->has_address ? "-o goes with neither -r nor -p" : "-r and -p need an address");
+			return usage_error(r->command, r->has_address
+							       ? "-o goes with neither -r nor -p"
+							       : "-r and -p need an address");
 		return show_definition(r);
 	}
 	TRY(memory_open(r->s, w->memory, &r->memory));
@@ -493,24 +512,30 @@ static struct error *run_struct(struct session *s, int argc, char **argv)
 }
 
 #define STRUCT_SYNOPSIS                                                                            \
-	"NAME[.MEMBER[,MEMBER]…] [-o] [-l OFFSET] [-rfuxdp] [ADDR | SYMBOL][:CPUS] [COUNT | -c COUNT]"
+	"NAME[.MEMBER[,MEMBER]…] [-o] [-l OFFSET] [-rfuxdp] [ADDR | SYMBOL][:CPUS] [COUNT | -c " \
+	"COUNT]"
 #define STRUCT_OPTIONS "-o -l -r -f -u -x -d -p -c"
 #define STRUCT_HELP                                                                                \
-	"Without an address: the definition and size of a struct or union, or of single members. With one: what stands\n"     \
-	"there. A member may be a path through embedded structs and arrays: se.run_node, pid_links[1].next.\n"		       \
-	"\n"													       \
-	"  -o         offsets of the members; with an address, the address of each\n"				       \
-	"  -l OFFSET  the address is that of something embedded in it, this many bytes from its start; or given as\n"	       \
-	"             STRUCT.MEMBER\n"										       \
-	"  -r         the raw words\n"										       \
-	"  -f         the address is an offset in the dump file\n"							       \
-	"  -u         the address is a user address of the current context\n"						       \
-	"  -x, -d     numbers in hexadecimal, in decimal\n"								       \
-	"  -p         members that are pointers: their type, and what they lead to\n"				       \
-	"  COUNT      that many, one after the other, as in an array; with -c also negative: those that lead up to\n"       \
-	"             the address\n"											       \
-	"  :CPUS      of a per-CPU variable: \":\" for the current task's CPU, \":a\" for all, \":1,3-5\" for some\n"     \
-	"\n"													       \
+	"Without an address: the definition and size of a struct or union, or of single members. " \
+	"With one: what stands\n"                                                                  \
+	"there. A member may be a path through embedded structs and arrays: se.run_node, "         \
+	"pid_links[1].next.\n"                                                                     \
+	"\n"                                                                                       \
+	"  -o         offsets of the members; with an address, the address of each\n"              \
+	"  -l OFFSET  the address is that of something embedded in it, this many bytes from its "  \
+	"start; or given as\n"                                                                     \
+	"             STRUCT.MEMBER\n"                                                             \
+	"  -r         the raw words\n"                                                             \
+	"  -f         the address is an offset in the dump file\n"                                 \
+	"  -u         the address is a user address of the current context\n"                      \
+	"  -x, -d     numbers in hexadecimal, in decimal\n"                                        \
+	"  -p         members that are pointers: their type, and what they lead to\n"              \
+	"  COUNT      that many, one after the other, as in an array; with -c also negative: "     \
+	"those that lead up to\n"                                                                  \
+	"             the address\n"                                                               \
+	"  :CPUS      of a per-CPU variable: \":\" for the current task's CPU, \":a\" for all, "   \
+	"\":1,3-5\" for some\n"                                                                    \
+	"\n"                                                                                       \
 	"The word struct may be left out where the name is no command's.\n"
 
 COMMAND(struct) = {

@@ -232,7 +232,7 @@ COMMAND(sym) = {
 	.summary = "translate a symbol to its address, or an address to its symbol",
 	.synopsis = "[-l | -M | -m MODULE | -q TEXT] [-p] [-n] [SYMBOL | ADDR]…",
 	.options = "-l -M -m -p -n -q",
-	.flags = CMD_NEEDS_KERNEL | CMD_SYMBOL_ARGS,
+	.flags = CMD_NEEDS_KERNEL | CMD_TYPELESS | CMD_SYMBOL_ARGS,
 	.help = "Prints the address, the type (nm's letter) and the name of each symbol; for an "
 		"address the symbol that it\n"
 		"belongs to, with the offset from it. A name that several symbols have gives all "

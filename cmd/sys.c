@@ -56,7 +56,8 @@ void format_size(uint64_t bytes, char *buf, size_t size)
 	unsigned i = 0;
 	while (i < 3 && bytes < 1ull << (40 - 10 * i))
 		i++;
-	uint64_t tenths = bytes * 10 >> (40 - 10 * i);
+	unsigned shift = 40 - 10 * i;
+	uint64_t tenths = (bytes * 10 + (1ull << (shift - 1))) >> shift;
 	if (tenths % 10)
 		snprintf(buf, size, "%" PRIu64 ".%" PRIu64 " %s", tenths / 10, tenths % 10,
 			 unit[i]);
@@ -84,7 +85,9 @@ static void print_cpus(struct session *s)
 {
 	unsigned online = system_cpus(s->kernel, "online"),
 		 present = system_cpus(s->kernel, "present");
-	out_dec(s->out, "cpus", "        CPUS: %" PRIu64, online);
+	/* crash counts those that are offline too */
+	out_printf(s->out, "        CPUS: %u", present > online ? present : online);
+	out_dec(s->out, "cpus", NULL, online);
 	if (present > online)
 		out_dec(s->out, "cpus_offline", " [OFFLINE: %" PRIu64 "]", present - online);
 	out_printf(s->out, "\n");
@@ -246,7 +249,7 @@ COMMAND(sys) = {
 	.summary = "the system: release, time, load, memory, why it crashed",
 	.synopsis = "[-c [NAME | NUMBER] | -t | -i | config]",
 	.options = "-c -t -i config",
-	.flags = CMD_NEEDS_KERNEL,
+	.flags = CMD_NEEDS_KERNEL | CMD_TYPELESS,
 	.help = "Prints what the system is and how it was when the image was taken. PANIC is the "
 		"line of the kernel's log that\n"
 		"says why it crashed; empty when it did not.\n"

@@ -49,7 +49,8 @@ static struct error *add_members(struct kernel *k, struct request *r, char *text
 
 static struct value_bytes whole(struct type type, const struct object *o)
 {
-	return (struct value_bytes){.type = type, .bytes = o->bytes, .len = o->size, .addr = o->addr};
+	return (struct value_bytes){
+		.type = type, .bytes = o->bytes, .len = o->size, .addr = o->addr};
 }
 
 static void put_struct(struct session *s, const struct request *r, const char *name,
@@ -62,8 +63,8 @@ static void put_struct(struct session *s, const struct request *r, const char *n
 	out_text(s->out, "\n");
 }
 
-static bool put_member(struct session *s, const struct request *r, const char *path, struct type type,
-		       const struct object *o)
+static bool put_member(struct session *s, const struct request *r, const char *path,
+		       struct type type, const struct object *o)
 {
 	struct value_format format = r->format;
 	struct type_member m;
@@ -178,9 +179,8 @@ static struct error *parse(struct session *s, struct request *r, struct words *w
 			return NULL;
 		/* An operand; options may follow it: the parser goes on behind. */
 		TRY(take_word(s, r, w, argv[p.index], s->quotes ? s->quotes[p.index] : 0));
-		p = (struct option_parser){.argc = argc - p.index,
-					   .argv = argv + p.index,
-					   .spec = "R:xd"};
+		p = (struct option_parser){
+			.argc = argc - p.index, .argv = argv + p.index, .spec = "R:xd"};
 		argc = p.argc;
 		argv = p.argv;
 		if (argc == 1)
@@ -190,7 +190,8 @@ static struct error *parse(struct session *s, struct request *r, struct words *w
 
 static struct error *run_with(struct session *s, struct words *w, int argc, char **argv)
 {
-	struct request r = {.format = {.radix = s->settings.radix, .max_elements = s->settings.print_max}};
+	struct request r = {
+		.format = {.radix = s->settings.radix, .max_elements = s->settings.print_max}};
 	const char *quotes = s->quotes;
 	struct error *e;
 
@@ -230,11 +231,13 @@ COMMAND(task) = {
 	.name = "task",
 	.summary = "the task_struct and thread_info of tasks",
 	.synopsis = "[-R MEMBER[,MEMBER]…] [-x | -d] [PID | TASK | NAME]…",
-	.help =
-		"Prints the task_struct and the thread_info of each task, of the context without words.\n"
+	.help = "Prints the task_struct and the thread_info of each task, of the context without "
+		"words.\n"
 		"\n"
-		"  -R   only these members, parted by commas; a member of a member with dots, an element with an index:\n"
-		"       se.vruntime, pid_links[0]. A name that task_struct and thread_info share is shown of both.\n"
+		"  -R   only these members, parted by commas; a member of a member with dots, an "
+		"element with an index:\n"
+		"       se.vruntime, pid_links[0]. A name that task_struct and thread_info share "
+		"is shown of both.\n"
 		"       The -R may be left out before a member's name.\n"
 		"  -x   numbers in hexadecimal\n"
 		"  -d   numbers in decimal\n"

@@ -21,13 +21,16 @@ struct error *memory_open(struct session *s, enum memory_kind kind, struct memor
 	if (kind == MEMORY_USER) {
 		TRY(context_task(s, &t));
 		if (!t->mm)
-			return error_new(ERR_NOT_FOUND, "no user address space: pid %u is a kernel thread", t->pid);
+			return error_new(ERR_NOT_FOUND,
+					 "no user address space: pid %u is a kernel thread",
+					 t->pid);
 		out->mm = t->mm;
 	} else if (kind == MEMORY_FILE) {
 		const char *path = vmcore_path(s->vmcore);
 
 		if (!path || (out->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0)
-			return error_new(ERR_IO, "%s: %s", path ? path : "no dump file", path ? strerror(errno) : "");
+			return error_new(ERR_IO, "%s: %s", path ? path : "no dump file",
+					 path ? strerror(errno) : "");
 	}
 	return NULL;
 }
@@ -49,9 +52,11 @@ static struct error *read_file(const struct memory *m, uint64_t offset, void *bu
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return error_at(ERR_IO, offset, "%s: offset %" PRIx64, strerror(errno), offset);
+			return error_at(ERR_IO, offset, "%s: offset %" PRIx64, strerror(errno),
+					offset);
 		if (!n)
-			return error_at(ERR_TRUNCATED, offset + got, "beyond the file's end: offset %" PRIx64, offset + got);
+			return error_at(ERR_TRUNCATED, offset + got,
+					"beyond the file's end: offset %" PRIx64, offset + got);
 		got += (size_t)n;
 	}
 	return NULL;
@@ -69,8 +74,8 @@ struct error *memory_read(void *memory, uint64_t addr, void *buffer, size_t len)
 	case MEMORY_USER:
 		TRY(mm_read_user(m->s->kernel, m->mm, addr, buffer, len, &got, &why));
 		if (got < len)
-			return error_at(ERR_NOT_MAPPED, addr + got, "%s: user address %" PRIx64, why ? why : "not mapped",
-					addr + got);
+			return error_at(ERR_NOT_MAPPED, addr + got, "%s: user address %" PRIx64,
+					why ? why : "not mapped", addr + got);
 		return NULL;
 	case MEMORY_KERNEL:
 		break;
@@ -146,6 +151,9 @@ struct error *cpus_parse(struct session *s, const char *spec, unsigned **list, s
 
 struct value_format typed_format(const struct session *s, unsigned radix)
 {
-	return (struct value_format){.radix = radix ? radix : s->settings.radix == 16 ? 16 : 10,
+	return (struct value_format){.radix = radix			? radix
+					      : s->settings.radix == 16 ? 16
+									: 10,
+				     .array_lines = s->settings.print_array,
 				     .max_elements = s->settings.print_max};
 }

@@ -25,7 +25,7 @@ struct error *vm_mm_open(struct kernel *k, uint64_t addr, struct vm_mm *out)
 {
 	struct object mm;
 	struct mm_rss rss;
-	*out = (struct vm_mm){.addr = addr};
+	*out = (struct vm_mm){.addr = addr, .width = 2 * k->arch->pointer_size};
 	if (!addr)
 		return NULL;
 	TRY(object_open(k, addr, S_mm_struct, &mm));
@@ -50,7 +50,7 @@ void vm_mm_print(struct out *o, const struct vm_mm *mm)
 {
 	const uint64_t value[] = {mm->addr, mm->pgd, mm->rss, mm->total_vm};
 	const char *const title[] = {"MM", "PGD", "RSS", "TOTAL_VM"};
-	const int width[] = {16, 16, 6, 8};
+	const int width[] = {mm->width, mm->width, 6, 8};
 	char text[32];
 
 	out_hex(o, "mm", NULL, mm->addr);

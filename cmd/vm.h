@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The vm command's parts: vm.c takes the words and prints tasks and areas, vm_pages.c the pages of an area, vm_search.c is -R.
+ * The vm command's parts: vm.c takes the words and prints tasks and areas, vm_pages.c the pages of
+ * an area, vm_search.c is -R.
  */
 #ifndef CMD_VM_H
 #define CMD_VM_H
@@ -10,10 +11,11 @@
 
 /* What vm prints before the areas: MM PGD RSS TOTAL_VM. */
 struct vm_mm {
-	uint64_t addr;		 /* mm_struct; 0: the task has none, and the rest is 0 */
-	uint64_t pgd;		 /* virtual address */
+	uint64_t addr; /* mm_struct; 0: the task has none, and the rest is 0 */
+	uint64_t pgd;  /* virtual address */
 	uint64_t pgd_phys;
-	uint64_t rss, total_vm;	 /* in KiB */
+	uint64_t rss, total_vm; /* in KiB */
+	int width;		/* digits of an address */
 };
 struct error *vm_mm_open(struct kernel *k, uint64_t addr, struct vm_mm *out) MUST_CHECK;
 void vm_mm_print(struct out *o, const struct vm_mm *mm);
@@ -26,8 +28,9 @@ struct vm_reference {
 };
 
 /*
- * The pages of an area, one row each, with the heading VIRTUAL PHYSICAL: the text right into the buffer, JSON as the table "pages".
- * With a reference only those that match: then the heading comes before the first of them, after found() was called once.
+ * The pages of an area, one row each, with the heading VIRTUAL PHYSICAL: the text right into the
+ * buffer, JSON as the table "pages". With a reference only those that match: then the heading comes
+ * before the first of them, after found() was called once.
  */
 struct vm_pages {
 	struct session *s;

@@ -97,9 +97,10 @@ static void json_row(const struct rows *r, uint64_t addr, enum state state, uint
 			out_dec(o, "swap_offset", NULL, e.offset);
 		} else if (e.kind == SWAP_MARKER) {
 			out_hex(o, "markers", NULL, e.offset);
-		} else {
+		} else if (e.kind != SWAP_ERROR) {
 			out_hex(o, "frame", NULL, e.pfn << r->k->arch->page_shift);
-			out_bool(o, "writable", NULL, e.writable);
+			if (e.kind != SWAP_HWPOISON)
+				out_bool(o, "writable", NULL, e.writable);
 		}
 	} else if (state == IN_FILE) {
 		out_str(o, "file", NULL, r->path);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The row of an area that vm, vtop and others print: VMA START END FLAGS FILE. The JSON has more: permissions, pgoff,
- * whether the file is deleted, and the name of an area without a file ("[heap]").
+ * The row of an area that vm, vtop and others print: VMA START END FLAGS FILE. The JSON has more:
+ * permissions, pgoff, whether the file is deleted, and the name of an area without a file
+ * ("[heap]").
  */
 #ifndef CMD_VMA_ROW_H
 #define CMD_VMA_ROW_H

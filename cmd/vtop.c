@@ -14,6 +14,7 @@
 #include "mm/path.h"
 #include "mm/swap.h"
 #include "mm/vma.h"
+#include "mm/zero_page.h"
 
 struct translation {
 	struct session *s;
@@ -115,8 +116,14 @@ static void print_leaf(const struct translation *t)
 	format_page_size(size, sizeof(size), t->walk.page_size);
 	out_hex(o, "page_frame", "  PAGE: %" PRIx64, frame);
 	out_dec(o, "page_size", NULL, t->walk.page_size);
+	bool zero = t->user &&
+		    is_zero_frame(t->s->kernel, frame >> t->s->kernel->arch->page_shift, huge);
 	if (huge)
-		out_printf(o, "  (%s)", size);
+		out_printf(o, zero ? "  (%s, ZERO PAGE)" : "  (%s)", size);
+	else if (zero)
+		out_text(o, "  (ZERO PAGE)");
+	if (t->user)
+		out_bool(o, "zero_page", NULL, zero);
 	out_text(o, "\n\n");
 	format_entry_flags(flags, sizeof(flags), entry, huge);
 	snprintf(text, sizeof(text), "%" PRIx64, entry);
@@ -124,6 +131,25 @@ static void print_leaf(const struct translation *t)
 	out_printf(o, "%*s  %*s  FLAGS\n", (width + 3) / 2, "PTE", width > 8 ? 16 : 10, "PHYSICAL");
 	out_printf(o, "%*s  %8" PRIx64 "  ", width, text, frame);
 	out_str(o, "entry_flags", "%s\n\n", flags);
+}
+
+/* The leaf entry of a page in swap, as crash's vtop has it; JSON has the same in "absent". */
+static void print_swap_leaf(const struct translation *t)
+{
+	struct out *o = t->s->out;
+	struct swap_entry entry;
+	struct swap_area area;
+	char text[24];
+	if (out_json(o) || t->walk.result != WALK_NOT_PRESENT || !t->walk.steps)
+		return;
+	uint64_t value = t->walk.step[t->walk.steps - 1].entry;
+	swap_entry_decode(t->s->kernel, value, &entry);
+	if (entry.kind != SWAP_PAGE || !swap_area_get(t->s->kernel, entry.type, &area))
+		return;
+	int width = snprintf(text, sizeof(text), "%" PRIx64, value), swap = (int)strlen(area.path);
+	out_printf(o, "%*s  %*s  %8s\n", (width + 3) / 2, "PTE",
+		   width - (width + 3) / 2 + (swap + 4) / 2, "SWAP", "OFFSET");
+	out_printf(o, "%s  %s  %*" PRIu64 "\n\n", text, area.path, 6, entry.offset);
 }
 
 /* Where an absent page of an area would come from: swap, or the file. */
@@ -203,10 +229,12 @@ static struct error *translate(struct translation *t)
 	else
 		print_steps_64(t);
 	out_array_end(o);
-	if (mapped)
+	if (mapped) {
 		print_leaf(t);
-	else
+	} else {
 		out_text(o, "\n");
+		print_swap_leaf(t);
+	}
 	if (t->has_vma) {
 		vma_row_print(o, k, &t->vma);
 		out_text(o, "\n");
@@ -237,6 +265,8 @@ static struct error *translate_word(struct session *s, const char *word, const s
 		return error_at(ERR_USAGE, t.addr, "not a kernel virtual address: %s", word);
 	if (t.user && kernel_is_kernel_address(k, t.addr))
 		return error_at(ERR_USAGE, t.addr, "not a user virtual address: %s", word);
+	if (t.user && !task)
+		return error_new(ERR_UNSUPPORTED, "%s", k->typeless->message);
 	return translate(&t);
 }
 
@@ -244,7 +274,7 @@ static struct error *run_vtop(struct session *s, int argc, char **argv)
 {
 	struct option_parser p = {.argc = argc, .argv = argv, .spec = "c:uk"};
 	enum space space = SPACE_BY_ADDRESS;
-	const struct task *task;
+	const struct task *task = NULL;
 	const char *word = NULL;
 	struct error *first = NULL;
 	int c;
@@ -260,7 +290,7 @@ static struct error *run_vtop(struct session *s, int argc, char **argv)
 		return usage_error("vtop", "an address is needed");
 	if (word)
 		TRY(context_select_one(s, word, &task));
-	else
+	else if (!s->kernel->typeless)
 		TRY(context_task(s, &task));
 	if (s->in_foreach) {
 		if (s->foreach_index)
@@ -288,7 +318,7 @@ COMMAND(vtop) = {
 	.summary = "virtual to physical",
 	.synopsis = "[-c pid | task] [-u | -k] ADDR…",
 	.options = "-c -u -k",
-	.flags = CMD_NEEDS_KERNEL | CMD_FOREACH | CMD_SYMBOL_ARGS,
+	.flags = CMD_NEEDS_KERNEL | CMD_TYPELESS | CMD_FOREACH | CMD_SYMBOL_ARGS,
 	.help = "DESCRIPTION\n"
 		"  Translates virtual addresses: for each it shows the entry of every page-table "
 		"level with\n"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * whatis: what a name means as a type, a variable, an enumerator, a function; and structs by their size or by what is in them.
+ * whatis: what a name means as a type, a variable, an enumerator, a function; and structs by their
+ * size or by what is in them.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -11,18 +12,21 @@
 #include "cmd/session.h"
 #include "cmd/typed.h"
 #include "core/expr.h"
+#include "core/globals.h"
 #include "core/types_name.h"
 
 /* ---- One name ---- */
 
 static struct error *show_type(struct session *s, struct type t, bool offsets, const char *only)
 {
-	struct declaration_format f = {.offsets = offsets, .radix = s->settings.radix == 16 ? 16 : 10, .only = only};
+	struct declaration_format f = {
+		.offsets = offsets, .radix = s->settings.radix == 16 ? 16 : 10, .only = only};
 
 	return type_print(s->out, s->kernel, t, &f);
 }
 
-/* "struct page", "page.flags", "pid_t", "unsigned long". *found is false when the text is no type. */
+/* "struct page", "page.flags", "pid_t", "unsigned long". *found is false when the text is no type.
+ */
 static struct error *try_type(struct session *s, const char *text, bool offsets, bool *found)
 {
 	const char *dot = strchr(text, '.');
@@ -43,7 +47,8 @@ static struct error *try_type(struct session *s, const char *text, bool offsets,
 	return show_type(s, t, offsets, dot ? dot + 1 : NULL);
 }
 
-static struct error *show_enumerator(struct session *s, const char *name, int64_t value, struct type t)
+static struct error *show_enumerator(struct session *s, const char *name, int64_t value,
+				     struct type t)
 {
 	char text[256];
 
@@ -91,12 +96,17 @@ static struct error *show_name(struct session *s, const char *text, bool offsets
 {
 	struct symbol symbol;
 	bool found = false;
+	struct value v;
 	struct type t;
 	char tag[256];
 	struct error *e;
 
 	out_str(s->out, "name", NULL, text);
-	/* A tag without keyword is a type even where a symbol has the name; any other word is a symbol first. */
+	/* A variable or function whose type is known comes before a type of that name, as in crash;
+	 * "struct page" asks for the type. */
+	if (symbol_find(s->kernel, text, &symbol) &&
+	    !error_drop(expr_evaluate(s->kernel, text, &v)) && !v.typeless)
+		return show_symbol(s, &v);
 	snprintf(tag, sizeof(tag), "%.*s", (int)strcspn(text, "."), text);
 	t = type_find(s->kernel, TYPE_ANY, tag);
 	if (strpbrk(tag, " \t*[(") || type_valid(t) || !symbol_find(s->kernel, tag, &symbol)) {
@@ -127,7 +137,8 @@ struct hit {
 };
 
 /* Does a member, or one of a struct embedded in it, have a type whose words hold the text? */
-static bool has_member(struct kernel *k, struct type t, const char *text, unsigned depth, unsigned *budget)
+static bool has_member(struct kernel *k, struct type t, const char *text, unsigned depth,
+		       unsigned *budget)
 {
 	struct type_member m;
 	char name[512];
@@ -137,23 +148,27 @@ static bool has_member(struct kernel *k, struct type t, const char *text, unsign
 			return false;
 		--*budget;
 		type_format(k, type_declaration_base(m.type), name, sizeof(name));
-		if ((!type_declares_function(m.type) && strstr(name, text)) || has_member(k, m.type, text, depth + 1, budget))
+		if ((!type_declares_function(m.type) && strstr(name, text)) ||
+		    has_member(k, m.type, text, depth + 1, budget))
 			return true;
 	}
 	return false;
 }
 
-/* The name under which a struct or union is listed: its tag, or the typedef of one without. NULL for other types. */
+/* The name under which a struct or union is listed: its tag, or the typedef of one without. NULL
+ * for other types. */
 static const char *type_tag(struct type t)
 {
 	struct type bare = type_strip(t);
 
-	if (!type_is_aggregate(bare) || (*type_own_name(bare) && (bare.id != t.id || bare.btf != t.btf)))
+	if (!type_is_aggregate(bare) ||
+	    (*type_own_name(bare) && (bare.id != t.id || bare.btf != t.btf)))
 		return NULL;
 	return type_own_name(t);
 }
 
-static bool hit_matches(struct session *s, const struct search *search, struct type t, uint64_t size)
+static bool hit_matches(struct session *s, const struct search *search, struct type t,
+			uint64_t size)
 {
 	unsigned budget = 20000;
 
@@ -171,7 +186,8 @@ static int compare_hits(const void *a, const void *b)
 
 static struct error *run_search(struct session *s, const struct search *search)
 {
-	static const struct column columns[] = {{"size", "SIZE", 4, '>', 0}, {"name", "TYPE", 0, '<', 2}};
+	static const struct column columns[] = {{"size", "SIZE", 4, '>', 0},
+						{"name", "TYPE", 0, '<', 2}};
 	struct hit *hits = NULL;
 	size_t count = 0, room = 0, cursor = 0;
 	struct error *e = NULL;
@@ -184,7 +200,8 @@ static struct error *run_search(struct session *s, const struct search *search)
 		if (!name || !hit_matches(s, search, t, size))
 			continue;
 		if (count == room) {
-			struct hit *bigger = realloc(hits, (room = room ? 2 * room : 256) * sizeof(*hits));
+			struct hit *bigger =
+				realloc(hits, (room = room ? 2 * room : 256) * sizeof(*hits));
 
 			if (!bigger) {
 				e = error_new(ERR_NO_MEMORY, "out of memory");
@@ -200,7 +217,8 @@ static struct error *run_search(struct session *s, const struct search *search)
 			qsort(hits, count, sizeof(*hits), compare_hits);
 		out_table(s->out, "types", columns, 2, count != 0);
 		for (size_t i = 0; i < count; i++) {
-			if (i && !compare_hits(&hits[i], &hits[i - 1])) /* one name, several definitions */
+			if (i && !compare_hits(&hits[i],
+					       &hits[i - 1])) /* one name, several definitions */
 				continue;
 			out_cell_dec(s->out, hits[i].size);
 			out_cell_str(s->out, hits[i].name);
@@ -211,6 +229,32 @@ static struct error *run_search(struct session *s, const struct search *search)
 			out_text(s->out, "(none found)\n");
 	}
 	free(hits);
+	return e;
+}
+
+/* ---- -g: the variables that p and expressions know ---- */
+
+static struct error *list_globals(struct session *s)
+{
+	const char *name;
+	struct error *e = NULL;
+
+	out_array_begin(s->out, "globals");
+	for (size_t i = 0; !e && (name = global_name(i)); i++) {
+		struct symbol symbol;
+		struct type t;
+		char text[1024];
+
+		if (!symbol_find(s->kernel, name, &symbol) || !global_type(s->kernel, name, &t))
+			continue;
+		type_declare(s->kernel, t, name, text, sizeof(text));
+		out_object_begin(s->out, NULL);
+		out_str(s->out, "name", NULL, name);
+		out_str(s->out, "declaration", "%s;\n", text);
+		out_object_end(s->out);
+		e = check_interrupt();
+	}
+	out_array_end(s->out);
 	return e;
 }
 
@@ -227,7 +271,8 @@ static struct error *parse_range(const char *word, struct search *search)
 	if (dash)
 		TRY(parse_number(dash + 1, false, &search->high));
 	search->by_size = true;
-	return search->high < search->low ? error_new(ERR_USAGE, "bad range of sizes: %s", word) : NULL;
+	return search->high < search->low ? error_new(ERR_USAGE, "bad range of sizes: %s", word)
+					  : NULL;
 }
 
 /* The next blank-separated word of *text, cut out of it; NULL at the end. */
@@ -272,17 +317,21 @@ static struct error *run_whatis(struct session *s, int argc, char **argv)
 	text = argv[1];
 	for (;;) {
 		text += strspn(text, " \t");
-		if (*text != '-' || !text[1] || !isalpha((unsigned char)text[1]) || (text[2] && !isspace((unsigned char)text[2])))
+		if (*text != '-' || !text[1] || !isalpha((unsigned char)text[1]) ||
+		    (text[2] && !isspace((unsigned char)text[2])))
 			break;
 		word = next_word(&text);
 		if (word[1] == 'o') {
 			offsets = true;
+		} else if (word[1] == 'g') {
+			return list_globals(s);
 		} else if (word[1] == 'r' || word[1] == 'm') {
 			bool range = word[1] == 'r';
 
 			word = next_word(&text);
 			if (!word)
-				return usage_error(argv[0], "option needs an argument: -%c", range ? 'r' : 'm');
+				return usage_error(argv[0], "option needs an argument: -%c",
+						   range ? 'r' : 'm');
 			if (range)
 				TRY(parse_range(word, &search));
 			else
@@ -299,7 +348,8 @@ static struct error *run_whatis(struct session *s, int argc, char **argv)
 		offsets = true;
 	}
 	if (search.by_size || search.member)
-		return *text ? usage_error(argv[0], "-r and -m search: no name with them") : run_search(s, &search);
+		return *text ? usage_error(argv[0], "-r and -m search: no name with them")
+			     : run_search(s, &search);
 	if (!*text)
 		return usage_error(argv[0], NULL);
 	return show_name(s, text, offsets);
@@ -308,15 +358,20 @@ static struct error *run_whatis(struct session *s, int argc, char **argv)
 COMMAND(whatis) = {
 	.name = "whatis",
 	.summary = "what a name means: type, variable, function, enumerator",
-	.synopsis = "[-o] TYPE | SYMBOL | ENUMERATOR | EXPRESSION | [-r SIZE[-SIZE]] [-m TYPE]",
-	.options = "-o -r -m",
+	.synopsis =
+		"[-o] TYPE | SYMBOL | ENUMERATOR | EXPRESSION | [-r SIZE[-SIZE]] [-m TYPE] | -g",
+	.options = "-o -r -m -g",
 	.flags = CMD_NEEDS_KERNEL | CMD_RAW_LINE | CMD_SYMBOL_ARGS | CMD_STRUCT_ARGS,
-	.help = "The definition of a struct, union, enum or typedef, or of one member (page.flags); the declaration of a variable or\n"
+	.help = "The definition of a struct, union, enum or typedef, or of one member "
+		"(page.flags); the declaration of a variable or\n"
 		"function; an enumerator's enum and value; an expression's type.\n"
 		"\n"
 		"  -o               with the members' offsets\n"
 		"  -r SIZE[-SIZE]   all structs and unions of that size, or of a range of sizes\n"
-		"  -m TYPE          all structs and unions with a member, be it in a struct inside them, whose type has this text in it\n"
+		"  -m TYPE          all structs and unions with a member, be it in a struct inside "
+		"them, whose type has this text in it\n"
+		"  -g               all variables of this kernel, beside per-CPU ones, whose types "
+		"mmscope knows\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> whatis gfp_t\n"

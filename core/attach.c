@@ -20,6 +20,16 @@ static const struct pagetable_geometry *const x86_64_geometries[] = {&x86_64_4le
 								     &x86_64_5level};
 static const struct pagetable_geometry *const i386_geometries[] = {&i386_2level, &i386_pae};
 
+/* Memory that the machine had but the image has not: worth telling when no kernel is found. */
+static void keep_unreadable(struct kernel *k, struct error *e)
+{
+	bool promised = e && (e->code == ERR_TRUNCATED || e->code == ERR_EXCLUDED || e->code == ERR_DAMAGED);
+	if (promised && !k->unreadable)
+		k->unreadable = e;
+	else
+		error_free(e);
+}
+
 /*
  * Does the page table at the link address `pgd_addr` map the text address `text` to where both lie
  * if the kernel's text was moved to phys_base? Tries the geometries of the architecture; on success
@@ -35,13 +45,15 @@ static bool tables_agree(struct kernel *k, uint64_t phys_base, uint64_t pgd_addr
 		return false;
 	for (int i = 0; i < 2; i++) {
 		struct walk walk;
-		pagetable_walk(k->vmcore, geometries[i], pgd, text, &walk, NULL);
+		struct error *unreadable;
+		pagetable_walk(k->vmcore, geometries[i], pgd, text, &walk, &unreadable);
 		if (walk.result == WALK_MAPPED && walk.phys == phys) {
 			k->geometry = *geometries[i];
 			k->kernel_pgd = pgd;
 			k->phys_base = phys_base;
 			return true;
 		}
+		keep_unreadable(k, unreadable);
 	}
 	return false;
 }
@@ -181,7 +193,15 @@ static struct error *find_by_vmcoreinfo(struct kernel *k, bool *found)
 		TRY(set_vmcoreinfo(k, note, len));
 		*found = try_vmcoreinfo(k);
 	}
-	return *found ? NULL : search_vmcoreinfo(k, found);
+	if (*found)
+		return NULL;
+	struct error *unreadable = k->unreadable;
+	k->unreadable = NULL;
+	TRY(search_vmcoreinfo(k, found));
+	/* Only what the note promised counts: text that was found by its looks promises nothing. */
+	error_free(k->unreadable);
+	k->unreadable = unreadable;
+	return NULL;
 }
 
 struct error *attach_find_kernel(struct kernel *k)
@@ -233,6 +253,20 @@ static bool maps_directly(struct kernel *k, uint64_t base)
 	return walk.result == WALK_MAPPED && walk.phys == k->kernel_pgd;
 }
 
+/* i386: the end of what the page tables map at a constant distance, in steps of the largest page. */
+static uint64_t last_mapped_directly(struct kernel *k)
+{
+	const uint64_t step = 4ull << 20;
+	uint64_t at = k->page_offset;
+	struct walk walk;
+	for (; at <= UINT32_MAX; at += step) {
+		pagetable_walk(k->vmcore, &k->geometry, k->kernel_pgd, at, &walk, NULL);
+		if (walk.result != WALK_MAPPED || walk.phys != at - k->page_offset)
+			break;
+	}
+	return at > k->page_offset && at <= UINT32_MAX ? at : UINT32_MAX;
+}
+
 /*
  * Where the direct map starts: the variable page_offset_base with CONFIG_DYNAMIC_MEMORY_LAYOUT,
  * else a constant of the build (arch/x86/include/asm/page_64_types.h, page_32_types.h;
@@ -263,7 +297,7 @@ static struct error *find_direct_map(struct kernel *k)
 		uint64_t high;
 		if (!read_word(k, "high_memory", &high) || high <= k->page_offset ||
 		    high > UINT32_MAX)
-			high = UINT32_MAX;
+			high = last_mapped_directly(k);
 		if (k->direct_end > high)
 			k->direct_end = high;
 	}
@@ -282,7 +316,11 @@ static void find_ranges_64(struct kernel *k)
 		k->vmemmap = five ? 0xffd4000000000000 : 0xffffea0000000000;
 	/* MODULES_VADDR = START_KERNEL_map + KERNEL_IMAGE_SIZE, which is 1 GiB with KASLR and 512
 	 * MiB without it. */
-	k->modules_start = k->arch->kernel_map + (512ull << 20);
+	int64_t image_size;
+	if (!vmcoreinfo_number(&k->vmcoreinfo, "KERNEL_IMAGE_SIZE", &image_size) || image_size <= 0 ||
+	    image_size > 1024ll << 20)
+		image_size = 512ll << 20;
+	k->modules_start = k->arch->kernel_map + image_size;
 	if (k->modules_start < k->text_end)
 		k->modules_start = k->arch->kernel_map + (1024ull << 20);
 	k->modules_end = 0xffffffffff000000;
@@ -320,12 +358,25 @@ static struct error *find_percpu(struct kernel *k)
 	return NULL;
 }
 
+/* The end of the page of the kernel's last symbol: where kallsyms has no _end (no CONFIG_KALLSYMS_ALL). */
+static uint64_t last_symbol_page(struct kernel *k)
+{
+	struct symbol symbol;
+	uint64_t end = 0;
+	for (size_t i = 0; symbols_get(k, i, &symbol) && !symbol.module; i++)
+		if (symbol.addr > end)
+			end = symbol.addr;
+	return (end | (VMCORE_PAGE_SIZE - 1)) + 1;
+}
+
 struct error *attach_layout(struct kernel *k)
 {
 	k->text_start = symbol_addr(k, "_text");
 	if (!k->text_start)
 		k->text_start = symbol_addr(k, "_stext");
 	k->text_end = symbol_addr(k, "_end");
+	if (!k->text_end)
+		k->text_end = last_symbol_page(k);
 	if (k->text_start < k->arch->kernel_map || k->text_end <= k->text_start)
 		return error_new(ERR_BAD_OBJECT,
 				 "kallsyms is damaged: _text %" PRIx64 ", _end %" PRIx64,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What core/types*.c share: reading a type's record through libbpf, and the state behind `struct types`.
+ * What core/types*.c share: reading a type's record through libbpf, and the state behind `struct
+ * types`.
  *
- * libbpf finds records by id and strings by offset, and little more is asked of it: its searches are linear, and it checks only that
- * the records fill their section. Here every id and string offset of a BTF was checked when it was opened (core/types.c); what can
- * still be wrong in it are cycles, sizes and offsets, which every user bounds.
+ * libbpf finds records by id and strings by offset, and little more is asked of it: its searches
+ * are linear, and it checks only that the records fill their section. Here every id and string
+ * offset of a BTF was checked when it was opened (core/types.c); what can still be wrong in it are
+ * cycles, sizes and offsets, which every user bounds.
  */
 #ifndef CORE_BTF_H
 #define CORE_BTF_H
@@ -13,7 +15,8 @@
 
 #include "core/kernel.h"
 
-/* Deepest chain of typedefs, modifiers, arrays, nested structs that is followed. Real kernels stay below 20. */
+/* Deepest chain of typedefs, modifiers, arrays, nested structs that is followed. Real kernels stay
+ * below 20. */
 #define TYPE_MAX_DEPTH 64
 /* No type of a kernel is larger, in bytes; one that says so is damaged and counts as size 0. */
 #define TYPE_MAX_SIZE (1ull << 32)
@@ -22,7 +25,7 @@
 struct name_index {
 	struct name_entry {
 		uint32_t hash, id, next; /* next: index in entries + 1 */
-	} *entries;
+	} * entries;
 	size_t count, room;
 	uint32_t *heads;
 	uint32_t mask;
@@ -31,7 +34,8 @@ struct name_index {
 /* One BTF object: the kernel's own, or a module's split one over it. */
 struct btf_unit {
 	struct btf *btf;
-	struct btf *scratch; /* split over btf: types made here (pointers to it, arrays of it); made when first needed */
+	struct btf *scratch; /* split over btf: types made here (pointers to it, arrays of it); made
+				when first needed */
 	uint32_t strings;    /* bytes of its string section */
 	char module[64];     /* "" for the kernel's own */
 	struct name_index names;
@@ -130,7 +134,8 @@ static inline uint32_t name_hash(const char *name, size_t *len)
 }
 
 /* core/types.c: opens one BTF; `base` NULL for the kernel's own. */
-struct error *btf_unit_open(struct btf_unit *u, const struct btf_unit *base, const void *bytes, size_t len) MUST_CHECK;
+struct error *btf_unit_open(struct btf_unit *u, const struct btf_unit *base, const void *bytes,
+			    size_t len) MUST_CHECK;
 void btf_unit_close(struct btf_unit *u);
 /* The best type of that name and kind in one unit: a definition before a forward declaration. */
 struct type btf_unit_find(const struct btf_unit *u, enum type_kind kind, const char *name);

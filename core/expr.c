@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A recursive-descent evaluator of C expressions. Values are read only when a number is asked for, so that &x->y, sizeof and
- * the branches not taken touch no memory that they need not.
+ * A recursive-descent evaluator of C expressions. Values are read only when a number is asked for,
+ * so that &x->y, sizeof and the branches not taken touch no memory that they need not.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -30,14 +30,17 @@ struct parser {
 
 /* ---- Values ---- */
 
-static struct error *read_memory(const struct expr_context *c, uint64_t addr, void *buffer, size_t len)
+static struct error *read_memory(const struct expr_context *c, uint64_t addr, void *buffer,
+				 size_t len)
 {
-	return c->read ? c->read(c->read_context, addr, buffer, len) : kernel_read(c->k, addr, buffer, len);
+	return c->read ? c->read(c->read_context, addr, buffer, len)
+		       : kernel_read(c->k, addr, buffer, len);
 }
 
 static struct error *unknown_type(const struct value *v)
 {
-	return error_new(ERR_NO_TYPE, "the type of %s is not known: cast it, as in *(TYPE *)&%s", v->symbol, v->symbol);
+	return error_new(ERR_NO_TYPE, "the type of %s is not known: cast it, as in *(TYPE *)&%s",
+			 v->symbol, v->symbol);
 }
 
 static struct error *readable(const struct value *v)
@@ -45,16 +48,21 @@ static struct error *readable(const struct value *v)
 	if (v->typeless)
 		return unknown_type(v);
 	if (v->percpu)
-		return error_new(ERR_USAGE, "%s is a per-CPU variable: name a CPU, as in %s:0", v->symbol, v->symbol);
+		return error_new(ERR_USAGE, "%s is a per-CPU variable: name a CPU, as in %s:0",
+				 v->symbol, v->symbol);
 	return NULL;
 }
 
-struct error *value_load(const struct expr_context *c, const struct value *v, void **buffer, struct value_bytes *out)
+struct error *value_load(const struct expr_context *c, const struct value *v, void **buffer,
+			 struct value_bytes *out)
 {
 	uint64_t size = type_size(c->k, v->type);
 
 	*buffer = NULL;
-	*out = (struct value_bytes){.type = v->type, .addr = v->addr, .bit_offset = v->bit_offset, .bit_size = v->bit_size};
+	*out = (struct value_bytes){.type = v->type,
+				    .addr = v->addr,
+				    .bit_offset = v->bit_offset,
+				    .bit_size = v->bit_size};
 	TRY(readable(v));
 	if (v->bit_size)
 		size = (v->bit_offset + v->bit_size + 7) / 8;
@@ -126,11 +134,12 @@ static bool take(struct parser *s, const char *operator)
 	blanks(s);
 	if (strncmp(s->p, operator, len))
 		return false;
-	if (len == 1 && strchr("<>&|=", *operator) && (s->p[1] == *operator || (s->p[1] == '=' && *operator != '&' && *operator != '|')))
+	if (len == 1 && strchr("<>&|=", *operator) &&
+	    (s->p[1] == *operator||(s->p[1] == '=' && *operator!= '&' && * operator!= '|')))
 		return false;
-	if (len == 1 && *operator == '-' && s->p[1] == '>')
+	if (len == 1 && *operator== '-' && s->p[1] == '>')
 		return false;
-	if (len == 1 && *operator == '!' && s->p[1] == '=')
+	if (len == 1 && *operator== '!' && s->p[1] == '=')
 		return false;
 	s->p += len;
 	return true;
@@ -171,7 +180,8 @@ static struct error *number_of(struct parser *s, const struct value *v, int64_t 
 	return NULL;
 }
 
-static struct error *make_number(struct parser *s, const char *type, int64_t number, struct value *out)
+static struct error *make_number(struct parser *s, const char *type, int64_t number,
+				 struct value *out)
 {
 	*out = (struct value){.type = type_integer(s->k, type), .number = number};
 	return type_valid(out->type) ? NULL : error_new(ERR_UNSUPPORTED, "this image has no types");
@@ -219,7 +229,8 @@ static struct error *member(struct parser *s, struct value *v)
 		type_format(s->k, v->type, text, sizeof(text));
 		if (is_kind(v->type, BTF_KIND_FWD))
 			return error_new(ERR_NO_TYPE, "this image has no definition of %s", text);
-		return error_new(ERR_NO_MEMBER, "no member %s: %s is no struct or union", name, text);
+		return error_new(ERR_NO_MEMBER, "no member %s: %s is no struct or union", name,
+				 text);
 	}
 	TRY(type_member_find(s->k, v->type, name, &m));
 	v->type = m.type;
@@ -247,7 +258,8 @@ static struct error *element(struct parser *s, struct value *v)
 
 		memcpy(symbol, v->symbol, sizeof(symbol));
 		t = type_make(t.btf, btf_array(type_record(t))->type);
-		*v = (struct value){.type = t, .in_memory = true, .percpu = percpu, .addr = v->addr};
+		*v = (struct value){
+			.type = t, .in_memory = true, .percpu = percpu, .addr = v->addr};
 		memcpy(v->symbol, symbol, sizeof(symbol));
 	} else {
 		TRY(dereference(s, v));
@@ -265,7 +277,8 @@ static struct error *address_of(struct parser *s, struct value *v)
 
 	if (!v->in_memory || v->bit_size)
 		return error_new(ERR_USAGE, "has no address: %s", s->text);
-	pointer = type_pointer_to(s->k, v->typeless ? (struct type){s->k->types->base.btf, 0} : v->type);
+	pointer = type_pointer_to(s->k,
+				  v->typeless ? (struct type){s->k->types->base.btf, 0} : v->type);
 	if (!type_valid(pointer))
 		return error_new(ERR_NO_MEMORY, "out of memory for types");
 	*v = (struct value){.type = pointer, .number = v->addr};
@@ -285,7 +298,8 @@ static struct error *name_cpu(struct parser *s, struct value *v)
 	errno = 0;
 	cpu = strtoul(s->p + 1, &end, 10);
 	if (errno || cpu >= s->k->cpus)
-		return error_new(ERR_USAGE, "invalid cpu specification: %.*s", (int)(end - s->p - 1), s->p + 1);
+		return error_new(ERR_USAGE, "invalid cpu specification: %.*s",
+				 (int)(end - s->p - 1), s->p + 1);
 	s->p = end;
 	v->addr = percpu_addr(s->k, v->addr, cpu);
 	v->percpu = false;
@@ -323,14 +337,14 @@ static struct error *name(struct parser *s, struct value *out)
 /* ---- Types within expressions ---- */
 
 /*
- * Does a type follow? A keyword says so; so does a word that is neither symbol nor enumerator and names a type: a tag is then
- * taken without its keyword.
+ * Does a type follow? A keyword says so; so does a word that is neither symbol nor enumerator and
+ * names a type: a tag is then taken without its keyword.
  */
 static bool type_follows(struct parser *s)
 {
-	static const char *const keywords[] = {"struct", "union",  "enum", "unsigned", "signed",   "long",
-					       "short",	 "int",	   "char", "void",     "const",    "volatile",
-					       "bool",	 "_Bool", "__int128"};
+	static const char *const keywords[] = {
+		"struct", "union", "enum",  "unsigned", "signed", "long",  "short",   "int",
+		"char",	  "void",  "const", "volatile", "bool",	  "_Bool", "__int128"};
 	struct symbol symbol;
 	char word[128];
 	size_t len;
@@ -347,8 +361,8 @@ static bool type_follows(struct parser *s)
 			return true;
 	if (type_valid(type_find_base(s->k, TYPE_TYPEDEF, word)))
 		return true;
-	if ((s->k->symbols && symbol_find(s->k, word, &symbol)) || enumerator_find(s->k, word, &value) ||
-	    !strcmp(word, "true") || !strcmp(word, "false"))
+	if ((s->k->symbols && symbol_find(s->k, word, &symbol)) ||
+	    enumerator_find(s->k, word, &value) || !strcmp(word, "true") || !strcmp(word, "false"))
 		return false;
 	return type_valid(type_find(s->k, TYPE_ANY, word));
 }
@@ -368,16 +382,19 @@ static struct error *cast(struct parser *s, struct type to, struct value *v)
 		return error_new(ERR_USAGE, "a cast to void has no value");
 	if (v->typeless && v->in_memory) {
 		memcpy(symbol, v->symbol, sizeof(symbol));
-		*v = (struct value){.type = to, .in_memory = true, .percpu = v->percpu, .addr = v->addr};
+		*v = (struct value){
+			.type = to, .in_memory = true, .percpu = v->percpu, .addr = v->addr};
 		memcpy(v->symbol, symbol, sizeof(symbol));
 		return NULL;
 	}
 	if (type_kind_is_aggregate(kind) || kind == BTF_KIND_ARRAY) {
-		if (v->in_memory && !v->bit_size && type_size(s->k, to) == type_size(s->k, v->type)) {
+		if (v->in_memory && !v->bit_size &&
+		    type_size(s->k, to) == type_size(s->k, v->type)) {
 			v->type = to;
 			return NULL;
 		}
-		return error_new(ERR_USAGE, "no cast to a struct or array of another size: cast the address, *(TYPE *)&x");
+		return error_new(ERR_USAGE, "no cast to a struct or array of another size: cast "
+					    "the address, *(TYPE *)&x");
 	}
 	if (kind == BTF_KIND_FWD || kind == BTF_KIND_FUNC_PROTO)
 		return error_new(ERR_USAGE, "no cast to such a type");
@@ -486,27 +503,30 @@ static struct error *parse_postfix(struct parser *s, struct value *out)
 	}
 }
 
-static struct error *unary_operator(struct parser *s, char operator, struct value *out)
+static struct error *unary_operator(struct parser *s, char operator, struct value * out)
 {
 	const char *type;
 	int64_t number;
 
 	TRY(parse_unary(s, out));
-	if (operator == '*') {
+	if (operator== '*') {
 		TRY(dereference(s, out));
 		out->symbol[0] = '\0';
 		return NULL;
 	}
-	if (operator == '&')
+	if (operator== '&')
 		return address_of(s, out);
 	TRY(number_of(s, out, &number));
-	if (operator == '!')
+	if (operator== '!')
 		return make_number(s, "int", !number, out);
 	type = number_promoted(s->k, out->type);
 	if (!type)
 		return error_new(ERR_USAGE, "no integer: %s", s->text);
 	TRY(make_number(s, type, 0, out));
-	return number_fit(s->k, out->type, operator == '-' ? (int64_t)-(uint64_t)number : operator == '~' ? ~number : number,
+	return number_fit(s->k, out->type,
+				operator== '-' ? (int64_t) - (uint64_t)number :
+				operator== '~' ? ~number
+					       : number,
 			  &out->number);
 }
 
@@ -540,16 +560,20 @@ static struct error *parse_unary(struct parser *s, struct value *out)
 
 /* ---- Binary operators ---- */
 
-static const struct operator {
+static const struct operator
+{
 	const char *text;
 	uint8_t precedence;
 	enum number_operator operator;
-} operators[] = {
-	{"||", 1, NUMBER_OROR}, {"&&", 2, NUMBER_ANDAND}, {"|", 3, NUMBER_OR},	 {"^", 4, NUMBER_XOR},
-	{"&", 5, NUMBER_AND},	{"==", 6, NUMBER_EQ},	  {"!=", 6, NUMBER_NE},	 {"<=", 7, NUMBER_LE},
-	{">=", 7, NUMBER_GE},	{"<<", 8, NUMBER_SHL},	  {">>", 8, NUMBER_SHR}, {"<", 7, NUMBER_LT},
-	{">", 7, NUMBER_GT},	{"@", 9, NUMBER_ARRAY},	  {"+", 10, NUMBER_ADD}, {"-", 10, NUMBER_SUB},
-	{"*", 11, NUMBER_MUL},	{"/", 11, NUMBER_DIV},	  {"%", 11, NUMBER_MOD},
+}
+operators[] = {
+	{"||", 1, NUMBER_OROR}, {"&&", 2, NUMBER_ANDAND}, {"|", 3, NUMBER_OR},
+	{"^", 4, NUMBER_XOR},	{"&", 5, NUMBER_AND},	  {"==", 6, NUMBER_EQ},
+	{"!=", 6, NUMBER_NE},	{"<=", 7, NUMBER_LE},	  {">=", 7, NUMBER_GE},
+	{"<<", 8, NUMBER_SHL},	{">>", 8, NUMBER_SHR},	  {"<", 7, NUMBER_LT},
+	{">", 7, NUMBER_GT},	{"@", 9, NUMBER_ARRAY},	  {"+", 10, NUMBER_ADD},
+	{"-", 10, NUMBER_SUB},	{"*", 11, NUMBER_MUL},	  {"/", 11, NUMBER_DIV},
+	{"%", 11, NUMBER_MOD},
 };
 
 static struct error *make_array(struct parser *s, struct value *a, const struct value *b)
@@ -582,8 +606,8 @@ static struct type pointed(const struct value *v)
 }
 
 /* p + i, i + p, p - i, p - q. *done is false when no pointer takes part. */
-static struct error *pointer_arithmetic(struct parser *s, enum number_operator op, struct value *a, const struct value *b,
-					bool *done)
+static struct error *pointer_arithmetic(struct parser *s, enum number_operator op, struct value *a,
+					const struct value *b, bool *done)
 {
 	struct type left = pointed(a), right = pointed(b), target = type_valid(left) ? left : right;
 	uint64_t size;
@@ -600,7 +624,8 @@ static struct error *pointer_arithmetic(struct parser *s, enum number_operator o
 	if (!size)
 		size = 1; /* void *, as gcc has it */
 	if (type_valid(left) && type_valid(right))
-		return make_number(s, "long", (int64_t)((uint64_t)x - (uint64_t)y) / (int64_t)size, a);
+		return make_number(s, "long", (int64_t)((uint64_t)x - (uint64_t)y) / (int64_t)size,
+				   a);
 	if (type_valid(left))
 		x += (op == NUMBER_ADD ? 1 : -1) * (uint64_t)y * size;
 	else
@@ -609,7 +634,8 @@ static struct error *pointer_arithmetic(struct parser *s, enum number_operator o
 	return type_valid(a->type) ? NULL : error_new(ERR_NO_MEMORY, "out of memory for types");
 }
 
-static struct error *binary(struct parser *s, enum number_operator op, struct value *a, const struct value *b)
+static struct error *binary(struct parser *s, enum number_operator op, struct value *a,
+			    const struct value *b)
 {
 	const char *type;
 	int64_t x, y, result;
@@ -626,7 +652,7 @@ static struct error *binary(struct parser *s, enum number_operator op, struct va
 	return make_number(s, type, result, a);
 }
 
-static const struct operator *next_operator(struct parser *s, unsigned least)
+static const struct operator* next_operator(struct parser *s, unsigned least)
 {
 	const char *start = s->p;
 
@@ -643,18 +669,19 @@ static const struct operator *next_operator(struct parser *s, unsigned least)
 
 static struct error *parse_binary(struct parser *s, unsigned least, struct value *out)
 {
-	const struct operator *op;
+	const struct operator* op;
 
 	TRY(parse_unary(s, out));
 	while ((op = next_operator(s, least))) {
-		bool lazy = op->operator == NUMBER_OROR || op->operator == NUMBER_ANDAND, skip = false;
+		bool lazy = op->operator== NUMBER_OROR || op->operator== NUMBER_ANDAND,
+		     skip = false;
 		struct value right;
 		struct error *e;
 		int64_t left;
 
 		if (lazy) {
 			TRY(number_of(s, out, &left));
-			skip = (op->operator == NUMBER_OROR) == (left != 0);
+			skip = (op->operator== NUMBER_OROR) == (left != 0);
 		}
 		if (++s->depth > MAX_NESTING)
 			return error_new(ERR_USAGE, "the expression is nested too deeply");

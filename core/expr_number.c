@@ -10,7 +10,8 @@
 
 /* ---- Literals ---- */
 
-bool parse_integer(const char *text, unsigned pointer_size, uint64_t *out, const char **type, size_t *used)
+bool parse_integer(const char *text, unsigned pointer_size, uint64_t *out, const char **type,
+		   size_t *used)
 {
 	bool hex = text[0] == '0', has_u = false;
 	unsigned longs = 0;
@@ -30,7 +31,8 @@ bool parse_integer(const char *text, unsigned pointer_size, uint64_t *out, const
 	if (isalnum((unsigned char)*end) || *end == '_' || *end == '.' || longs > 2)
 		return false;
 	*used = end - text;
-	/* The first of C's list that holds it; decimals are not unsigned unless they say so, or nothing else does. */
+	/* The first of C's list that holds it; decimals are not unsigned unless they say so, or
+	 * nothing else does. */
 	if (!longs && !has_u && *out <= INT32_MAX)
 		*type = "int";
 	else if (!longs && (has_u || hex) && *out <= UINT32_MAX)
@@ -115,8 +117,9 @@ struct error *number_fit(struct kernel *k, struct type t, int64_t number, int64_
 	uint64_t size = type_size(k, t);
 	unsigned shift;
 
-	if ((kind != BTF_KIND_INT && kind != BTF_KIND_ENUM && kind != BTF_KIND_ENUM64 && kind != BTF_KIND_PTR) || !size ||
-	    size > 8)
+	if ((kind != BTF_KIND_INT && kind != BTF_KIND_ENUM && kind != BTF_KIND_ENUM64 &&
+	     kind != BTF_KIND_PTR) ||
+	    !size || size > 8)
 		return error_new(ERR_USAGE, "no integer or pointer of a usual size");
 	if (kind == BTF_KIND_INT && btf_int_encoding(r) & BTF_INT_BOOL) {
 		*out = number != 0;
@@ -155,7 +158,8 @@ static bool fits(__int128 value, unsigned width, bool is_unsigned)
 {
 	if (is_unsigned)
 		return true; /* it wraps, by definition */
-	return width == 4 ? value >= INT32_MIN && value <= INT32_MAX : value >= INT64_MIN && value <= INT64_MAX;
+	return width == 4 ? value >= INT32_MIN && value <= INT32_MAX
+			  : value >= INT64_MIN && value <= INT64_MAX;
 }
 
 static bool compare(enum number_operator op, __int128 x, __int128 y)
@@ -217,8 +221,9 @@ static struct error *shift_count(int64_t y)
 	return NULL;
 }
 
-struct error *number_binary(struct kernel *k, enum number_operator op, struct type left, int64_t x, struct type right, int64_t y,
-			    bool dead, const char **type, int64_t *result)
+struct error *number_binary(struct kernel *k, enum number_operator op, struct type left, int64_t x,
+			    struct type right, int64_t y, bool dead, const char **type,
+			    int64_t *result)
 {
 	const char *a = number_promoted(k, left), *b = number_promoted(k, right);
 	bool shift = op == NUMBER_SHL || op == NUMBER_SHR, is_unsigned;
@@ -232,8 +237,8 @@ struct error *number_binary(struct kernel *k, enum number_operator op, struct ty
 	width = width_of(k, *type);
 	wide_x = is_unsigned ? (__int128)(width == 4 ? (uint32_t)x : (uint64_t)x) : x;
 	wide_y = shift ? y : is_unsigned ? (__int128)(width == 4 ? (uint32_t)y : (uint64_t)y) : y;
-	if ((op >= NUMBER_EQ && op <= NUMBER_GE) || op == NUMBER_LT || op == NUMBER_GT || op == NUMBER_OROR ||
-	    op == NUMBER_ANDAND) {
+	if ((op >= NUMBER_EQ && op <= NUMBER_GE) || op == NUMBER_LT || op == NUMBER_GT ||
+	    op == NUMBER_OROR || op == NUMBER_ANDAND) {
 		*type = "int";
 		*result = compare(op, wide_x, wide_y);
 		return NULL;

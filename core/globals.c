@@ -35,7 +35,8 @@ bool symbol_is_percpu(struct kernel *k, uint64_t addr)
 uint64_t symbol_next(struct kernel *k, uint64_t addr)
 {
 	const struct module *first = modules_count(k) ? modules_get(k, 0) : NULL;
-	size_t low = 0, high = first && first->symbol_count ? first->first_symbol : symbols_count(k);
+	size_t low = 0,
+	       high = first && first->symbol_count ? first->first_symbol : symbols_count(k);
 	size_t end = high;
 	struct symbol s;
 
@@ -53,7 +54,8 @@ uint64_t symbol_next(struct kernel *k, uint64_t addr)
 }
 
 /* "T [*]": as many elements as fit before the next symbol. */
-static bool parse_open_array(struct kernel *k, const char *name, const char *text, size_t len, struct type *out)
+static bool parse_open_array(struct kernel *k, const char *name, const char *text, size_t len,
+			     struct type *out)
 {
 	uint64_t addr = symbol_addr(k, name), end, size;
 	struct type element;

@@ -73,8 +73,8 @@ struct error *kallsyms_locate(struct kernel *k, struct kallsyms *out) MUST_CHECK
 /*
  * For an image without any VMCOREINFO: finds the tables by their shape anywhere in memory (where
  * several kernels are found, the one whose symbols tell true: linux_banner is where it should be,
- * and the kernel's page tables map it there), and sets k->phys_base. Needs k->vmcore and k->arch
- * (arch_x86_64 is the guess to try first). The caller goes on with symbols_open_found(k, &tables),
+ * and the kernel's page tables map it there), and sets k->phys_base. Needs k->vmcore and k->arch:
+ * the guess to try first, and afterwards the one that it is. The caller goes on with symbols_open_found(k, &tables),
  * and from there as with VMCOREINFO. Reads memory from its start until they are found: a second for
  * many GB. Errors as above.
  */

@@ -110,8 +110,18 @@ static bool named(const struct kernel *k, const char *name, uint64_t *phys)
 
 static struct error *damaged(const char *what, uint64_t phys)
 {
-	return error_at(ERR_BAD_OBJECT, phys, "kallsyms: damaged or missing %s at physical %llx",
-			what, (unsigned long long)phys);
+	return error_at(ERR_BAD_OBJECT, phys, "kallsyms: damaged %s at physical %llx", what,
+			(unsigned long long)phys);
+}
+
+/* Maps one of the tables; why it is not there, the image says. */
+static struct error *map_table(struct kernel *k, const char *what, uint64_t phys, uint64_t size,
+			       const uint8_t **out)
+{
+	const void *bytes = NULL;
+	struct error *e = vmcore_map(k->vmcore, phys, size, &bytes);
+	*out = bytes;
+	return error_prefix(e, "kallsyms: %s", what);
 }
 
 static struct error *locate_named(struct kernel *k, struct kallsyms *t)
@@ -125,19 +135,18 @@ static struct error *locate_named(struct kernel *k, struct kallsyms *t)
 
 	memset(t, 0, sizeof(*t));
 	t->pointer_size = word;
-	const uint8_t *p = vmcore_try_map(k->vmcore, index, 512);
-	if (!p)
-		return damaged("token index", index);
+	const uint8_t *p, *table;
+	TRY(map_table(k, "token index", index, 512, &p));
 	uint64_t room = index > tokens && index - tokens < TOKENS_MAX ? index - tokens : TOKENS_MAX;
-	const uint8_t *table = map_some(k, tokens, 512, room, &size);
+	TRY(map_table(k, "token table", tokens, 512, &table));
+	table = map_some(k, tokens, 512, room, &size);
 	if (!table || !kallsyms_check_tokens(t, table, size, p))
 		return damaged("token table", tokens);
 
-	p = vmcore_try_map(k->vmcore, count, 4);
-	if (!p)
-		return damaged("number of symbols", count);
+	TRY(map_table(k, "number of symbols", count, 4, &p));
 	uint32_t n = load_uint(p, 4);
 	room = tokens > names && tokens - names < REACH ? tokens - names : REACH;
+	TRY(map_table(k, "names", names, room == REACH ? 1 : room, &p));
 	p = map_some(k, names, 1, room, &size);
 	if (!p || !kallsyms_check_names(t, p, size, names, n))
 		return damaged("names", names);
@@ -151,15 +160,11 @@ static struct error *locate_named(struct kernel *k, struct kallsyms *t)
 		absolute = true;
 	}
 	t->offsets_phys = offsets;
-	t->offsets = vmcore_try_map(k->vmcore, offsets, (size_t)n * (absolute ? word : 4));
-	if (!t->offsets)
-		return damaged("addresses", offsets);
+	TRY(map_table(k, "addresses", offsets, (uint64_t)n * (absolute ? word : 4), &t->offsets));
 	vmcoreinfo_symbol(&k->vmcoreinfo, "kallsyms_offsets", &t->offsets_addr);
 	bool has_base = !absolute && named(k, "kallsyms_relative_base", &base);
 	if (has_base) {
-		p = vmcore_try_map(k->vmcore, base, word);
-		if (!p)
-			return damaged("relative base", base);
+		TRY(map_table(k, "relative base", base, word, &p));
 		t->relative_base = load_uint(p, word);
 	}
 	t->encoding = KALLSYMS_ABSOLUTE;
@@ -218,8 +223,9 @@ static bool names_before(struct kallsyms *t, const uint8_t *low, uint64_t phys, 
 static bool find_names(struct kallsyms *t, const uint8_t *low, uint64_t phys, const uint8_t *tokens,
 		       const uint8_t **num_syms)
 {
-	for (const uint8_t *m = tokens - 8; m >= low + 16; m -= 4) {
-		if (load_uint(m, 4))
+	for (const uint8_t *m = tokens - 12; m >= low + 16; m -= 4) {
+		/* runs of zeroes are long: the second marker decides quickly */
+		if (load_uint(m, 4) || (!load_uint(m + 4, 4) && !load_uint(m + 8, 4)))
 			continue;
 		for (unsigned width = 4; width <= 8; width += 4) {
 			size_t run = marker_run(m, tokens, width);
@@ -245,10 +251,12 @@ static bool find_offsets_at(const struct kernel *k, struct kallsyms *t, const ui
 		if (low + at + size + 16 > high)
 			continue;
 		t->offsets = low + at;
-		base = align_up(phys + at + size, align) - phys;
-		t->relative_base = load_uint(low + base, word);
-		if (choose_encoding(k, t, true))
-			return true;
+		for (unsigned of_base = 4; of_base <= 8; of_base += 4) {
+			base = align_up(phys + at + size, of_base) - phys;
+			t->relative_base = load_uint(low + base, word);
+			if (choose_encoding(k, t, true))
+				return true;
+		}
 	}
 	/* before num_syms: offsets and then the base; or addresses */
 	uint64_t num = num_syms - low;
@@ -355,6 +363,7 @@ bool kallsyms_around(struct kernel *k, uint64_t phys, uint64_t start, uint64_t e
 
 	/* Then what stands before and after, in one piece: a few MB nearly always, and mapping
 	 * costs time where pages are compressed. */
+	uint64_t last_back = 0, last_ahead = 0;
 	static const uint64_t reaches[] = {4 * MB, 12 * MB, REACH};
 	for (unsigned i = 0; i < sizeof(reaches) / sizeof(*reaches); i++) {
 		uint64_t back = table - start < reaches[i] ? table - start : reaches[i];
@@ -362,6 +371,10 @@ bool kallsyms_around(struct kernel *k, uint64_t phys, uint64_t start, uint64_t e
 		const uint8_t *low = map_around(k, table, behind, &back, &ahead), *num_syms;
 		if (!low)
 			return false;
+		if (i && back == last_back && ahead == last_ahead)
+			continue;
+		last_back = back;
+		last_ahead = ahead;
 		const uint8_t *tokens = low + back, *after = tokens + (behind - table);
 		t->token_table = tokens;
 		if (find_names(t, low, table - back, tokens, &num_syms) &&
@@ -519,8 +532,9 @@ static bool place_kernel(struct kernel *k, struct kallsyms *t, const uint64_t sy
 
 struct search {
 	struct kernel *k;
-	uint64_t start, end;
-	bool place; /* where the kernel stands is to be found out too */
+	uint64_t start, end;		 /* where to look for token tables */
+	uint64_t image_start, image_end; /* what the other tables may stand in */
+	bool place;			 /* where the kernel stands is to be found out too */
 	struct kallsyms tables;
 	bool found;
 	struct error *error; /* of the best failure */
@@ -530,38 +544,51 @@ struct search {
 	size_t tail_size;
 };
 
+static struct error *try_tables(struct search *s, uint64_t phys, uint64_t start, uint64_t end)
+{
+	uint64_t symbol[WANTED];
+	struct kernel *k = s->k;
+	struct kallsyms *t = &s->tables;
+	if (!kallsyms_around(k, phys, start, end, t))
+		return NULL;
+	TRY(prepare(k, t));
+	if (t->encoding == KALLSYMS_PLACE && !s->place)
+		t->offsets_addr = t->offsets_addr - k->phys_base + k->arch->kernel_map;
+	find_wanted(t, symbol);
+	s->found = s->place ? place_kernel(k, t, symbol, phys) : agrees(k, symbol);
+	if (s->found)
+		return NULL;
+	return error_at(ERR_BAD_OBJECT, phys,
+			"kallsyms: tables at physical %llx belong to no kernel that runs here",
+			(unsigned long long)phys);
+}
+
 static void try_hit(struct search *s, uint64_t phys)
 {
-	uint64_t symbol[WANTED], start, end;
+	const struct arch *first = s->k->arch;
+	const struct arch *archs[] = {first, first == &arch_i386 ? &arch_x86_64 : &arch_i386};
+	uint64_t start = 0, end = 0;
 	/* only within one range of memory */
 	for (size_t i = 0; vmcore_range(s->k->vmcore, i, &start, &end); i++)
 		if (phys >= start && phys < end)
 			break;
-	start = start > s->start ? start : s->start;
-	end = end < s->end ? end : s->end;
+	start = start > s->image_start ? start : s->image_start;
+	end = end < s->image_end ? end : s->image_end;
 	if (phys < start || phys >= end)
 		return;
-	if (!kallsyms_around(s->k, phys, start, end, &s->tables)) {
-		kallsyms_free(&s->tables);
-		return;
-	}
-	struct error *e = prepare(s->k, &s->tables);
-	if (!e) {
-		if (s->tables.encoding == KALLSYMS_PLACE && !s->place)
-			s->tables.offsets_addr =
-				s->tables.offsets_addr - s->k->phys_base + s->k->arch->kernel_map;
-		find_wanted(&s->tables, symbol);
-		s->found = s->place ? place_kernel(s->k, &s->tables, symbol, phys)
-				    : agrees(s->k, symbol);
+	/* what the image calls its machine need not be what the kernel was built for */
+	for (unsigned i = 0; i < (s->place ? 2 : 1); i++) {
+		s->k->arch = archs[i];
+		struct error *e = try_tables(s, phys, start, end);
 		if (s->found)
 			return;
-		e = error_at(ERR_BAD_OBJECT, phys,
-			     "kallsyms: tables at physical %llx belong to no kernel that runs here",
-			     (unsigned long long)phys);
+		kallsyms_free(&s->tables);
+		if (!e)
+			continue;
+		error_free(s->error);
+		s->error = e;
 	}
-	kallsyms_free(&s->tables);
-	error_free(s->error);
-	s->error = e;
+	s->k->arch = first;
 }
 
 static bool search_piece(struct search *s, uint64_t phys, const uint8_t *bytes, size_t len)
@@ -622,13 +649,14 @@ static struct error *search(struct search *s, struct kallsyms *out)
 struct error *kallsyms_find_in_memory(struct kernel *k, struct kallsyms *out)
 {
 	memset(out, 0, sizeof(*out));
-	struct search s = {.k = k, .end = UINT64_MAX, .place = true};
+	struct search s = {.k = k, .end = UINT64_MAX, .image_end = UINT64_MAX, .place = true};
 	struct error *e = search(&s, out), *other;
 	if (e && (e->code == ERR_UNSUPPORTED || e->code == ERR_BAD_OBJECT)) {
 		/* Raw memory names no machine, and QEMU a wider one than its guest's. */
 		const struct arch *first = k->arch;
 		k->arch = first == &arch_x86_64 ? &arch_i386 : &arch_x86_64;
-		s = (struct search){.k = k, .end = UINT64_MAX, .place = true};
+		s = (struct search){
+			.k = k, .end = UINT64_MAX, .image_end = UINT64_MAX, .place = true};
 		other = search(&s, out);
 		if (other) {
 			k->arch = first;
@@ -643,6 +671,31 @@ struct error *kallsyms_find_in_memory(struct kernel *k, struct kallsyms *out)
 	return e;
 }
 
+/*
+ * Within the image from _stext on. The tables are read-only data, which comes before the variables:
+ * a few MB before init_uts_ns they are found without reading all of the text.
+ */
+static struct error *search_image(struct kernel *k, uint64_t text, struct kallsyms *out)
+{
+	struct search s = {.k = k, .start = image_phys(k, text)};
+	uint64_t data, near = 12 * MB;
+	s.image_start = s.start;
+	s.image_end = s.end = s.start + IMAGE_MAX;
+	if (vmcoreinfo_symbol(&k->vmcoreinfo, "init_uts_ns", &data)) {
+		struct search first = s;
+		first.end = image_phys(k, data);
+		if (first.end > s.start + near && first.end < s.end) {
+			first.start = first.end - near;
+			struct error *e = search(&first, out);
+			if (!e || e->code == ERR_INTERRUPTED)
+				return e;
+			error_free(e);
+			kallsyms_free(out);
+		}
+	}
+	return search(&s, out);
+}
+
 struct error *kallsyms_locate(struct kernel *k, struct kallsyms *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -655,9 +708,7 @@ struct error *kallsyms_locate(struct kernel *k, struct kallsyms *out)
 	if (e && e->code == ERR_UNSUPPORTED && vmcoreinfo_symbol(&k->vmcoreinfo, "_stext", &text)) {
 		error_free(e);
 		kallsyms_free(out);
-		struct search s = {.k = k, .start = image_phys(k, text)};
-		s.end = s.start + IMAGE_MAX;
-		e = search(&s, out);
+		e = search_image(k, text, out);
 	}
 	if (e)
 		kallsyms_free(out);

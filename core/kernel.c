@@ -73,15 +73,37 @@ static struct error *open_symbols(struct kernel *k, const char *file)
 	return attach_by_symbols(k);
 }
 
+/*
+ * A file that was given for the kernel's symbols may lack its types, which the memory then has. Types that are nowhere leave
+ * a kernel of which there is still much to see: its symbols, page tables, log.
+ */
+static struct error *open_types(struct kernel *k, const struct kernel_options *options)
+{
+	const char *file = options ? options->type_file : NULL;
+	struct error *e = file ? types_open_file(k, file) : types_open_memory(k), *in_memory;
+	if (e && e->code == ERR_NO_TYPE && options->symbol_file && !strcmp(file, options->symbol_file)) {
+		in_memory = types_open_memory(k);
+		if (!in_memory) {
+			error_free(e);
+			return NULL;
+		}
+		error_free(in_memory);
+		e->code = ERR_UNSUPPORTED;
+	}
+	if (!e || e->code != ERR_UNSUPPORTED)
+		return e;
+	k->typeless = e;
+	return NULL;
+}
+
 static struct error *open_parts(struct kernel *k, const struct kernel_options *options)
 {
 	TRY(attach_find_kernel(k));
 	TRY(open_symbols(k, options ? options->symbol_file : NULL));
-	if (options && options->type_file)
-		TRY(types_open_file(k, options->type_file));
-	else
-		TRY(types_open_memory(k));
+	TRY(open_types(k, options));
 	members_resolve(k);
+	if (k->typeless)
+		members_from_vmcoreinfo(k);
 	return attach_layout(k);
 }
 
@@ -95,6 +117,11 @@ struct error *kernel_open(struct vmcore *vc, const struct kernel_options *option
 	k->vmcore = vc;
 	k->flat = vmcore_flat(vc);
 	struct error *e = open_parts(k, options);
+	if (e && e->code == ERR_UNSUPPORTED && k->unreadable) {
+		error_free(e);
+		e = error_prefix(k->unreadable, "the kernel that VMCOREINFO tells of cannot be read");
+		k->unreadable = NULL;
+	}
 	if (e) {
 		kernel_close(k);
 		return e;
@@ -117,5 +144,7 @@ void kernel_close(struct kernel *k)
 	copies_free(k);
 	free(k->percpu_offset);
 	free(k->vmcoreinfo.text);
+	error_free(k->unreadable);
+	error_free(k->typeless);
 	free(k);
 }

@@ -38,6 +38,9 @@ struct kernel {
 	uint64_t kernel_pgd;	/* physical address of swapper_pg_dir (init_top_pgt) */
 	struct pagetable_geometry geometry; /* the levels this kernel runs with */
 
+	struct error *typeless;	  /* why this kernel's types are not known (types is NULL then), or NULL */
+	struct error *unreadable; /* while attaching: why the noted kernel's tables cannot be read */
+
 	struct symbols *symbols;
 	struct types *types;
 

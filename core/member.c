@@ -8,10 +8,10 @@
 
 #include "core/btf.h"
 
-#define NAMES 8 /* most names that a struct or member has had, and the NULL after them */
+#define NAMES 8 /* most names that a struct or member has had, less the NULL after them */
 
 static const struct {
-	const char *names[NAMES];
+	const char *names[NAMES + 1];
 } struct_table[STRUCT_COUNT] = {
 #define STRUCT(structure, ...) [S_##structure] = {{__VA_ARGS__}},
 #define MEMBER(structure, member, ...)
@@ -23,7 +23,7 @@ static const struct {
 static const struct {
 	enum struct_id of;
 	const char *label;
-	const char *names[NAMES];
+	const char *names[NAMES + 1];
 } member_table[MEMBER_COUNT] = {
 #define STRUCT(structure, ...)
 #define MEMBER(structure, member, ...) \
@@ -78,7 +78,8 @@ static uint32_t scalar_size(struct kernel *k, struct type t, bool *is_signed)
 	return 0;
 }
 
-/* The smallest naturally aligned word that holds the whole bitfield: such a word never reaches past an aligned struct. */
+/* The smallest naturally aligned word that holds the whole bitfield: such a word never reaches past
+ * an aligned struct. */
 static void place_bitfield(struct member *m, const struct type_member *tm)
 {
 	uint64_t first = tm->offset * 8 + tm->bit_offset, last = first + tm->bit_size - 1;
@@ -104,12 +105,16 @@ static bool resolve(struct kernel *k, struct type of, const char *path, struct m
 	struct type_member tm;
 	struct type array;
 	const struct btf_type *r;
+	uint64_t size;
 
 	if (!type_valid(of) || error_drop(type_member_find(k, of, path, &tm)))
 		return false;
-	if (tm.offset > UINT32_MAX / 2 || tm.size > UINT32_MAX / 2)
+	/* Damaged types: what does not lie within its struct is no member of it. */
+	size = type_size(k, of);
+	if (size > UINT32_MAX / 2 || tm.offset > size || tm.size > size - tm.offset)
 		return false;
-	*m = (struct member){.name = path, .offset = tm.offset, .total = tm.size, .count = 1, .present = true};
+	*m = (struct member){
+		.name = path, .offset = tm.offset, .total = tm.size, .count = 1, .present = true};
 	array = type_strip(tm.type);
 	r = type_record(array);
 	if (r && btf_is_array(r)) {
@@ -117,6 +122,8 @@ static bool resolve(struct kernel *k, struct type of, const char *path, struct m
 
 		m->count = btf_array(r)->nelems;
 		m->stride = type_size(k, element);
+		if (m->count && (!m->stride || m->count > m->total / m->stride))
+			return false;
 		m->size = scalar_size(k, element, &m->is_signed);
 		m->end = m->size ? m->offset + m->size : 0;
 		return true;
@@ -136,7 +143,8 @@ void members_resolve(struct kernel *k)
 	for (unsigned i = 0; i < STRUCT_COUNT; i++) {
 		types[i] = (struct type){0};
 		k->structs[i] = (struct struct_info){.name = struct_table[i].names[0]};
-		for (const char *const *name = struct_table[i].names; *name && !type_valid(types[i]); name++) {
+		for (const char *const *name = struct_table[i].names;
+		     *name && !type_valid(types[i]); name++) {
 			types[i] = find_aggregate(k, *name);
 			if (type_valid(types[i])) {
 				uint64_t size = type_size(k, types[i]);
@@ -150,7 +158,8 @@ void members_resolve(struct kernel *k)
 		struct member *m = &k->members[i];
 
 		*m = (struct member){.name = member_table[i].names[0]};
-		for (const char *const *name = member_table[i].names; *name && !m->present; name++) {
+		for (const char *const *name = member_table[i].names; *name && !m->present;
+		     name++) {
 			const char *colon = strchr(*name, ':');
 			struct member found = {0};
 			struct type of = types[member_table[i].of];
@@ -181,8 +190,11 @@ struct error *members_require(const struct kernel *k, const char *what, ...)
 
 	va_start(ap, what);
 	while (!e && (id = va_arg(ap, int)) < MEMBER_COUNT)
-		if (!k->members[id].present)
-			e = error_new(ERR_UNSUPPORTED, "%s: this kernel has no %s", what, member_describe(id));
+		if (!k->members[id].present && k->typeless)
+			e = error_new(ERR_UNSUPPORTED, "%s", k->typeless->message);
+		else if (!k->members[id].present)
+			e = error_new(ERR_UNSUPPORTED, "%s: this kernel has no %s", what,
+				      member_describe(id));
 	va_end(ap);
 	return e;
 }

@@ -52,6 +52,8 @@ struct member {
 struct kernel;
 /* Fills k->structs and k->members from k->types. A struct or member that is missing is marked so: nothing fails here. */
 void members_resolve(struct kernel *k);
+/* Adds those that VMCOREINFO tells of, for a kernel without types. */
+void members_from_vmcoreinfo(struct kernel *k);
 /* "task_struct.pid": for messages. */
 const char *member_describe(enum member_id id);
 

@@ -88,10 +88,25 @@ static int by_value(const void *a, const void *b)
 	return x->value < y->value ? -1 : x->value > y->value;
 }
 
+/* Bytes of the image, copied; the caller frees them. */
+static struct error *read_bytes(struct kernel *k, uint64_t addr, size_t size, unsigned char **out)
+{
+	*out = malloc(size ? size : 1);
+	if (!*out)
+		return error_new(ERR_NO_MEMORY, "out of memory");
+	struct error *e = kernel_read(k, addr, *out, size);
+	if (e) {
+		free(*out);
+		*out = NULL;
+	}
+	return e;
+}
+
 static struct error *add_exports(struct kernel *k, struct exports *e, uint64_t table,
 				 uint64_t count)
 {
 	const uint32_t size = SIZE_OF(k, kernel_symbol);
+	unsigned char *bytes = NULL;
 	if (!table || !count || !size)
 		return NULL;
 	if (count > MODULE_SYMBOLS_MAX)
@@ -100,9 +115,9 @@ static struct error *add_exports(struct kernel *k, struct exports *e, uint64_t t
 	if (!more)
 		return error_new(ERR_NO_MEMORY, "out of memory");
 	e->symbol = more;
+	TRY(read_bytes(k, table, count * size, &bytes));
 	for (uint64_t i = 0; i < count; i++) {
-		struct object o;
-		TRY(object_open(k, table + i * size, S_kernel_symbol, &o));
+		struct object o = {bytes + i * size, table + i * size, size};
 		struct exported *x = &e->symbol[e->count++];
 		if (HAS(k, kernel_symbol, value_offset)) {
 			x->value = MEMBER_ADDR(k, &o, kernel_symbol, value_offset) +
@@ -114,6 +129,7 @@ static struct error *add_exports(struct kernel *k, struct exports *e, uint64_t t
 			x->name = GET(k, &o, kernel_symbol, name);
 		}
 	}
+	free(bytes);
 	return NULL;
 }
 
@@ -253,13 +269,15 @@ static struct error *add_symbols(struct kernel *k, struct symbols *s, struct mod
 	if (exports.count)
 		qsort(exports.symbol, exports.count, sizeof(*exports.symbol), by_value);
 
-	struct object table, types = {0};
+	unsigned char *table = NULL, *types = NULL;
 	size_t entry = k->arch->pointer_size == 8 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
-	struct error *e = object_open_bytes(k, t.symtab, t.count * entry, &table);
+	struct error *e = read_bytes(k, t.symtab, t.count * entry, &table);
 	if (!e && t.typetab)
-		e = object_open_bytes(k, t.typetab, t.count, &types);
+		e = read_bytes(k, t.typetab, t.count, &types);
 	if (!e)
-		e = append_symbols(k, s, m, &t, &exports, table.bytes, types.bytes);
+		e = append_symbols(k, s, m, &t, &exports, table, types);
+	free(types);
+	free(table);
 	free(exports.symbol);
 	return e;
 }

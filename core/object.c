@@ -189,7 +189,8 @@ struct error *kernel_read_symbol(struct kernel *k, const char *symbol, unsigned 
 {
 	struct symbol s;
 	*out = 0;
-	if (!symbol_find(k, symbol, &s))
+	s.addr = symbol_addr(k, symbol);
+	if (!s.addr && !symbol_find(k, symbol, &s))
 		return error_new(ERR_NO_SYMBOL, "no such symbol: %s", symbol);
 	return kernel_read_uint(k, s.addr, size ? size : k->arch->pointer_size, out);
 }

@@ -94,66 +94,72 @@ void out_table_end(struct out *o)
 
 static const struct column no_column = {.gap = 1};
 
-/* The column of the next cell; opens the row in JSON. */
-static inline const struct column *next_column(struct out *o)
+/* The column of the next cell; the row begins with its first. */
+static __attribute__((noinline)) const struct column *begin_cell(struct out *o)
 {
-	const struct column *c = __builtin_expect(o->column < o->column_count, 1)
-					 ? &o->columns[o->column]
-					 : &no_column;
+	const struct column *c =
+		o->column < o->column_count ? &o->columns[o->column] : &no_column;
 
 	o->column++;
-	o->on_line = true;
 	if (!o->in_row) {
 		o->in_row = true;
 		if (out_json(o))
 			out_json_open(o, NULL, '{', '}');
 	}
+	o->on_line = !out_json(o);
 	return c;
 }
 
-/*
- * The blanks before a text of `len` characters, and room for it and 16 bytes more. Blanks after it
- * are owed until the next cell, so that no line ends in them.
- */
-static inline char *cell_begin(struct out *o, const struct column *c, size_t len)
+/* In the middle of a text's line there is nothing to begin: the case that must be fast. */
+static inline const struct column *next_column(struct out *o)
 {
-	int width = c->width > 0 ? c->width : 0;
-	int fill = (size_t)width > len ? width - (int)len : 0;
-	unsigned blanks = o->pad + (c->gap > 0 ? (unsigned)c->gap : 0);
-	char *p;
+	if (__builtin_expect(o->on_line && o->column < o->column_count, 1))
+		return &o->columns[o->column++];
+	return begin_cell(o);
+}
 
-	if (c->align == '>') {
-		blanks += (unsigned)fill;
-		fill = 0;
-	}
-	o->pad = (unsigned)fill;
-	p = out_reserve(o, blanks + len + 32);
-	if (blanks <= 16) {
-		memset(p, ' ', 16); /* two stores; the rest is overwritten */
-		return p + blanks;
-	}
-	memset(p, ' ', blanks);
+/*
+ * The blanks before a text of `width` characters, and room for its `len` bytes and 16 more. Blanks
+ * after it are owed until the next cell, so that no line ends in them.
+ */
+static inline char *cell_begin(struct out *o, const struct column *c, unsigned width, unsigned len)
+{
+	int missing = c->width - (int)width;
+	unsigned fill = missing > 0 ? (unsigned)missing : 0;
+	unsigned before = c->align == '>' ? fill : 0;
+	unsigned blanks = o->pad + (unsigned char)c->gap + before;
+	char *p = out_reserve(o, blanks + len + 32);
+
+	o->pad = fill - before;
+	memset(p, ' ', 16); /* one store; what is too much is overwritten */
+	if (__builtin_expect(blanks > 16, 0))
+		memset(p + 16, ' ', blanks - 16);
 	return p + blanks;
 }
 
-void out_cell_hex_pad(struct out *o, uint64_t value, unsigned digits)
+static inline void cell_hex(struct out *o, uint64_t value, unsigned digits)
 {
 	const struct column *c = next_column(o);
 	unsigned length = hex_length(value);
 
-	if (out_json(o)) {
+	if (__builtin_expect(out_json(o), 0)) {
 		if (out_json_key(o, c->key))
 			out_json_hex(o, value);
 		return;
 	}
 	if (length < digits)
 		length = digits > 16 ? 16 : digits;
-	o->at = put_hex_digits(cell_begin(o, c, length), value, length);
+	o->at = put_hex_digits(cell_begin(o, c, length, length), value, length);
 }
 
 void out_cell_hex(struct out *o, uint64_t value)
 {
-	out_cell_hex_pad(o, value, 1);
+	cell_hex(o, value, 0);
+}
+
+void out_cell_hex_pad(struct out *o, uint64_t value, unsigned digits)
+{
+	cell_hex(o, value, digits);
 }
 
 void out_cell_dec(struct out *o, uint64_t value)
@@ -161,13 +167,13 @@ void out_cell_dec(struct out *o, uint64_t value)
 	const struct column *c = next_column(o);
 	unsigned length;
 
-	if (out_json(o)) {
+	if (__builtin_expect(out_json(o), 0)) {
 		if (out_json_key(o, c->key))
 			out_json_dec(o, value);
 		return;
 	}
 	length = dec_length(value);
-	o->at = put_dec_digits(cell_begin(o, c, length), value, length);
+	o->at = put_dec_digits(cell_begin(o, c, length, length), value, length);
 }
 
 void out_cell_sdec(struct out *o, int64_t value)
@@ -188,7 +194,7 @@ void out_cell_sdec(struct out *o, int64_t value)
 		return;
 	}
 	length = dec_length(magnitude);
-	p = cell_begin(o, c, length + 1);
+	p = cell_begin(o, c, length + 1, length + 1);
 	*p = '-';
 	o->at = put_dec_digits(p + 1, magnitude, length);
 }
@@ -205,27 +211,15 @@ static size_t text_width(const char *text, size_t len)
 
 static void cell_text(struct out *o, const struct column *c, const char *text, size_t len)
 {
-	if (len <= 1024) {
-		size_t width =
-			len < (size_t)(c->width > 0 ? c->width : 0) ? text_width(text, len) : len;
-		char *p = cell_begin(o, c, len > width ? len : width);
-
-		if (len > width) { /* cell_begin() counted bytes: the screen has room left */
-			unsigned fill = (unsigned)(len - width);
-
-			if (c->align == '>') {
-				memset(p, ' ', fill);
-				p += fill;
-			} else {
-				o->pad += fill;
-			}
-		}
-		memcpy(p, text, len);
-		o->at = p + len;
+	if (len > 1024) {
+		o->at = cell_begin(o, c, 1024, 1024);
+		out_put_bytes(o, text, len);
 		return;
 	}
-	o->at = cell_begin(o, c, len > 65535 ? 65535 : len);
-	out_put_bytes(o, text, len);
+	char *p = cell_begin(o, c, (unsigned)(c->width ? text_width(text, len) : len),
+			     (unsigned)len);
+	memcpy(p, text, len);
+	o->at = p + len;
 }
 
 void out_cell_strn(struct out *o, const char *value, size_t len)

@@ -256,9 +256,11 @@ bool symbol_find(struct kernel *k, const char *name, struct symbol *out)
 uint64_t symbol_addr(struct kernel *k, const char *name)
 {
 	struct symbol symbol;
-	return k->symbols && find(k->symbols, name, 0, k->symbols->kernel_count, 0, &symbol)
-		       ? symbol.addr
-		       : 0;
+	uint64_t told;
+	if (k->symbols && find(k->symbols, name, 0, k->symbols->kernel_count, 0, &symbol))
+		return symbol.addr;
+	/* kallsyms may have functions only (no CONFIG_KALLSYMS_ALL). */
+	return k->symbols && vmcoreinfo_symbol(&k->vmcoreinfo, name, &told) ? told : 0;
 }
 
 /* ---- By address ---- */

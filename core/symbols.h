@@ -38,7 +38,11 @@ void symbols_close(struct symbols *s);
 /* The file that they came from; NULL: the image itself. */
 const char *symbols_file(const struct kernel *k);
 
-/* Adds the symbols of all loaded modules (struct module's kallsyms, percpu, address range). Errors leave the kernel's own usable. */
+/*
+ * Adds the symbols of all loaded modules (struct module's kallsyms, percpu, address range). The look-ups below do so by themselves when
+ * they come to need modules; this tells what went wrong, every time that it is asked. Errors leave the kernel's own, and the modules that
+ * could be read, usable. (BPF programs and trampolines, which /proc/kallsyms lists too, are not among them.)
+ */
 struct error *symbols_add_modules(struct kernel *k) MUST_CHECK;
 
 /* ---- Look-ups (fast: hash by name, binary search by address; both built lazily or cheaply) ---- */
@@ -47,7 +51,10 @@ struct error *symbols_add_modules(struct kernel *k) MUST_CHECK;
 bool symbol_find(struct kernel *k, const char *name, struct symbol *out);
 /* The nth (from 0) symbol of that name. */
 bool symbol_find_nth(struct kernel *k, const char *name, unsigned n, struct symbol *out);
-/* The address, or 0 when there is no such symbol. */
+/*
+ * The address of one of the kernel's own symbols (no module's), or 0 when there is no such one: for what the engine asks for by name,
+ * present or not, without reading the modules.
+ */
 uint64_t symbol_addr(struct kernel *k, const char *name);
 /* The nearest symbol at or below addr within the same image or module section; false outside all of them. */
 bool symbol_at(struct kernel *k, uint64_t addr, struct symbol *out, uint64_t *offset);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Values: bytes and a type to text as gdb prints it with crash's settings (print pretty on, elements 256, repeats off), or to JSON.
+ * Values: bytes and a type to text as gdb prints it with crash's settings (print pretty on,
+ * elements 256, repeats off), or to JSON.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +12,9 @@
 #include "core/typeprint.h"
 
 #define DEFAULT_ELEMENTS 256
-/* Members and elements in one value: more than the largest struct of any kernel, a bound for damaged BTF. */
+#define MAX_STRING	 4096 /* characters shown of what a char * leads to, at most */
+/* Members and elements in one value: more than the largest struct of any kernel, a bound for
+ * damaged BTF. */
 #define VALUE_BUDGET 4000000
 
 struct printer {
@@ -53,7 +56,8 @@ bool value_integer(struct kernel *k, const struct value_bytes *v, int64_t *out)
 	uint64_t size = type_size(k, t), word = 0;
 	unsigned bits;
 
-	if (kind != BTF_KIND_INT && kind != BTF_KIND_ENUM && kind != BTF_KIND_ENUM64 && kind != BTF_KIND_PTR)
+	if (kind != BTF_KIND_INT && kind != BTF_KIND_ENUM && kind != BTF_KIND_ENUM64 &&
+	    kind != BTF_KIND_PTR)
 		return false;
 	if (v->bit_size) {
 		unsigned need = (v->bit_offset + v->bit_size + 7) / 8, low = need < 8 ? need : 8;
@@ -62,7 +66,8 @@ bool value_integer(struct kernel *k, const struct value_bytes *v, int64_t *out)
 			return false;
 		memcpy(&word, v->bytes, low);
 		word >>= v->bit_offset;
-		if (need > 8 && v->bit_offset) /* a packed field of more than 57 bits may reach into a ninth byte */
+		if (need > 8 && v->bit_offset) /* a packed field of more than 57 bits may reach into
+						  a ninth byte */
 			word |= (uint64_t)v->bytes[8] << (64 - v->bit_offset);
 		bits = v->bit_size;
 	} else {
@@ -133,7 +138,8 @@ static bool is_text(struct kernel *k, struct type t)
 /* Where symbols may stand: per-CPU symbols have small values, which no pointer means. */
 static bool may_have_symbol(struct kernel *k, uint64_t addr)
 {
-	return k->symbols && addr && ((addr >= k->text_start && addr < k->text_end) || module_at(k, addr));
+	return k->symbols && addr &&
+	       ((addr >= k->text_start && addr < k->text_end) || module_at(k, addr));
 }
 
 size_t value_format_pointer(struct kernel *k, uint64_t addr, char *buf, size_t size)
@@ -159,7 +165,7 @@ static bool read_string(struct kernel *k, uint64_t addr, char *buf, size_t size)
 
 static void print_pointer(struct printer *p, uint64_t addr, struct type target)
 {
-	char text[512], string[DEFAULT_ELEMENTS + 2];
+	char text[512], string[MAX_STRING + 2];
 
 	value_format_pointer(p->k, addr, text, sizeof(text));
 	out_text(p->o, text);
@@ -169,10 +175,10 @@ static void print_pointer(struct printer *p, uint64_t addr, struct type target)
 	if (!read_string(p->k, addr, string, sizeof(string))) {
 		out_printf(p->o, "<error: Cannot access memory at address 0x%" PRIx64 ">", addr);
 	} else {
-		size_t len = strlen(string);
-		bool more = len > p->max_elements;
+		size_t len = strlen(string),
+		       most = p->max_elements < MAX_STRING ? p->max_elements : MAX_STRING;
 
-		put_string(p, (unsigned char *)string, more ? p->max_elements : len, more);
+		put_string(p, (unsigned char *)string, len > most ? most : len, len > most);
 	}
 }
 
@@ -232,7 +238,8 @@ static void print_char_array(struct printer *p, const struct value_bytes *v, siz
 	put_string(p, v->bytes, len, more);
 }
 
-static void print_array(struct printer *p, const struct value_bytes *v, struct type t, unsigned depth)
+static void print_array(struct printer *p, const struct value_bytes *v, struct type t,
+			unsigned depth)
 {
 	const struct btf_array *a = btf_array(type_record(t));
 	struct type element = type_make(t.btf, a->type);
@@ -262,13 +269,18 @@ static void print_array(struct printer *p, const struct value_bytes *v, struct t
 		}
 		p->budget--;
 		if (i)
-			out_text(p->o, ", ");
+			out_text(p->o, p->f->array_lines ? "," : ", ");
+		if (p->f->array_lines)
+			newline(p, 2 + 2 * depth);
 		print_at(p, &e, depth + 1);
 	}
+	if (p->f->array_lines)
+		newline(p, 2 * depth);
 	out_text(p->o, "}");
 }
 
-/* An enum whose enumerators are single bits is a set of flags; other values of it are shown as such. */
+/* An enum whose enumerators are single bits is a set of flags; other values of it are shown as
+ * such. */
 static bool is_flag_enum(struct type t)
 {
 	const char *name;
@@ -344,7 +356,8 @@ static void print_wide(struct printer *p, const struct value_bytes *v, bool is_s
 	memcpy(&value, v->bytes, 16);
 	if (p->f->radix == 16) {
 		if (value >> 64)
-			out_printf(p->o, "0x%" PRIx64 "%016" PRIx64, (uint64_t)(value >> 64), (uint64_t)value);
+			out_printf(p->o, "0x%" PRIx64 "%016" PRIx64, (uint64_t)(value >> 64),
+				   (uint64_t)value);
 		else
 			out_printf(p->o, "0x%" PRIx64, (uint64_t)value);
 		return;
@@ -440,7 +453,8 @@ static struct printer printer_make(struct out *o, struct kernel *k, const struct
 	return p;
 }
 
-void value_print(struct out *o, struct kernel *k, const struct value_bytes *v, const struct value_format *f)
+void value_print(struct out *o, struct kernel *k, const struct value_bytes *v,
+		 const struct value_format *f)
 {
 	struct printer p = printer_make(o, k, f);
 
@@ -470,7 +484,8 @@ static void json_members(struct printer *p, const struct value_bytes *v, unsigne
 {
 	struct type_member m;
 
-	for (size_t i = 0; depth < TYPE_MAX_DEPTH && p->budget && type_member_at(p->k, v->type, i, &m) && !interrupted();
+	for (size_t i = 0; depth < TYPE_MAX_DEPTH && p->budget &&
+			   type_member_at(p->k, v->type, i, &m) && !interrupted();
 	     i++) {
 		struct value_bytes member = {
 			.type = m.type,
@@ -499,7 +514,8 @@ static void json_pointer(struct printer *p, const char *key, uint64_t addr, stru
 	out_str(p->o, key, NULL, text);
 }
 
-static void json_array(struct printer *p, const char *key, const struct value_bytes *v, struct type t)
+static void json_array(struct printer *p, const char *key, const struct value_bytes *v,
+		       struct type t)
 {
 	const struct btf_array *a = btf_array(type_record(t));
 	struct type element = type_make(t.btf, a->type);
@@ -513,7 +529,8 @@ static void json_array(struct printer *p, const char *key, const struct value_by
 	if (is_text(p->k, element)) {
 		char text[DEFAULT_ELEMENTS + 1];
 
-		snprintf(text, sizeof(text), "%.*s", (int)(count < DEFAULT_ELEMENTS ? count : DEFAULT_ELEMENTS),
+		snprintf(text, sizeof(text), "%.*s",
+			 (int)(count < DEFAULT_ELEMENTS ? count : DEFAULT_ELEMENTS),
 			 (const char *)v->bytes);
 		out_str(p->o, key, NULL, text);
 		return;
@@ -578,7 +595,8 @@ static void json_at(struct printer *p, const char *key, const struct value_bytes
 		json_pointer(p, key, value, type_target(t));
 	else if (kind != BTF_KIND_INT && (name = enumerator_name(p->k, t, value)))
 		out_str(p->o, key, NULL, name);
-	else if (kind == BTF_KIND_INT && btf_int_encoding(r) & BTF_INT_BOOL && (value == 0 || value == 1))
+	else if (kind == BTF_KIND_INT && btf_int_encoding(r) & BTF_INT_BOOL &&
+		 (value == 0 || value == 1))
 		out_bool(p->o, key, NULL, value);
 	else if (type_is_signed(t))
 		out_sdec(p->o, key, NULL, value);

@@ -2,8 +2,9 @@
 /*
  * Values and declarations of any type, in the layout that gdb gives them inside crash, or as JSON.
  *
- * JSON: a struct is an object, members of anonymous structs and unions standing in it directly; an array is an array; a char array is
- * the string up to its first NUL; an enumerator is its name; a pointer is a string "0x…", with its symbol after it where it has one
+ * JSON: a struct is an object, members of anonymous structs and unions standing in it directly; an
+ * array is an array; a char array is the string up to its first NUL; an enumerator is its name; a
+ * pointer is a string "0x…", with its symbol after it where it has one
  * ("0xffffffff81234560 <schedule>"); other integers are numbers (of 128 bits: decimal strings).
  */
 #ifndef CORE_TYPEPRINT_H
@@ -17,8 +18,9 @@
 #include "core/out.h"
 
 struct value_format {
-	unsigned radix;	       /* 10 or 16: of integers */
-	unsigned indent;       /* blanks before each line but the first, beside those of the nesting */
+	unsigned radix;	  /* 10 or 16: of integers */
+	unsigned indent;  /* blanks before each line but the first, beside those of the nesting */
+	bool array_lines; /* each element of an array on a line of its own */
 	unsigned max_elements; /* of an array or string; "..." follows. 0: 256, as crash has it */
 };
 
@@ -33,7 +35,8 @@ struct value_bytes {
 };
 
 /* Text, without a line's end after the last line. */
-void value_print(struct out *o, struct kernel *k, const struct value_bytes *v, const struct value_format *f);
+void value_print(struct out *o, struct kernel *k, const struct value_bytes *v,
+		 const struct value_format *f);
 /* The same as JSON; key NULL inside an array. */
 void value_json(struct out *o, struct kernel *k, const char *key, const struct value_bytes *v);
 /* Whichever the sink's mode asks for. */
@@ -44,7 +47,8 @@ bool value_is_braced_list(struct kernel *k, struct type t);
 
 /* "0xffff… <symbol+off>" as pointers are printed; returns the length written. */
 size_t value_format_pointer(struct kernel *k, uint64_t addr, char *buf, size_t size);
-/* The integer in the value's bytes, sign- or zero-extended as declared, bitfields taken out. False for no integer, pointer, enum. */
+/* The integer in the value's bytes, sign- or zero-extended as declared, bitfields taken out. False
+ * for no integer, pointer, enum. */
 bool value_integer(struct kernel *k, const struct value_bytes *v, int64_t *out);
 /* Is it signed (integers and enums)? */
 bool type_is_signed(struct type t);
@@ -52,16 +56,18 @@ bool type_is_signed(struct type t);
 /* ---- Declarations ---- */
 
 struct declaration_format {
-	bool offsets;	   /* "[offset]" before each member, as `struct -o` */
-	bool has_address;  /* then the member's address instead */
+	bool offsets;	  /* "[offset]" before each member, as `struct -o` */
+	bool has_address; /* then the member's address instead */
 	uint64_t address;
-	unsigned radix;	   /* of offsets and sizes */
-	const char *only;  /* the line of this member alone (a path), or NULL */
+	unsigned radix;	  /* of offsets and sizes */
+	const char *only; /* the line of this member alone (a path), or NULL */
 };
 
 /*
- * A struct, union, enum or typedef in full, with the line "SIZE: n" where crash gives it. ERR_NO_MEMBER for `only`.
+ * A struct, union, enum or typedef in full, with the line "SIZE: n" where crash gives it.
+ * ERR_NO_MEMBER for `only`.
  */
-struct error *type_print(struct out *o, struct kernel *k, struct type t, const struct declaration_format *f) MUST_CHECK;
+struct error *type_print(struct out *o, struct kernel *k, struct type t,
+			 const struct declaration_format *f) MUST_CHECK;
 
 #endif

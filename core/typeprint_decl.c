@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Declarations: the definition of a struct, union, enum or typedef, as crash's `struct`, `struct -o` and `whatis` print it.
+ * Declarations: the definition of a struct, union, enum or typedef, as crash's `struct`, `struct
+ * -o` and `whatis` print it.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,7 +43,8 @@ static void line_start(struct declarer *d, unsigned depth, bool with_offset, uin
 	if (d->f->has_address)
 		snprintf(text, sizeof(text), "[%" PRIx64 "]", d->f->address + offset);
 	else
-		snprintf(text, sizeof(text), d->f->radix == 16 ? "[0x%" PRIx64 "]" : "[%" PRIu64 "]", offset);
+		snprintf(text, sizeof(text),
+			 d->f->radix == 16 ? "[0x%" PRIx64 "]" : "[%" PRIu64 "]", offset);
 	out_printf(d->o, "  %*s %*s", d->width, text, 4 * depth, "");
 }
 
@@ -72,7 +74,8 @@ static bool is_untagged(struct type base)
 {
 	unsigned kind = type_kind_of(base);
 
-	return (type_kind_is_aggregate(kind) || kind == BTF_KIND_ENUM || kind == BTF_KIND_ENUM64) && !*type_name(base);
+	return (type_kind_is_aggregate(kind) || kind == BTF_KIND_ENUM || kind == BTF_KIND_ENUM64) &&
+	       !*type_name(base);
 }
 
 static struct type unqualified(struct type t)
@@ -80,6 +83,16 @@ static struct type unqualified(struct type t)
 	for (unsigned i = 0; i < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(t)); i++)
 		t = type_target(t);
 	return t;
+}
+
+static bool is_const(struct type t)
+{
+	for (unsigned i = 0; i < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(t)); i++) {
+		if (type_kind_of(t) == BTF_KIND_CONST)
+			return true;
+		t = type_target(t);
+	}
+	return false;
 }
 
 /*
@@ -99,10 +112,12 @@ static void put_open_array(struct declarer *d, char *text, struct type t, size_t
 }
 
 /*
- * The members of t, which starts `base` bytes into the outermost. `named`: they can be reached by their name alone, so their offsets are
- * shown (inside "struct { … } name" they are not, as in crash).
+ * The members of t, which starts `base` bytes into the outermost. `named`: they can be reached by
+ * their name alone, so their offsets are shown (inside "struct { … } name" they are not, as in
+ * crash).
  */
-static void put_members(struct declarer *d, struct type t, uint64_t base, unsigned depth, bool named)
+static void put_members(struct declarer *d, struct type t, uint64_t base, unsigned depth,
+			bool named)
 {
 	struct type_member m;
 	char text[1024], declarator[1024];
@@ -112,7 +127,8 @@ static void put_members(struct declarer *d, struct type t, uint64_t base, unsign
 		out_text(d->o, "<no data fields>\n");
 		return;
 	}
-	for (size_t i = 0; depth < TYPE_MAX_DEPTH && type_member_at(d->k, t, i, &m) && !interrupted(); i++) {
+	for (size_t i = 0;
+	     depth < TYPE_MAX_DEPTH && type_member_at(d->k, t, i, &m) && !interrupted(); i++) {
 		struct type declared = unqualified(type_declaration_base(m.type));
 
 		if (!d->budget)
@@ -129,7 +145,9 @@ static void put_members(struct declarer *d, struct type t, uint64_t base, unsign
 			out_text(d->o, declarator);
 		} else {
 			line_start(d, depth, false, 0);
-			out_printf(d->o, "%s {\n", keyword(declared));
+			out_printf(d->o, "%s%s {\n",
+				   is_const(type_declaration_base(m.type)) ? "const " : "",
+				   keyword(declared));
 			put_members(d, declared, base + m.offset, depth + 1, named && !*m.name);
 			type_declarator(d->k, m.type, m.name, declarator, sizeof(declarator));
 			line_start(d, depth, named && *m.name, base + m.offset);
@@ -220,7 +238,8 @@ static int anonymous_depth(struct declarer *d, struct type t, const char *name, 
 		d->budget--;
 		if (!strcmp(m.name, name))
 			return depth;
-		if (!*m.name && (found = anonymous_depth(d, type_strip(m.type), name, depth + 1)) >= 0)
+		if (!*m.name &&
+		    (found = anonymous_depth(d, type_strip(m.type), name, depth + 1)) >= 0)
 			return found;
 	}
 	return -1;
@@ -272,10 +291,12 @@ static void put_size(struct declarer *d, uint64_t size)
 	out_printf(d->o, d->f->radix == 16 ? "SIZE: 0x%" PRIx64 "\n" : "SIZE: %" PRIu64 "\n", size);
 }
 
-/* "typedef … name;" of anything: what it stands for is written out when that is a struct or union. */
+/* "typedef … name;" of anything: what it stands for is written out when that is a struct or union.
+ */
 static void print_typedef(struct declarer *d, struct type t)
 {
-	struct type target = type_target(t), base = type_declaration_base(target), bare = unqualified(base);
+	struct type target = type_target(t), base = type_declaration_base(target),
+		    bare = unqualified(base);
 	char text[1024], declarator[1024];
 
 	/* Through a chain of typedefs to what it is in the end. */
@@ -287,7 +308,8 @@ static void print_typedef(struct declarer *d, struct type t)
 			break;
 	}
 	type_declarator(d->k, target, "", declarator, sizeof(declarator));
-	if (type_kind_is_aggregate(type_kind_of(bare)) && type_kind_of(target) != BTF_KIND_FUNC_PROTO) {
+	if (type_kind_is_aggregate(type_kind_of(bare)) &&
+	    type_kind_of(target) != BTF_KIND_FUNC_PROTO) {
 		const char *name = type_name(bare);
 
 		out_printf(d->o, "typedef %s %s%s{\n", keyword(bare), name, *name ? " " : "");
@@ -303,7 +325,8 @@ static void print_typedef(struct declarer *d, struct type t)
 	}
 }
 
-struct error *type_print(struct out *o, struct kernel *k, struct type t, const struct declaration_format *f)
+struct error *type_print(struct out *o, struct kernel *k, struct type t,
+			 const struct declaration_format *f)
 {
 	struct type bare = type_strip(t);
 	unsigned kind = type_kind_of(bare);

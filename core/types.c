@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Opening BTF (Documentation/bpf/btf.rst, include/uapi/linux/btf.h) and finding types in it by name.
+ * Opening BTF (Documentation/bpf/btf.rst, include/uapi/linux/btf.h) and finding types in it by
+ * name.
  *
- * One pass over the bytes, before libbpf sees them, checks every length, id and string offset, rewrites kinds that this libbpf does
- * not know, and collects the named types for the index.
+ * One pass over the bytes, before libbpf sees them, checks every length, id and string offset,
+ * rewrites kinds that this libbpf does not know, and collects the named types for the index.
  */
 #include <elf.h>
 #include <errno.h>
@@ -24,7 +25,8 @@
 #define BTF_MAX_BYTES (256u << 20)
 #define LAST_KIND     BTF_KIND_ENUM64
 
-/* The header as the newest kernels have it: a section of record lengths for each kind follows the classic 24 bytes. */
+/* The header as the newest kernels have it: a section of record lengths for each kind follows the
+ * classic 24 bytes. */
 struct wide_header {
 	struct btf_header classic;
 	uint32_t layout_off, layout_len;
@@ -55,7 +57,8 @@ static struct error *damaged(const char *what)
 	return error_new(ERR_BAD_OBJECT, "BTF is damaged: %s", what);
 }
 
-/* New encodings use the bits that used to be 0: vlen has 24 bits there and the kind 7. Old ones read the same. */
+/* New encodings use the bits that used to be 0: vlen has 24 bits there and the kind 7. Old ones
+ * read the same. */
 static inline uint32_t wide_vlen(uint32_t info)
 {
 	return info & 0xffffff;
@@ -100,8 +103,9 @@ static uint64_t record_tail(const struct scan *s, uint32_t kind, uint32_t vlen)
 	return UINT64_MAX;
 }
 
-#define NOTE_ID(s, id)	       ((s)->max_id = (id) > (s)->max_id ? (id) : (s)->max_id)
-#define NOTE_STRING(s, offset) ((s)->max_string = (offset) > (s)->max_string ? (offset) : (s)->max_string)
+#define NOTE_ID(s, id) ((s)->max_id = (id) > (s)->max_id ? (id) : (s)->max_id)
+#define NOTE_STRING(s, offset) \
+	((s)->max_string = (offset) > (s)->max_string ? (offset) : (s)->max_string)
 
 static bool push(uint32_t **list, size_t *count, size_t *room, uint32_t id)
 {
@@ -184,26 +188,31 @@ static void scan_references(struct scan *s, const struct btf_type *r, uint32_t k
 }
 
 /* Adds a named type to the index, and enumerations and variables to their lists. */
-static bool scan_collect(struct scan *s, struct btf_unit *u, const struct btf_type *r, uint32_t kind, uint32_t id)
+static bool scan_collect(struct scan *s, struct btf_unit *u, const struct btf_type *r,
+			 uint32_t kind, uint32_t id)
 {
 	if (kind == BTF_KIND_ENUM || kind == BTF_KIND_ENUM64) {
 		if (!push(&u->enums, &u->enum_count, &u->enum_room, id))
 			return false;
 	} else if (kind == BTF_KIND_VAR) {
 		return push(&u->variables, &u->variable_count, &u->variable_room, id);
-	} else if (!type_kind_is_aggregate(kind) && kind != BTF_KIND_TYPEDEF && kind != BTF_KIND_FWD &&
-		   kind != BTF_KIND_INT && kind != BTF_KIND_FLOAT) {
+	} else if (!type_kind_is_aggregate(kind) && kind != BTF_KIND_TYPEDEF &&
+		   kind != BTF_KIND_FWD && kind != BTF_KIND_INT && kind != BTF_KIND_FLOAT) {
 		return true;
 	}
-	/* A name of the base (a split BTF refers to it) is there already by its own id; it is still this type's name. */
-	if (!r->name_off || r->name_off < s->first_string || r->name_off - s->first_string >= s->strings_len)
+	/* A name of the base (a split BTF refers to it) is there already by its own id; it is still
+	 * this type's name. */
+	if (!r->name_off || r->name_off < s->first_string ||
+	    r->name_off - s->first_string >= s->strings_len)
 		return true;
-	return name_push(&u->names, name_hash(s->strings + (r->name_off - s->first_string), NULL), id);
+	return name_push(&u->names, name_hash(s->strings + (r->name_off - s->first_string), NULL),
+			 id);
 }
 
 /*
- * Walks all records. With `rewritten` (as long as the type section, at least) it copies them there, unknown kinds as forward
- * declarations without a name, so that ids stay; *rewritten_len is what it took.
+ * Walks all records. With `rewritten` (as long as the type section, at least) it copies them there,
+ * unknown kinds as forward declarations without a name, so that ids stay; *rewritten_len is what it
+ * took.
  */
 static struct error *scan_records(struct scan *s, struct btf_unit *u, unsigned char *rewritten,
 				  uint32_t *rewritten_len)
@@ -225,7 +234,9 @@ static struct error *scan_records(struct scan *s, struct btf_unit *u, unsigned c
 		vlen = wide_vlen(r.info);
 		tail = record_tail(s, kind, vlen);
 		if (tail == UINT64_MAX)
-			return error_new(ERR_UNSUPPORTED, "BTF holds a kind of type that nothing describes: %u", kind);
+			return error_new(ERR_UNSUPPORTED,
+					 "BTF holds a kind of type that nothing describes: %u",
+					 kind);
 		if (tail > (size_t)(end - p) - sizeof(r))
 			return damaged("a type record ends beyond its section");
 		known = kind <= LAST_KIND && vlen <= BTF_MAX_VLEN && !(r.info & 0x60ff0000);
@@ -241,7 +252,8 @@ static struct error *scan_records(struct scan *s, struct btf_unit *u, unsigned c
 				memcpy(to, p, sizeof(r) + tail);
 				to += sizeof(r) + tail;
 			} else {
-				memcpy(to, &(struct btf_type){.info = BTF_KIND_FWD << 24}, sizeof(r));
+				memcpy(to, &(struct btf_type){.info = BTF_KIND_FWD << 24},
+				       sizeof(r));
 				to += sizeof(r);
 			}
 		}
@@ -275,7 +287,8 @@ static struct error *scan_header(struct scan *s, const void *bytes, size_t len)
 	if (h.classic.magic != BTF_MAGIC)
 		return error_new(ERR_BAD_OBJECT, "no BTF: its magic number is missing");
 	if (h.classic.version != BTF_VERSION)
-		return error_new(ERR_UNSUPPORTED, "BTF of an unknown version: %u", h.classic.version);
+		return error_new(ERR_UNSUPPORTED, "BTF of an unknown version: %u",
+				 h.classic.version);
 	at = h.classic.hdr_len;
 	if (at < sizeof(h.classic) || h.classic.type_off % 4 || at % 4 ||
 	    !section_fits(at, h.classic.type_off, h.classic.type_len, len) ||
@@ -290,7 +303,8 @@ static struct error *scan_header(struct scan *s, const void *bytes, size_t len)
 	if (at >= sizeof(h)) {
 		memcpy(&h, bytes, sizeof(h));
 		if (section_fits(at, h.layout_off, h.layout_len, len) && h.layout_off % 4 == 0) {
-			s->layout = (const struct kind_layout *)((const char *)bytes + at + h.layout_off);
+			s->layout = (const struct kind_layout *)((const char *)bytes + at +
+								 h.layout_off);
 			s->layout_count = h.layout_len / sizeof(*s->layout);
 		}
 	}
@@ -316,7 +330,8 @@ static struct error *index_build(struct name_index *n)
 	return NULL;
 }
 
-/* A classic BTF of the scanned one: header, types with the unknown kinds rewritten, strings. The caller frees it. */
+/* A classic BTF of the scanned one: header, types with the unknown kinds rewritten, strings. The
+ * caller frees it. */
 static struct error *rewrite(struct scan *s, unsigned char **out, size_t *out_len)
 {
 	struct btf_header h = {.magic = BTF_MAGIC, .version = BTF_VERSION, .hdr_len = sizeof(h)};
@@ -341,8 +356,8 @@ static struct error *rewrite(struct scan *s, unsigned char **out, size_t *out_le
 }
 
 /*
- * btf__new_split(), which libbpf 1.1 declares and does not export: its reader of split BTF files does the same, so it gets a file in
- * memory.
+ * btf__new_split(), which libbpf 1.1 declares and does not export: its reader of split BTF files
+ * does the same, so it gets a file in memory.
  */
 static struct btf *new_split(const void *bytes, size_t len, struct btf *base)
 {
@@ -362,7 +377,8 @@ static struct btf *new_split(const void *bytes, size_t len, struct btf *base)
 	return btf;
 }
 
-struct error *btf_unit_open(struct btf_unit *u, const struct btf_unit *base, const void *bytes, size_t len)
+struct error *btf_unit_open(struct btf_unit *u, const struct btf_unit *base, const void *bytes,
+			    size_t len)
 {
 	struct scan s = {.first_id = 1};
 	unsigned char *own = NULL, *aligned = NULL;
@@ -397,7 +413,8 @@ struct error *btf_unit_open(struct btf_unit *u, const struct btf_unit *base, con
 			u->btf = NULL;
 			e = error_new(ERR_BAD_OBJECT, "BTF is damaged: libbpf refuses it");
 		} else if (btf__type_cnt(u->btf) != s.first_id + s.count) {
-			e = error_new(ERR_BAD_OBJECT, "BTF is damaged: libbpf counts its types differently");
+			e = error_new(ERR_BAD_OBJECT,
+				      "BTF is damaged: libbpf counts its types differently");
 		}
 	}
 	if (!e)
@@ -453,8 +470,8 @@ static struct error *elf_btf(Elf *elf, const char *path, const void **bytes, siz
 		Elf_Data *data;
 		const char *name;
 
-		if (!gelf_getshdr(section, &header) || !(name = elf_strptr(elf, names, header.sh_name)) ||
-		    strcmp(name, BTF_ELF_SEC))
+		if (!gelf_getshdr(section, &header) ||
+		    !(name = elf_strptr(elf, names, header.sh_name)) || strcmp(name, BTF_ELF_SEC))
 			continue;
 		data = elf_rawdata(section, NULL);
 		if (header.sh_type == SHT_NOBITS || !data || !data->d_buf || !data->d_size)
@@ -463,7 +480,9 @@ static struct error *elf_btf(Elf *elf, const char *path, const void **bytes, siz
 		*len = data->d_size;
 		return NULL;
 	}
-	return error_new(ERR_NO_TYPE, "%s: no section .BTF", path);
+	return error_new(ERR_NO_TYPE,
+			 "%s has no section .BTF; \"pahole --btf_encode_detached FILE %s\" makes a BTF file, to be given too",
+			 path, path);
 }
 
 static struct error *open_fd(struct kernel *k, const char *path, int fd, size_t size)
@@ -488,8 +507,8 @@ static struct error *open_fd(struct kernel *k, const char *path, int fd, size_t 
 			return error_new(ERR_NO_MEMORY, "out of memory");
 		while (at < size && (n = pread(fd, buffer + at, size - at, at)) > 0)
 			at += n;
-		e = n < 0 ? error_new(ERR_IO, "%s: %s", path, strerror(errno)) :
-			    error_prefix(types_open_bytes(k, buffer, at), "%s", path);
+		e = n < 0 ? error_new(ERR_IO, "%s: %s", path, strerror(errno))
+			  : error_prefix(types_open_bytes(k, buffer, at), "%s", path);
 		free(buffer);
 		return e;
 	}
@@ -529,10 +548,12 @@ struct error *types_open_memory(struct kernel *k)
 	struct error *e;
 
 	if (!start || !stop)
-		return error_new(ERR_UNSUPPORTED, "this kernel carries no BTF (no symbol __start_BTF)");
+		return error_new(ERR_UNSUPPORTED,
+				 "this kernel carries no types (no symbol __start_BTF): give a BTF file; "
+				 "\"pahole --btf_encode_detached FILE VMLINUX\" makes one");
 	if (stop <= start || stop - start > BTF_MAX_BYTES)
-		return error_at(ERR_BAD_OBJECT, start, "BTF is damaged: it reaches from %lx to %lx", (unsigned long)start,
-				(unsigned long)stop);
+		return error_at(ERR_BAD_OBJECT, start, "BTF is damaged: it reaches from %lx to %lx",
+				(unsigned long)start, (unsigned long)stop);
 	bytes = kernel_try_map(k, start, stop - start);
 	if (bytes)
 		return types_open_bytes(k, bytes, stop - start);
@@ -577,7 +598,10 @@ static int kind_rank(unsigned btf_kind, enum type_kind kind)
 	case BTF_KIND_FLOAT:
 		return kind == TYPE_ANY ? 5 : 0;
 	case BTF_KIND_FWD:
-		return kind == TYPE_ANY || kind == TYPE_STRUCT || kind == TYPE_UNION || kind == TYPE_AGGREGATE ? 1 : 0;
+		return kind == TYPE_ANY || kind == TYPE_STRUCT || kind == TYPE_UNION ||
+				       kind == TYPE_AGGREGATE
+			       ? 1
+			       : 0;
 	}
 	return 0;
 }
@@ -590,7 +614,8 @@ struct type btf_unit_find(const struct btf_unit *u, enum type_kind kind, const c
 
 	if (!u->btf || !*name)
 		return best;
-	for (uint32_t i = u->names.heads[hash & u->names.mask]; i; i = u->names.entries[i - 1].next) {
+	for (uint32_t i = u->names.heads[hash & u->names.mask]; i;
+	     i = u->names.entries[i - 1].next) {
 		const struct name_entry *entry = &u->names.entries[i - 1];
 		struct type t = {u->btf, entry->id};
 		const struct btf_type *r;
@@ -599,8 +624,8 @@ struct type btf_unit_find(const struct btf_unit *u, enum type_kind kind, const c
 		if (entry->hash != hash || !(r = type_record(t)))
 			continue;
 		rank = kind_rank(btf_kind(r), kind);
-		if (btf_kind(r) == BTF_KIND_FWD &&
-		    ((kind == TYPE_STRUCT && btf_kflag(r)) || (kind == TYPE_UNION && !btf_kflag(r))))
+		if (btf_kind(r) == BTF_KIND_FWD && ((kind == TYPE_STRUCT && btf_kflag(r)) ||
+						    (kind == TYPE_UNION && !btf_kflag(r))))
 			rank = 0;
 		if (type_kind_is_aggregate(btf_kind(r)) && !r->size && rank)
 			rank = 2; /* an empty struct: any other definition is better */
@@ -642,7 +667,8 @@ struct type types_next(struct kernel *k, size_t *cursor)
 		struct type t = {k->types->base.btf, names->entries[(*cursor)++].id};
 		unsigned kind = type_kind_of(t);
 
-		if (type_kind_is_aggregate(kind) || kind == BTF_KIND_ENUM || kind == BTF_KIND_ENUM64 || kind == BTF_KIND_TYPEDEF)
+		if (type_kind_is_aggregate(kind) || kind == BTF_KIND_ENUM ||
+		    kind == BTF_KIND_ENUM64 || kind == BTF_KIND_TYPEDEF)
 			return t;
 	}
 	return (struct type){0};
@@ -696,7 +722,9 @@ uint64_t type_size(struct kernel *k, struct type t)
 			return 0;
 		switch (btf_kind(r)) {
 		case BTF_KIND_PTR:
-			return count * k->arch->pointer_size > TYPE_MAX_SIZE ? 0 : count * k->arch->pointer_size;
+			return count * k->arch->pointer_size > TYPE_MAX_SIZE
+				       ? 0
+				       : count * k->arch->pointer_size;
 		case BTF_KIND_INT:
 		case BTF_KIND_FLOAT:
 		case BTF_KIND_ENUM:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Types that expressions need and the image's BTF may lack (a pointer to a struct that no kernel code points to …), kept in a
- * scratch BTF over the image's. And the types of variables and functions.
+ * Types that expressions need and the image's BTF may lack (a pointer to a struct that no kernel
+ * code points to …), kept in a scratch BTF over the image's. And the types of variables and
+ * functions.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -42,13 +43,15 @@ struct btf *types_scratch(struct types *types, struct type t)
 /* A type of that kind and target which was made before; count: of an array's elements. */
 static struct type find_made(struct btf *scratch, unsigned kind, uint32_t target, uint32_t count)
 {
-	for (uint32_t id = btf__type_cnt(btf__base_btf(scratch)); id < btf__type_cnt(scratch); id++) {
+	for (uint32_t id = btf__type_cnt(btf__base_btf(scratch)); id < btf__type_cnt(scratch);
+	     id++) {
 		const struct btf_type *r = btf__type_by_id(scratch, id);
 
 		if (btf_kind(r) != kind)
 			continue;
-		if (kind != BTF_KIND_ARRAY ? r->type == target :
-					     btf_array(r)->type == target && btf_array(r)->nelems == count)
+		if (kind != BTF_KIND_ARRAY
+			    ? r->type == target
+			    : btf_array(r)->type == target && btf_array(r)->nelems == count)
 			return (struct type){scratch, id};
 	}
 	return (struct type){0};
@@ -103,7 +106,8 @@ struct type type_array_of(struct kernel *k, struct type t, uint32_t count)
 	return id < 0 ? (struct type){0} : (struct type){scratch, id};
 }
 
-/* The spellings of C's integer types: as compilers write them into DWARF, and so BTF, and as people do. */
+/* The spellings of C's integer types: as compilers write them into DWARF, and so BTF, and as people
+ * do. */
 static const struct integer {
 	const char *names[4];
 	uint8_t size; /* 0: that of a pointer */
@@ -146,19 +150,22 @@ struct type type_integer(struct kernel *k, const char *name)
 	scratch = types_scratch(k->types, (struct type){k->types->base.btf, 0});
 	if (!scratch)
 		return (struct type){0};
-	for (uint32_t made = btf__type_cnt(k->types->base.btf); made < btf__type_cnt(scratch); made++) {
+	for (uint32_t made = btf__type_cnt(k->types->base.btf); made < btf__type_cnt(scratch);
+	     made++) {
 		t = (struct type){scratch, made};
 		if (type_kind_of(t) == BTF_KIND_INT && !strcmp(type_name(t), found->names[0]))
 			return t;
 	}
-	id = btf__add_int(scratch, found->names[0], found->size ? found->size : k->arch->pointer_size, found->encoding);
+	id = btf__add_int(scratch, found->names[0],
+			  found->size ? found->size : k->arch->pointer_size, found->encoding);
 	return id < 0 ? (struct type){0} : (struct type){scratch, id};
 }
 
 const char *type_integer_spelling(const char *name)
 {
 	for (size_t i = 0; i < sizeof(integers) / sizeof(*integers); i++)
-		if (!strcmp(integers[i].names[0], name) && strcmp(name, "unsigned int") && strcmp(name, "_Bool"))
+		if (!strcmp(integers[i].names[0], name) && strcmp(name, "unsigned int") &&
+		    strcmp(name, "_Bool"))
 			return integers[i].names[1] ? integers[i].names[1] : name;
 	return name;
 }
@@ -191,7 +198,8 @@ bool type_of_variable(struct kernel *k, const char *name, struct type *out)
 	return false;
 }
 
-static bool function_in(const struct btf_unit *u, uint32_t first, const char *name, struct type *out)
+static bool function_in(const struct btf_unit *u, uint32_t first, const char *name,
+			struct type *out)
 {
 	uint32_t end = btf__type_cnt(u->btf);
 
@@ -218,7 +226,8 @@ bool type_of_function(struct kernel *k, const char *name, struct type *out)
 		return true;
 	types_load_modules(k->types);
 	for (size_t i = 0; i < k->types->module_count; i++)
-		if (function_in(&k->types->modules[i], btf__type_cnt(k->types->base.btf), name, out))
+		if (function_in(&k->types->modules[i], btf__type_cnt(k->types->base.btf), name,
+				out))
 			return true;
 	return false;
 }

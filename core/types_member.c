@@ -8,12 +8,14 @@
 
 #include "core/btf.h"
 
-/* Members looked at in one search, anonymous ones' included: no kernel has a hundredth of it, a damaged BTF may have no end. */
+/* Members looked at in one search, anonymous ones' included: no kernel has a hundredth of it, a
+ * damaged BTF may have no end. */
 #define SEARCH_BUDGET 200000
 
-/* Fills *out from record `m` of the aggregate `t`, whose own start is `base` bits into the outermost one. */
-static void member_fill(struct kernel *k, struct type t, const struct btf_type *r, const struct btf_member *m,
-			uint64_t base, struct type_member *out)
+/* Fills *out from record `m` of the aggregate `t`, whose own start is `base` bits into the
+ * outermost one. */
+static void member_fill(struct kernel *k, struct type t, const struct btf_type *r,
+			const struct btf_member *m, uint64_t base, struct type_member *out)
 {
 	bool kflag = btf_kflag(r);
 	uint64_t bits = base + (kflag ? BTF_MEMBER_BIT_OFFSET(m->offset) : m->offset);
@@ -26,7 +28,8 @@ static void member_fill(struct kernel *k, struct type t, const struct btf_type *
 	out->bit_offset = bits % 8;
 	out->bit_size = kflag ? BTF_MEMBER_BITFIELD_SIZE(m->offset) : 0;
 	out->size = type_size(k, out->type);
-	/* Before kind_flag (Linux 4.20) a bitfield's width and its start stood in an integer type of its own. */
+	/* Before kind_flag (Linux 4.20) a bitfield's width and its start stood in an integer type
+	 * of its own. */
 	bare = type_strip(out->type);
 	bare_record = type_record(bare);
 	if (!kflag && bare_record && btf_is_int(bare_record)) {
@@ -57,9 +60,10 @@ bool type_member_at(struct kernel *k, struct type t, size_t index, struct type_m
 	return true;
 }
 
-/* A member by its name, of `len` bytes, in t or in its anonymous members; the first in declaration order. */
-static bool search(struct kernel *k, struct type t, const char *name, size_t len, uint64_t base, unsigned depth,
-		   unsigned *budget, struct type_member *out)
+/* A member by its name, of `len` bytes, in t or in its anonymous members; the first in declaration
+ * order. */
+static bool search(struct kernel *k, struct type t, const char *name, size_t len, uint64_t base,
+		   unsigned depth, unsigned *budget, struct type_member *out)
 {
 	const struct btf_type *r = type_record(t);
 	const struct btf_member *m;
@@ -77,14 +81,17 @@ static bool search(struct kernel *k, struct type t, const char *name, size_t len
 			return false;
 		}
 		if (!m->name_off) {
-			uint64_t at = base + (btf_kflag(r) ? BTF_MEMBER_BIT_OFFSET(m->offset) : m->offset);
+			uint64_t at = base +
+				      (btf_kflag(r) ? BTF_MEMBER_BIT_OFFSET(m->offset) : m->offset);
 
-			if (search(k, type_strip(type_make(t.btf, m->type)), name, len, at, depth + 1, budget, out))
+			if (search(k, type_strip(type_make(t.btf, m->type)), name, len, at,
+				   depth + 1, budget, out))
 				return true;
 			continue;
 		}
 		candidate = btf__name_by_offset(t.btf, m->name_off);
-		if (candidate && candidate[0] == name[0] && !strncmp(candidate, name, len) && !candidate[len]) {
+		if (candidate && candidate[0] == name[0] && !strncmp(candidate, name, len) &&
+		    !candidate[len]) {
 			member_fill(k, t, r, m, base, out);
 			return true;
 		}
@@ -100,7 +107,8 @@ static struct error *no_member(struct type t, const char *path)
 }
 
 /* "[i]" of the member found so far; *at moves past it. */
-static struct error *subscript(struct kernel *k, const char *path, const char **at, struct type_member *out)
+static struct error *subscript(struct kernel *k, const char *path, const char **at,
+			       struct type_member *out)
 {
 	struct type array = type_strip(out->type);
 	const struct btf_type *r = type_record(array);
@@ -115,7 +123,8 @@ static struct error *subscript(struct kernel *k, const char *path, const char **
 		return error_new(ERR_USAGE, "bad array index: %s", path);
 	a = btf_array(r);
 	if (a->nelems ? index >= a->nelems : index > UINT32_MAX)
-		return error_new(ERR_NO_MEMBER, "index beyond the %u elements of the array: %s", a->nelems, path);
+		return error_new(ERR_NO_MEMBER, "index beyond the %u elements of the array: %s",
+				 a->nelems, path);
 	out->type = type_make(array.btf, a->type);
 	out->size = type_size(k, out->type);
 	out->offset += index * out->size;
@@ -123,7 +132,8 @@ static struct error *subscript(struct kernel *k, const char *path, const char **
 	return NULL;
 }
 
-struct error *type_member_find(struct kernel *k, struct type t, const char *path, struct type_member *out)
+struct error *type_member_find(struct kernel *k, struct type t, const char *path,
+			       struct type_member *out)
 {
 	struct type outer = type_strip(t);
 	const char *at = path;
@@ -171,8 +181,8 @@ static int64_t enumerator_value(const struct btf_type *r, unsigned i)
 
 static uint32_t enumerator_name_offset(const struct btf_type *r, unsigned i)
 {
-	return btf_kind(r) == BTF_KIND_ENUM64 ? ((const struct btf_enum64 *)(r + 1))[i].name_off :
-						btf_enum(r)[i].name_off;
+	return btf_kind(r) == BTF_KIND_ENUM64 ? ((const struct btf_enum64 *)(r + 1))[i].name_off
+					      : btf_enum(r)[i].name_off;
 }
 
 bool enumerator_at(struct type t, size_t index, const char **name, int64_t *value)
@@ -181,7 +191,8 @@ bool enumerator_at(struct type t, size_t index, const char **name, int64_t *valu
 
 	t = type_strip(t);
 	r = type_record(t);
-	if (!r || (btf_kind(r) != BTF_KIND_ENUM && btf_kind(r) != BTF_KIND_ENUM64) || index >= btf_vlen(r))
+	if (!r || (btf_kind(r) != BTF_KIND_ENUM && btf_kind(r) != BTF_KIND_ENUM64) ||
+	    index >= btf_vlen(r))
 		return false;
 	*name = type_string(t, enumerator_name_offset(r, index));
 	*value = enumerator_value(r, index);
@@ -201,16 +212,19 @@ const char *enumerator_name(struct kernel *k, struct type enumeration, int64_t v
 		int64_t v = enumerator_value(r, i);
 
 		/* A 32-bit value may come zero- or sign-extended. */
-		if (v == value || (!wide && (uint32_t)v == (uint32_t)value && (uint64_t)value >> 32 == 0))
+		if (v == value ||
+		    (!wide && (uint32_t)v == (uint32_t)value && (uint64_t)value >> 32 == 0))
 			return type_string(t, enumerator_name_offset(r, i));
 	}
 	return NULL;
 }
 
-/* All enumerators of the kernel's own BTF, hashed. Out of memory leaves the table empty: nothing is found. */
+/* All enumerators of the kernel's own BTF, hashed. Out of memory leaves the table empty: nothing is
+ * found. */
 static void enumerators_build(struct types *t)
 {
 	const struct btf_unit *u = &t->base;
+	const char *strings = btf__str_by_offset(u->btf, 0);
 	size_t count = 0, n = 0;
 	uint32_t size = 64;
 
@@ -232,7 +246,8 @@ static void enumerators_build(struct types *t)
 		for (unsigned j = btf_vlen(r); j-- > 0;) {
 			struct enumerator *e = &t->enumerators[n];
 
-			e->name = type_string(enumeration, enumerator_name_offset(r, j));
+			/* 25,000 names: their offsets were checked, one by one through libbpf is slow */
+			e->name = strings + enumerator_name_offset(r, j);
 			e->value = enumerator_value(r, j);
 			e->type = enumeration;
 			e->hash = name_hash(e->name, NULL);
@@ -255,7 +270,8 @@ bool enumerator_find_typed(struct kernel *k, const char *name, int64_t *value, s
 	if (!t->enumerator_count)
 		return false;
 	hash = name_hash(name, NULL);
-	for (uint32_t i = t->enumerator_heads[hash & t->enumerator_mask]; i; i = t->enumerators[i - 1].next) {
+	for (uint32_t i = t->enumerator_heads[hash & t->enumerator_mask]; i;
+	     i = t->enumerators[i - 1].next) {
 		const struct enumerator *e = &t->enumerators[i - 1];
 
 		if (e->hash == hash && !strcmp(e->name, name)) {

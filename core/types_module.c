@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * BTF of loaded modules: a split BTF over the kernel's. The kernel keeps a copy of each in its list btf_modules (kernel/bpf/btf.c);
- * struct module's own btf_data points into a section that is gone once the module runs.
+ * BTF of loaded modules: a split BTF over the kernel's. The kernel keeps a copy of each in its list
+ * btf_modules (kernel/bpf/btf.c); struct module's own btf_data points into a section that is gone
+ * once the module runs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +20,14 @@ static void add_unit(struct types *t, const char *name, uint64_t addr, uint64_t 
 	struct btf_unit *bigger, u = {0};
 	void *bytes;
 
-	if (!addr || len < sizeof(struct btf_header) || len > MAX_MODULE_BTF || t->module_count >= MAX_MODULES)
+	if (!addr || len < sizeof(struct btf_header) || len > MAX_MODULE_BTF ||
+	    t->module_count >= MAX_MODULES)
 		return;
 	bytes = malloc(len);
 	if (!bytes)
 		return;
-	if (error_drop(kernel_read(t->k, addr, bytes, len)) || error_drop(btf_unit_open(&u, &t->base, bytes, len))) {
+	if (error_drop(kernel_read(t->k, addr, bytes, len)) ||
+	    error_drop(btf_unit_open(&u, &t->base, bytes, len))) {
 		free(bytes);
 		return;
 	}
@@ -50,12 +53,14 @@ static void add_kernel_btf(struct types *t, uint64_t btf)
 
 	if (!object_try_open(k, btf, S_btf, &o))
 		return;
-	/* Ids that count over something else than this BTF (a distilled base that was not relocated) would name wrong types. */
+	/* Ids that count over something else than this BTF (a distilled base that was not
+	 * relocated) would name wrong types. */
 	if (HAS(k, btf, start_id) && GET(k, &o, btf, start_id) != btf__type_cnt(t->base.btf))
 		return;
 	name = object_bytes(k, &o, M_btf_name, &len);
 	if (name)
-		snprintf(text, sizeof(text), "%.*s", (int)(len < sizeof(text) ? len : sizeof(text) - 1), name);
+		snprintf(text, sizeof(text), "%.*s",
+			 (int)(len < sizeof(text) ? len : sizeof(text) - 1), name);
 	add_unit(t, text, GET(k, &o, btf, data), GET(k, &o, btf, data_size));
 }
 
@@ -77,7 +82,7 @@ void types_load_modules(struct types *t)
 			if (!object_try_open(k, at - OFFSET(k, btf_module, list), S_btf_module, &o))
 				break;
 			add_kernel_btf(t, GET(k, &o, btf_module, btf));
-			at = object_get(k, &o, M_btf_module_list);
+			at = GET(k, &o, btf_module, next);
 		}
 	}
 	if (t->module_count)

@@ -37,9 +37,12 @@ void type_base_name(struct type t, char *buf, size_t size)
 	const char *qualifiers[2] = {NULL, NULL}, *keyword = "", *name;
 	unsigned count = 0;
 
-	for (unsigned depth = 0; depth < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(t)); depth++) {
+	for (unsigned depth = 0; depth < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(t));
+	     depth++) {
 		unsigned kind = type_kind_of(t);
-		const char *word = kind == BTF_KIND_CONST ? "const" : kind == BTF_KIND_VOLATILE ? "volatile" : NULL;
+		const char *word = kind == BTF_KIND_CONST      ? "const"
+				   : kind == BTF_KIND_VOLATILE ? "volatile"
+							       : NULL;
 
 		if (word && count < 2 && !(count && qualifiers[0] == word))
 			qualifiers[count++] = word;
@@ -72,7 +75,8 @@ void type_base_name(struct type t, char *buf, size_t size)
 		break;
 	}
 	snprintf(buf, size, "%s%s%s%s%s%s", count > 0 ? qualifiers[0] : "", count > 0 ? " " : "",
-		 count > 1 ? qualifiers[1] : "", count > 1 ? " " : "", keyword, *name ? name : "{...}");
+		 count > 1 ? qualifiers[1] : "", count > 1 ? " " : "", keyword,
+		 *name ? name : "{...}");
 }
 
 struct type type_declaration_base(struct type t)
@@ -80,7 +84,8 @@ struct type type_declaration_base(struct type t)
 	for (unsigned depth = 0; depth < TYPE_MAX_DEPTH; depth++) {
 		struct type bare = t;
 
-		for (unsigned i = 0; i < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(bare)); i++)
+		for (unsigned i = 0;
+		     i < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(bare)); i++)
 			bare = type_target(bare);
 		switch (type_kind_of(bare)) {
 		case BTF_KIND_PTR:
@@ -100,7 +105,8 @@ struct type type_declaration_base(struct type t)
 bool type_declares_function(struct type t)
 {
 	for (unsigned depth = 0; depth < TYPE_MAX_DEPTH; depth++) {
-		for (unsigned i = 0; i < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(t)); i++)
+		for (unsigned i = 0; i < TYPE_MAX_DEPTH && type_kind_is_modifier(type_kind_of(t));
+		     i++)
 			t = type_target(t);
 		if (type_kind_of(t) == BTF_KIND_PTR)
 			t = type_target(t);
@@ -113,7 +119,8 @@ bool type_declares_function(struct type t)
 }
 
 /* "*", "(*", "* const " … before the name, from the innermost out. */
-static void put_prefix(struct text *text, struct type t, bool inside_pointer, bool space_after, unsigned depth)
+static void put_prefix(struct text *text, struct type t, bool inside_pointer, bool space_after,
+		       unsigned depth)
 {
 	bool constant = false, is_volatile = false;
 
@@ -129,7 +136,8 @@ static void put_prefix(struct text *text, struct type t, bool inside_pointer, bo
 		put_prefix(text, type_target(t), true, true, depth + 1);
 		put(text, "*");
 		if (constant || is_volatile)
-			put(text, "%s%s%s", constant ? " const" : "", is_volatile ? " volatile" : "", space_after ? " " : "");
+			put(text, "%s%s%s", constant ? " const" : "",
+			    is_volatile ? " volatile" : "", space_after ? " " : "");
 		break;
 	case BTF_KIND_FUNC_PROTO:
 		put_prefix(text, type_target(t), false, false, depth + 1);
@@ -137,16 +145,19 @@ static void put_prefix(struct text *text, struct type t, bool inside_pointer, bo
 			put(text, "(");
 		break;
 	case BTF_KIND_ARRAY:
-		put_prefix(text, type_make(t.btf, btf_array(type_record(t))->type), false, false, depth + 1);
+		put_prefix(text, type_make(t.btf, btf_array(type_record(t))->type), false, false,
+			   depth + 1);
 		if (inside_pointer)
 			put(text, "(");
 		break;
 	}
 }
 
-static void put_declaration(struct text *text, struct kernel *k, struct type t, const char *name, unsigned depth);
+static void put_declaration(struct text *text, struct kernel *k, struct type t, const char *name,
+			    unsigned depth);
 
-static void put_suffix(struct text *text, struct kernel *k, struct type t, bool inside_pointer, unsigned depth)
+static void put_suffix(struct text *text, struct kernel *k, struct type t, bool inside_pointer,
+		       unsigned depth)
 {
 	const struct btf_type *r;
 
@@ -201,7 +212,8 @@ static bool has_declarator(struct type t)
 	       type_kind_of(t) == BTF_KIND_FUNC_PROTO;
 }
 
-static void put_declaration(struct text *text, struct kernel *k, struct type t, const char *name, unsigned depth)
+static void put_declaration(struct text *text, struct kernel *k, struct type t, const char *name,
+			    unsigned depth)
 {
 	char base[256];
 
@@ -269,9 +281,9 @@ static bool specifier(struct specifiers *s, const char *word, size_t len)
 
 static const char *specified(const struct specifiers *s)
 {
-	if (s->is_unsigned > 1 || s->is_signed > 1 || (s->is_unsigned && s->is_signed) || s->is_long > 2 ||
-	    s->is_short > 1 || s->is_int > 1 || s->is_char > 1 || (s->is_long && s->is_short) ||
-	    (s->is_char && (s->is_long || s->is_short || s->is_int)))
+	if (s->is_unsigned > 1 || s->is_signed > 1 || (s->is_unsigned && s->is_signed) ||
+	    s->is_long > 2 || s->is_short > 1 || s->is_int > 1 || s->is_char > 1 ||
+	    (s->is_long && s->is_short) || (s->is_char && (s->is_long || s->is_short || s->is_int)))
 		return NULL;
 	if (s->is_char)
 		return s->is_unsigned ? "unsigned char" : s->is_signed ? "signed char" : "char";
@@ -305,7 +317,8 @@ static struct error *parse_base(struct kernel *k, const char **at, bool bare_tag
 			len++;
 		if (!len || isdigit((unsigned char)*p))
 			break;
-		if (word_is(word, len, "const") || word_is(word, len, "volatile") || word_is(word, len, "restrict")) {
+		if (word_is(word, len, "const") || word_is(word, len, "volatile") ||
+		    word_is(word, len, "restrict")) {
 			constant |= *word == 'c';
 			is_volatile |= *word == 'v';
 			p += len;
@@ -327,15 +340,19 @@ static struct error *parse_base(struct kernel *k, const char **at, bool bare_tag
 		} else if (kind == TYPE_ANY && !strcmp(name, "void") && k->types) {
 			*out = (struct type){k->types->base.btf, 0};
 		} else {
-			*out = type_find(k, kind != TYPE_ANY ? kind : bare_tags ? TYPE_ANY : TYPE_TYPEDEF, name);
+			*out = type_find(k,
+					 kind != TYPE_ANY ? kind
+					 : bare_tags	  ? TYPE_ANY
+							  : TYPE_TYPEDEF,
+					 name);
 			if (kind == TYPE_ANY && !type_valid(*out))
 				*out = type_integer(k, name); /* bool */
 			if (!type_valid(*out))
 				return error_new(ERR_NO_TYPE, "no such type: %s%s",
-						 kind == TYPE_STRUCT ? "struct " :
-						 kind == TYPE_UNION  ? "union " :
-						 kind == TYPE_ENUM   ? "enum " :
-								       "",
+						 kind == TYPE_STRUCT  ? "struct "
+						 : kind == TYPE_UNION ? "union "
+						 : kind == TYPE_ENUM  ? "enum "
+								      : "",
 						 name);
 		}
 		p += len;
@@ -378,7 +395,8 @@ static struct error *parse_dimension(struct kernel *k, const char **at, unsigned
 	return NULL;
 }
 
-struct error *type_parse_prefix(struct kernel *k, const char **text, bool bare_tags, struct type *out)
+struct error *type_parse_prefix(struct kernel *k, const char **text, bool bare_tags,
+				struct type *out)
 {
 	uint32_t counts[8];
 	unsigned dimensions = 0, stars = 0;

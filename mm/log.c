@@ -354,13 +354,21 @@ struct error *log_for_each(struct kernel *k, log_visitor *visit, void *context)
 
 /* In the order of how much they say; the first line of the best kind is it. */
 static const char *const reasons[] = {
-	"sysrq: Trigger a crash",  "SysRq : Trigger a crash",
-	"SysRq : Crash",	   "BUG: unable to handle",
-	"Unable to handle kernel", "general protection fault",
-	"kernel BUG at",	   "double fault:",
-	"divide error:",	   "stack segment:",
-	"invalid opcode:",	   "Kernel panic - not syncing: ",
-	"Kernel panic: ",	   "Oops: ",
+	"sysrq: Trigger a crash",
+	"SysRq : Trigger a crash",
+	"SysRq : Crash",
+	"BUG: kernel NULL pointer dereference",
+	"BUG: unable to handle",
+	"Unable to handle kernel",
+	"general protection fault",
+	"kernel BUG at",
+	"double fault:",
+	"divide error:",
+	"stack segment:",
+	"invalid opcode:",
+	"Kernel panic - not syncing: ",
+	"Kernel panic: ",
+	"Oops: ",
 };
 #define REASONS (sizeof(reasons) / sizeof(*reasons))
 

@@ -46,6 +46,37 @@ static uint64_t blockdev_pages(struct kernel *k)
 	return pages;
 }
 
+/* MAX_SWAPFILES is less (include/linux/swap.h); a space is 64 MB of a swap area
+ * (SWAP_ADDRESS_SPACE_PAGES). */
+#define SWAP_TYPES	32
+#define SWAP_SPACES_MAX (1u << 20)
+
+/* total_swapcache_pages() (mm/swap_state.c) of kernels that have no counter: until 5.11 a sum over
+ * the address spaces. */
+static uint64_t swap_cache_pages(struct kernel *k)
+{
+	uint64_t counts = symbol_addr(k, "nr_swapper_spaces"),
+		 spaces = symbol_addr(k, "swapper_spaces");
+	uint64_t total = 0, pages, count, space, one = symbol_addr(k, "swapper_space");
+	int64_t counter;
+	if (vmstat_global(k, "NR_SWAPCACHE", &counter))
+		return counter > 0 ? (uint64_t)counter : 0;
+	if (one && !error_drop(kernel_get(k, one, M_address_space_nrpages, &pages)))
+		return pages;
+	for (unsigned type = 0; counts && spaces && type < SWAP_TYPES; type++) {
+		if (error_drop(kernel_read_uint(k, counts + 4 * type, 4, &count)) ||
+		    count > SWAP_SPACES_MAX ||
+		    error_drop(
+			    kernel_read_pointer(k, spaces + k->arch->pointer_size * type, &space)))
+			break;
+		for (uint64_t i = 0; space && i < count && !interrupted(); i++)
+			if (!error_drop(kernel_get(k, space + i * SIZE_OF(k, address_space),
+						   M_address_space_nrpages, &pages)))
+				total += pages;
+	}
+	return total;
+}
+
 static void read_hugetlb(struct kernel *k, struct meminfo *m)
 {
 	uint64_t count, table = symbol_addr(k, "hstates");
@@ -142,7 +173,7 @@ static void read_counters(struct kernel *k, struct meminfo *m)
 {
 	m->free = stat(k, "NR_FREE_PAGES");
 	m->buffers = blockdev_pages(k);
-	m->swap_cached = stat(k, "NR_SWAPCACHE");
+	m->swap_cached = swap_cache_pages(k);
 	uint64_t file = stat(k, "NR_FILE_PAGES");
 	m->cached = file > m->swap_cached + m->buffers ? file - m->swap_cached - m->buffers : 0;
 	/* In bytes by name since 5.9, in pages by value all the same. */

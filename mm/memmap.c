@@ -174,6 +174,9 @@ struct error *pages_open(struct kernel *k)
 	struct mm_state *state = mm_state(k);
 	if (state->pages)
 		return NULL;
+	/* Looking everywhere in vain takes long, and who is not given a page goes on without one. */
+	if (state->no_pages)
+		return error_new(state->no_pages->code, "%s", state->no_pages->message);
 	struct page_model *p = calloc(1, sizeof(*p));
 	if (!p)
 		return error_new(ERR_NO_MEMORY, "out of memory");
@@ -192,6 +195,8 @@ struct error *pages_open(struct kernel *k)
 		e = page_words_resolve(k, &p->words);
 	if (e) {
 		page_model_free(p);
+		if (e->code != ERR_INTERRUPTED)
+			state->no_pages = error_new(e->code, "%s", e->message);
 		return e;
 	}
 	state->pages = p;

@@ -25,6 +25,8 @@ struct page_words {
 	int head, lru, slab_flag, reserved, swapcache, swapbacked;
 	bool swapcache_is_shared; /* PG_swapcache is PG_owner_priv_1: counts only with PG_swapbacked
 				   */
+	int hugetlb_dtor; /* of a hugetlb page's first tail, where that has one; -1 where not */
+	int hugetlb_flag; /* the bit in the first tail's flags that marks one (6.6); -1 */
 	bool compound_mask;	  /* a tail's compound word is a mask, not a pointer */
 };
 

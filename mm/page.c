@@ -165,10 +165,28 @@ static void resolve_types(struct kernel *k, struct page_words *w)
 		type_by_vmcoreinfo(k, types[i].upper, types[i].type);
 }
 
+/* Before hugetlb was a page type, the first tail page told it: include/linux/mm.h,
+ * include/linux/page-flags.h. */
+static void resolve_hugetlb(struct kernel *k, struct page_words *w)
+{
+	int64_t value;
+	w->hugetlb_dtor = w->hugetlb_flag = -1;
+	if (w->hugetlb.mask)
+		return;
+	if (HAS(k, page, compound_dtor) || HAS(k, folio, dtor)) {
+		if (enumerator_find(k, "HUGETLB_PAGE_DTOR", &value) ||
+		    vmcoreinfo_number(&k->vmcoreinfo, "HUGETLB_PAGE_DTOR", &value))
+			w->hugetlb_dtor = (int)value;
+	} else if (enumerator_find(k, "PG_hugetlb", &value) && value >= 0 && value < 64) {
+		w->hugetlb_flag = (int)value;
+	}
+}
+
 struct error *page_words_resolve(struct kernel *k, struct page_words *w)
 {
 	*w = (struct page_words){0};
 	resolve_types(k, w);
+	resolve_hugetlb(k, w);
 	w->head = page_flag_bit(k, "head");
 	w->lru = page_flag_bit(k, "lru");
 	w->reserved = page_flag_bit(k, "reserved");
@@ -229,15 +247,41 @@ unsigned page_compound_order(struct kernel *k, const struct page *head)
 	uint64_t order = 0;
 	if (!has_flag(head, k->mm->pages->words.head))
 		return 0;
-	/* A byte of the first tail page; of the folio where struct page no longer names it; in the low byte of its flags since 6.6. */
+	/* A byte of the first tail page; of the folio where struct page no longer names it; in the
+	 * low byte of its flags since 6.6. */
 	struct object folio;
 	if (HAS(k, page, compound_order)) {
 		if (!error_drop(page_open(k, head->object.addr + k->mm->pages->page_size, &tail)))
 			order = GET(k, &tail.object, page, compound_order);
 	} else if (object_try_open(k, head->object.addr, S_folio, &folio)) {
-		order = HAS(k, folio, order) ? GET(k, &folio, folio, order) : GET(k, &folio, folio, flags_1) & 0xff;
+		order = HAS(k, folio, order) ? GET(k, &folio, folio, order)
+					     : GET(k, &folio, folio, flags_1) & 0xff;
 	}
 	return order <= ORDER_MAX ? (unsigned)order : 0;
+}
+
+static bool is_hugetlb(struct kernel *k, const struct page *p)
+{
+	const struct page_words *w = &k->mm->pages->words;
+	struct page tail;
+	struct object folio;
+	if (w->hugetlb.mask)
+		return is_type(k, p, &w->hugetlb);
+	if (!has_flag(p, w->head) || (w->hugetlb_dtor < 0 && w->hugetlb_flag < 0) ||
+	    error_drop(page_open(k, p->object.addr + k->mm->pages->page_size, &tail)))
+		return false;
+	if (w->hugetlb_flag >= 0)
+		return has_flag(&tail, w->hugetlb_flag);
+	if (HAS(k, page, compound_dtor))
+		return GET(k, &tail.object, page, compound_dtor) == (uint64_t)w->hugetlb_dtor;
+	return object_try_open(k, p->object.addr, S_folio, &folio) &&
+	       GET(k, &folio, folio, dtor) == (uint64_t)w->hugetlb_dtor;
+}
+
+/* folio_test_swapcache(): include/linux/page-flags.h */
+static bool is_in_swap_cache(const struct page_words *w, const struct page *p)
+{
+	return has_flag(p, w->swapcache) && (!w->swapcache_is_shared || has_flag(p, w->swapbacked));
 }
 
 enum page_use page_use(struct kernel *k, const struct page *p)
@@ -253,7 +297,7 @@ enum page_use page_use(struct kernel *k, const struct page *p)
 		return PAGE_SLAB;
 	if (is_type(k, p, &w->table))
 		return PAGE_TABLE;
-	if (is_type(k, p, &w->hugetlb))
+	if (is_hugetlb(k, p))
 		return PAGE_HUGETLB;
 	if (is_type(k, p, &w->offline))
 		return PAGE_OFFLINE;
@@ -270,7 +314,10 @@ enum page_use page_use(struct kernel *k, const struct page *p)
 	case PAGE_MAPPING_MOVABLE:
 		return PAGE_KERNEL;
 	}
-	return mapping && kernel_is_kernel_address(k, mapping) ? PAGE_FILE : PAGE_KERNEL;
+	if (mapping && kernel_is_kernel_address(k, mapping))
+		return PAGE_FILE;
+	/* In the swap cache and mapped by nobody yet, or no more. */
+	return is_in_swap_cache(w, p) ? PAGE_ANON : PAGE_KERNEL;
 }
 
 const char *page_use_name(enum page_use use)

@@ -12,10 +12,9 @@
 #define NAME_SIZE_MAX 1024
 /* No mount tree is that deep: MNT_NS limits (fs.mount-max) are far below. */
 #define MOUNT_HOPS_MAX 4096
-/* include/linux/fs.h: FMODE_BACKING; moved in 6.14, when file_set_fsnotify_mode() came
- * (fs/notify/fsnotify.c) */
-#define FMODE_BACKING_6_14 (1u << 24)
-#define FMODE_BACKING	   (1u << 25)
+/* include/linux/fs.h: FMODE_BACKING is bit 25, since 6.14 and in some stable kernels before it bit
+ * 24 */
+#define FMODE_BACKING (3u << 24)
 
 struct cached_path {
 	uint64_t file; /* 0: free */
@@ -275,19 +274,18 @@ struct error *path_of(struct kernel *k, uint64_t mnt, uint64_t at, char *buf, si
 static bool backing_location(struct kernel *k, uint64_t file, uint64_t *mnt, uint64_t *dentry)
 {
 	uint64_t mode;
-	struct object o;
+	struct object o, d, m;
 	if (!HAS(k, backing_file, dentry) || error_drop(kernel_get(k, file, M_file_f_mode, &mode)))
 		return false;
-	bool moved = symbol_addr(k, "file_set_fsnotify_mode") ||
-		     symbol_addr(k, "file_set_fsnotify_mode_from_watchers");
-	if (!(mode & (moved ? FMODE_BACKING_6_14 : FMODE_BACKING)) ||
-	    !object_try_open(k, file, S_backing_file, &o))
+	if (!(mode & FMODE_BACKING) || !object_try_open(k, file, S_backing_file, &o))
 		return false;
 	*mnt = GET(k, &o, backing_file, mnt);
 	*dentry = GET(k, &o, backing_file, dentry);
-	/* The flag's bit has had other meanings: take what stands there only when it is a path. */
-	return object_try_open(k, *dentry, S_dentry, &o) &&
-	       object_try_open(k, mount_of(k, *mnt), S_mount, &o);
+	/* Each of the two bits also means something else in some kernel: take what stands there
+	 * only when it is a path, whose dentry and mount are of one file system. */
+	return object_try_open(k, *dentry, S_dentry, &d) &&
+	       object_try_open(k, mount_of(k, *mnt), S_mount, &m) && GET(k, &d, dentry, d_sb) &&
+	       GET(k, &d, dentry, d_sb) == GET(k, &m, mount, mnt_sb);
 }
 
 static struct error *file_location(struct kernel *k, uint64_t file, uint64_t *mnt, uint64_t *dentry)

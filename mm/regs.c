@@ -12,8 +12,9 @@ static bool from_user_mode(struct kernel *k, const struct object *regs)
 struct error *task_user_regs(struct kernel *k, const struct task *t, struct object *regs)
 {
 	/*
-	 * TOP_OF_KERNEL_STACK_PADDING (arch/x86/include/asm/thread_info.h): nothing on x86_64, 16 bytes with FRED; on i386 8 bytes, 16
-	 * with VM86, nothing in 2.4. The kernel's constant leaves no other trace than FRED's struct, so the frame itself decides.
+	 * TOP_OF_KERNEL_STACK_PADDING (arch/x86/include/asm/thread_info.h): nothing on x86_64, 16
+	 * bytes with FRED; on i386 8 bytes, 16 with VM86, nothing in 2.4. The kernel's constant
+	 * leaves no other trace than FRED's struct, so the frame itself decides.
 	 */
 	static const uint8_t plain[] = {0, 16, 8}, fred[] = {16, 0}, i386[] = {8, 16, 0};
 	bool wide = k->arch->pointer_size == 8;
@@ -27,13 +28,13 @@ struct error *task_user_regs(struct kernel *k, const struct task *t, struct obje
 		return error_new(ERR_NOT_FOUND, "a kernel thread has no user registers: pid %u",
 				 t->pid);
 	if (!t->stack)
-		return error_new(ERR_NOT_FOUND, "the task has ended, its kernel stack is gone: pid %u",
-				 t->pid);
+		return error_new(ERR_NOT_FOUND,
+				 "the task has ended, its kernel stack is gone: pid %u", t->pid);
 	uint64_t top = t->stack + task_stack_size(k);
 	for (size_t i = 0; i < choices; i++) {
-		TRY(error_prefix(object_open(k, top - padding[i] - SIZE_OF(k, pt_regs), S_pt_regs,
-					     regs),
-				 "kernel stack"));
+		TRY(error_prefix(
+			object_open(k, top - padding[i] - SIZE_OF(k, pt_regs), S_pt_regs, regs),
+			"kernel stack"));
 		if (from_user_mode(k, regs))
 			return NULL;
 	}
@@ -43,8 +44,9 @@ struct error *task_user_regs(struct kernel *k, const struct task *t, struct obje
 }
 
 /*
- * Under page-table isolation (arch/x86/mm/pti.c) a pgd is two pages: the kernel's, and behind it the one for user mode, with the same
- * entries of the user half; in the kernel's these have NX set, so that it cannot run user code by accident. No other pgd looks so.
+ * Under page-table isolation (arch/x86/mm/pti.c) a pgd is two pages: the kernel's, and behind it
+ * the one for user mode, with the same entries of the user half; in the kernel's these have NX set,
+ * so that it cannot run user code by accident. No other pgd looks so.
  */
 static uint64_t isolated_pgd(struct kernel *k, uint64_t pgd)
 {

@@ -10,6 +10,7 @@ static void state_free(struct kernel *k)
 	struct mm_state *s = k->mm;
 	task_table_free(s->tasks);
 	page_model_free(s->pages);
+	error_free(s->no_pages);
 	node_table_free(s->nodes);
 	swap_table_free(s->swap);
 	path_cache_free(s->paths);
@@ -37,6 +38,8 @@ void mm_state_forget(struct kernel *k)
 		return;
 	tasks_forget(k);
 	paths_forget(k);
+	error_free(s->no_pages);
+	s->no_pages = NULL;
 	node_table_free(s->nodes);
 	s->nodes = NULL;
 	swap_table_free(s->swap);

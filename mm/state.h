@@ -9,7 +9,8 @@
 
 struct mm_state {
 	struct task_table *tasks;     /* mm/task.c */
-	struct page_model *pages;     /* mm/page.c */
+	struct page_model *pages;     /* mm/memmap.c */
+	struct error *no_pages;	      /* why there are none */
 	struct node_table *nodes;     /* mm/zone.c */
 	struct swap_table *swap;      /* mm/swap.c */
 	struct path_cache *paths;     /* mm/path.c */

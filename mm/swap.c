@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mm/page.h"
 #include "mm/path.h"
 #include "mm/state.h"
 #include "mm/swap.h"
@@ -24,7 +23,7 @@ struct layout {
 struct swap_table {
 	struct layout layout;
 	/* The first type of each kind, ascending; the kind ends where the next begins. */
-	unsigned hwpoison, migration, device, marker, end;
+	unsigned hwpoison, migration, device, marker, error, end;
 	unsigned device_exclusive;     /* the first of the device types that is exclusive */
 	bool migration_read_exclusive; /* between read and write */
 	bool two_device_exclusive;     /* write, then read */
@@ -66,11 +65,17 @@ static void find_kinds(struct kernel *k, struct swap_table *t)
 {
 	/* PG_anon_exclusive and the entries that preserve it came together in 5.19; pte markers in
 	 * the same release. */
-	bool since_5_19 = page_flag_bit(k, "PG_anon_exclusive") >= 0;
+	int64_t bit;
+	bool since_5_19 = enumerator_find(k, "PG_anon_exclusive", &bit);
 	unsigned at = t->layout.type_bits > 5 ? 1u << t->layout.type_bits : TYPES;
 	unsigned devices = 0, exclusive = 0;
 
 	t->end = at;
+	/* SWP_SWAPIN_ERROR, from 5.19 until markers took its place in 6.2, when rss_stat became
+	 * per-CPU counters */
+	if (since_5_19 && HAS(k, mm_struct, rss_count))
+		at--;
+	t->error = at;
 	if (since_5_19 && (HAS_STRUCT(k, ptdesc) || symbol_addr(k, "handle_userfault")))
 		at--;
 	t->marker = at;
@@ -186,6 +191,8 @@ void swap_entry_decode(struct kernel *k, uint64_t entry, struct swap_entry *out)
 
 	if (type >= t->end) {
 		out->kind = SWAP_BAD;
+	} else if (type >= t->error) {
+		out->kind = SWAP_ERROR;
 	} else if (type >= t->marker) {
 		out->kind = SWAP_MARKER;
 	} else if (type >= t->device_exclusive) {
@@ -202,7 +209,8 @@ void swap_entry_decode(struct kernel *k, uint64_t entry, struct swap_entry *out)
 	} else {
 		out->kind = type < swap_areas_count(k) ? SWAP_PAGE : SWAP_BAD;
 	}
-	if (out->kind == SWAP_PAGE || out->kind == SWAP_BAD || out->kind == SWAP_MARKER)
+	if (out->kind == SWAP_PAGE || out->kind == SWAP_BAD || out->kind == SWAP_ERROR ||
+	    out->kind == SWAP_MARKER)
 		out->pfn = 0;
 }
 
@@ -214,6 +222,7 @@ const char *swap_kind_name(enum swap_kind kind)
 		[SWAP_MIGRATION] = "migration",
 		[SWAP_DEVICE_PRIVATE] = "device-private",
 		[SWAP_DEVICE_EXCLUSIVE] = "device-exclusive",
+		[SWAP_ERROR] = "swapin-error",
 		[SWAP_MARKER] = "marker",
 		[SWAP_BAD] = "bad",
 	};
@@ -246,6 +255,9 @@ char *swap_entry_format(struct kernel *k, const struct swap_entry *e, char *buf,
 		break;
 	case SWAP_DEVICE_EXCLUSIVE:
 		snprintf(buf, size, "DEVICE EXCLUSIVE: %" PRIx64 " (%s)", phys, access);
+		break;
+	case SWAP_ERROR:
+		snprintf(buf, size, "SWAPIN ERROR");
 		break;
 	case SWAP_MARKER:
 		snprintf(buf, size, "MARKER:%s%s%s%s",

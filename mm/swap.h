@@ -24,6 +24,7 @@ enum swap_kind {
 	SWAP_MIGRATION,	       /* a page on its way to another frame: frame, where it is now */
 	SWAP_DEVICE_PRIVATE,   /* in a device's own memory: frame */
 	SWAP_DEVICE_EXCLUSIVE, /* lent to a device alone: frame */
+	SWAP_ERROR,	       /* a page that could not be read back from swap */
 	SWAP_MARKER,	       /* no page, but something to remember: markers */
 	SWAP_BAD,	       /* no such swap area */
 };

@@ -15,11 +15,9 @@ static void copy_name(struct kernel *k, const struct object *o, enum member_id i
 {
 	size_t length;
 	const unsigned char *text = object_bytes(k, o, id, &length);
-	if (!text)
-		length = 0;
-	length = strnlen((const char *)text, length < size ? length : size - 1);
-	memcpy(to, text ? text : (const unsigned char *)"", length);
-	to[length] = 0;
+	to[0] = 0;
+	if (text)
+		snprintf(to, size, "%.*s", (int)length, text);
 }
 
 struct error *system_names(struct kernel *k, struct system_names *out)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The table of tasks. Three roads lead to a task, and all are walked: the run queues (idle tasks, which stand on no list), the list of thread
- * group leaders with each group's threads, and the pid table of the initial namespace, which finds what a torn list has lost.
+ * The table of tasks. Three roads lead to a task, and all are walked: the run queues (idle tasks,
+ * which stand on no list), the list of thread group leaders with each group's threads, and the pid
+ * table of the initial namespace, which finds what a torn list has lost.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -30,6 +31,7 @@ struct task_table {
 	size_t idle_count;
 	uint64_t stack_size, init;
 	size_t from_pid_table; /* tasks that no list had */
+	size_t pid_nodes;      /* of the pid table, seen so far */
 	char damage[240];
 };
 
@@ -122,8 +124,7 @@ static struct error *open_task(struct kernel *k, struct task_table *t, uint64_t 
 		void **copies = realloc(t->copies, (t->copy_count + 1) * sizeof(*copies));
 		if (copies)
 			t->copies = copies;
-		struct error *e = !copy || !copies ? no_memory()
-						   : kernel_read(k, addr, copy, size);
+		struct error *e = !copy || !copies ? no_memory() : kernel_read(k, addr, copy, size);
 		if (e) {
 			free(copy);
 			return e;
@@ -164,8 +165,8 @@ static bool is_pointer(struct kernel *k, uint64_t addr)
 }
 
 /*
- * What holds of every task but hardly of bytes that a stray pointer leads to. One sign that is missing is a damaged task; two, and there
- * was no task.
+ * What holds of every task but hardly of bytes that a stray pointer leads to. One sign that is
+ * missing is a damaged task; two, and there was no task.
  */
 static bool looks_like_task(struct kernel *k, const struct task *task)
 {
@@ -256,8 +257,8 @@ static void mark_active(struct kernel *k, struct task_table *t)
 	if (symbol_find(k, "runqueues", &rqs) && HAS(k, rq, curr)) {
 		for (unsigned cpu = 0; cpu < k->cpus; cpu++) {
 			uint64_t curr;
-			if (error_drop(kernel_get(k, percpu_addr(k, rqs.addr, cpu), M_rq_curr,
-						  &curr)))
+			if (error_drop(
+				    kernel_get(k, percpu_addr(k, rqs.addr, cpu), M_rq_curr, &curr)))
 				continue;
 			struct task *task = find_task(t, curr);
 			if (task) {
@@ -280,8 +281,9 @@ static void mark_active(struct kernel *k, struct task_table *t)
 /* ---- The lists ---- */
 
 /*
- * Walks a circular list of task_structs from `head` (the address of a list_head) whose nodes stand at `offset` in task_struct. Steps by `next`,
- * an offset in the node; the way back, by `prev`, must agree. Ends at the head, when it goes in circles, or at what cannot be read.
+ * Walks a circular list of task_structs from `head` (the address of a list_head) whose nodes stand
+ * at `offset` in task_struct. Steps by `next`, an offset in the node; the way back, by `prev`, must
+ * agree. Ends at the head, when it goes in circles, or at what cannot be read.
  */
 static struct error *walk_list(struct kernel *k, struct task_table *t, uint64_t head,
 			       uint64_t offset, uint32_t next, uint32_t prev, const char *what,
@@ -343,7 +345,8 @@ static struct error *walk_leaders(struct kernel *k, struct task_table *t)
 	return NULL;
 }
 
-/* The threads of each leader found so far (threads are found behind them, and have no list of their own to walk). */
+/* The threads of each leader found so far (threads are found behind them, and have no list of their
+ * own to walk). */
 static struct error *walk_threads(struct kernel *k, struct task_table *t)
 {
 	size_t leaders = t->count;
@@ -360,8 +363,8 @@ static struct error *walk_threads(struct kernel *k, struct task_table *t)
 			/* NULL once the leader is being released (__exit_signal) */
 			if (signal)
 				TRY(walk_list(k, t, signal + OFFSET(k, signal_struct, thread_head),
-					      OFFSET(k, task_struct, thread_node), next, prev,
-					      what, &whole));
+					      OFFSET(k, task_struct, thread_node), next, prev, what,
+					      &whole));
 		} else if (HAS(k, task_struct, thread_group)) {
 			uint64_t offset = OFFSET(k, task_struct, thread_group);
 			TRY(walk_list(k, t, leader.addr + offset, offset, next, prev, what,
@@ -373,7 +376,8 @@ static struct error *walk_threads(struct kernel *k, struct task_table *t)
 
 /* ---- The pid table ---- */
 
-/* The tasks of one struct pid: tasks[PIDTYPE_PID] heads a list of at most one task, by its first pid_link's node. */
+/* The tasks of one struct pid: tasks[PIDTYPE_PID] heads a list of at most one task, by its first
+ * pid_link's node. */
 static struct error *add_by_pid(struct kernel *k, struct task_table *t, uint64_t pid)
 {
 	uint64_t link;
@@ -391,13 +395,15 @@ static struct error *add_by_pid(struct kernel *k, struct task_table *t, uint64_t
 	return NULL;
 }
 
-/* lib/radix-tree.c, lib/xarray.c: an entry whose low two bits are 01 (radix tree) or 10 (XArray) and that is large is a node. */
+/* lib/radix-tree.c, lib/xarray.c: an entry whose low two bits are 01 (radix tree) or 10 (XArray)
+ * and that is large is a node. */
 static struct error *walk_pid_tree(struct kernel *k, struct task_table *t, uint64_t entry,
 				   unsigned above)
 {
 	struct object node;
 	TRY(check_interrupt());
-	if (entry <= 4096) /* nothing, or an entry of the tree's own (XA_ZERO_ENTRY, XA_RETRY_ENTRY) */
+	if (entry <=
+	    4096) /* nothing, or an entry of the tree's own (XA_ZERO_ENTRY, XA_RETRY_ENTRY) */
 		return NULL;
 	if (!(entry & 3) && kernel_is_kernel_address(k, entry))
 		return add_by_pid(k, t, entry);
@@ -407,8 +413,9 @@ static struct error *walk_pid_tree(struct kernel *k, struct task_table *t, uint6
 		return NULL;
 	}
 	unsigned shift = (unsigned)GET(k, &node, xa_node, shift);
-	/* Shifts fall with every level, so a tree that loops comes to an end. */
-	if (shift >= above) {
+	/* Shifts fall with every level, so a tree that loops comes to an end; one whose branches
+	 * grow together again would come to it late. */
+	if (shift >= above || ++t->pid_nodes > TASKS_MAX) {
 		damaged(t, "the pid table's node %" PRIx64 " is damaged", node.addr);
 		return NULL;
 	}
@@ -503,7 +510,8 @@ static size_t lower_bound(const struct task_table *t, const uint32_t *index, siz
 
 static uint64_t stack_size_of(struct kernel *k)
 {
-	/* INIT_TASK_DATA in include/asm-generic/vmlinux.lds.h: the first stack, between two symbols that were renamed in 6.10 */
+	/* INIT_TASK_DATA in include/asm-generic/vmlinux.lds.h: the first stack, between two symbols
+	 * that were renamed in 6.10 */
 	static const char *const bounds[][2] = {{"__start_init_stack", "__end_init_stack"},
 						{"__start_init_task", "__end_init_task"}};
 	for (size_t i = 0; i < 2; i++) {
@@ -520,7 +528,8 @@ static uint64_t stack_size_of(struct kernel *k)
 static void set_parents(struct kernel *k, struct task_table *t)
 {
 	for (size_t i = 0; i < t->count; i++) {
-		/* Who happened to bring a CPU up is no parent of its idle task (fork_idle() leaves real_parent as it is). */
+		/* Who happened to bring a CPU up is no parent of its idle task (fork_idle() leaves
+		 * real_parent as it is). */
 		if (t->tasks[i].is_idle) {
 			t->tasks[i].parent = t->init;
 			continue;
@@ -700,7 +709,8 @@ void task_mark_active(struct kernel *k, const struct task *task)
 
 const struct task *task_panic(struct kernel *k)
 {
-	/* kernel/panic.c: panic_cpu is -1 until somebody panics; arch/x86/kernel/reboot.c: crashing_cpu the same */
+	/* kernel/panic.c: panic_cpu is -1 until somebody panics; arch/x86/kernel/reboot.c:
+	 * crashing_cpu the same */
 	static const char *const cpus[] = {"panic_cpu", "crashing_cpu"};
 	for (size_t i = 0; i < 2; i++) {
 		uint64_t cpu;

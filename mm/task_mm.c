@@ -9,7 +9,8 @@
 
 enum { FILE_PAGES, ANON_PAGES, SWAP_ENTRIES, SHMEM_PAGES, KINDS };
 
-/* include/linux/mm_types_task.h: the counters' places are enumerators; MM_SHMEMPAGES came in 4.5. */
+/* include/linux/mm_types_task.h: the counters' places are enumerators; MM_SHMEMPAGES came in 4.5.
+ */
 static void find_places(struct kernel *k, int64_t place[KINDS])
 {
 	static const char *const names[KINDS] = {"MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS",
@@ -29,8 +30,8 @@ static int64_t signed_at(const struct object *o, uint64_t offset, unsigned size)
 }
 
 /*
- * Since 6.2 (commit f1a7941243c1): each counter is a sum and what each CPU has not yet added to it. All possible CPUs: what an
- * offline one left was added, and it stands at zero.
+ * Since 6.2 (commit f1a7941243c1): each counter is a sum and what each CPU has not yet added to it.
+ * All possible CPUs: what an offline one left was added, and it stands at zero.
  */
 static struct error *percpu_counters(struct kernel *k, const struct object *mm,
 				     const int64_t place[KINDS], int64_t sum[KINDS])
@@ -79,7 +80,8 @@ struct error *mm_rss(struct kernel *k, uint64_t mm, struct mm_rss *out)
 		TRY(percpu_counters(k, &o, place, sum));
 	} else if (HAS(k, mm_struct, rss_count)) {
 		add_counts(&k->members[M_mm_struct_rss_count], &o, place, sum);
-		/* SPLIT_RSS_COUNTING: each task keeps up to 64 page faults' worth to itself (mm/memory.c). */
+		/* SPLIT_RSS_COUNTING: each task keeps up to 64 page faults' worth to itself
+		 * (mm/memory.c). */
 		const struct task *t;
 		for (size_t i = 0; (t = task_of_mm(k, mm, i)); i++)
 			add_counts(&k->members[M_task_struct_rss_stat], &t->object, place, sum);
@@ -89,7 +91,8 @@ struct error *mm_rss(struct kernel *k, uint64_t mm, struct mm_rss *out)
 	} else {
 		sum[ANON_PAGES] = (int64_t)GET(k, &o, mm_struct, rss); /* all kinds in one */
 	}
-	/* A counter that is split may be below zero for a moment; the kernel shows 0 then (get_mm_counter). */
+	/* A counter that is split may be below zero for a moment; the kernel shows 0 then
+	 * (get_mm_counter). */
 	for (int i = 0; i < KINDS; i++) {
 		if (sum[i] < 0)
 			sum[i] = 0;
@@ -135,7 +138,7 @@ struct error *mm_read_user(struct kernel *k, uint64_t mm, uint64_t addr, void *b
 		} else {
 			absent = walk.result == WALK_NOT_PRESENT ? "swapped out"
 				 : walk.result == WALK_EMPTY	 ? "not mapped"
-								 : "its page table is not in the image";
+							     : "its page table is not in the image";
 		}
 		if (e && !*got)
 			return e;

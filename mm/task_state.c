@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a task does. The bits of task_struct.__state and exit_state are preprocessor constants, in no type information; the kernel's own table of
- * their names (fs/proc/array.c, task_state_array) tells which of their three orders an image has.
+ * What a task does. The bits of task_struct.__state and exit_state are preprocessor constants, in
+ * no type information; the kernel's own table of their names (fs/proc/array.c, task_state_array)
+ * tells which of their three orders an image has.
  */
 #include <stdio.h>
 
@@ -34,32 +35,30 @@ static const struct state_bit states_since_4_14[] = {
 	{0, NULL, NULL}};
 
 /* 2.6.33 to 4.13; before 3.14 EXIT_ZOMBIE and EXIT_DEAD stood the other way round */
-static const struct state_bit states_before_4_14[] = {
-	{0x0001, "IN", "TASK_INTERRUPTIBLE"},
-	{0x0002, "UN", "TASK_UNINTERRUPTIBLE"},
-	{0x0004, "ST", "TASK_STOPPED"},
-	{0x0008, "TR", "TASK_TRACED"},
-	{0x0040, "DE", "TASK_DEAD"},
-	{0x0080, NULL, "TASK_WAKEKILL"},
-	{0x0100, "WA", "TASK_WAKING"},
-	{0x0200, "PA", "TASK_PARKED"},
-	{0x0400, NULL, "TASK_NOLOAD"},
-	{0x0800, "NE", "TASK_NEW"},
-	{0x0010, "DE", "EXIT_DEAD"},
-	{0x0020, "ZO", "EXIT_ZOMBIE"},
-	{0, NULL, NULL}};
-static const struct state_bit states_before_3_14[] = {
-	{0x0001, "IN", "TASK_INTERRUPTIBLE"},
-	{0x0002, "UN", "TASK_UNINTERRUPTIBLE"},
-	{0x0004, "ST", "TASK_STOPPED"},
-	{0x0008, "TR", "TASK_TRACED"},
-	{0x0040, "DE", "TASK_DEAD"},
-	{0x0080, NULL, "TASK_WAKEKILL"},
-	{0x0100, "WA", "TASK_WAKING"},
-	{0x0200, "PA", "TASK_PARKED"},
-	{0x0010, "ZO", "EXIT_ZOMBIE"},
-	{0x0020, "DE", "EXIT_DEAD"},
-	{0, NULL, NULL}};
+static const struct state_bit states_before_4_14[] = {{0x0001, "IN", "TASK_INTERRUPTIBLE"},
+						      {0x0002, "UN", "TASK_UNINTERRUPTIBLE"},
+						      {0x0004, "ST", "TASK_STOPPED"},
+						      {0x0008, "TR", "TASK_TRACED"},
+						      {0x0040, "DE", "TASK_DEAD"},
+						      {0x0080, NULL, "TASK_WAKEKILL"},
+						      {0x0100, "WA", "TASK_WAKING"},
+						      {0x0200, "PA", "TASK_PARKED"},
+						      {0x0400, NULL, "TASK_NOLOAD"},
+						      {0x0800, "NE", "TASK_NEW"},
+						      {0x0010, "DE", "EXIT_DEAD"},
+						      {0x0020, "ZO", "EXIT_ZOMBIE"},
+						      {0, NULL, NULL}};
+static const struct state_bit states_before_3_14[] = {{0x0001, "IN", "TASK_INTERRUPTIBLE"},
+						      {0x0002, "UN", "TASK_UNINTERRUPTIBLE"},
+						      {0x0004, "ST", "TASK_STOPPED"},
+						      {0x0008, "TR", "TASK_TRACED"},
+						      {0x0040, "DE", "TASK_DEAD"},
+						      {0x0080, NULL, "TASK_WAKEKILL"},
+						      {0x0100, "WA", "TASK_WAKING"},
+						      {0x0200, "PA", "TASK_PARKED"},
+						      {0x0010, "ZO", "EXIT_ZOMBIE"},
+						      {0x0020, "DE", "EXIT_DEAD"},
+						      {0, NULL, NULL}};
 
 /* Before there was an exit_state (2.6.9) */
 static const struct state_bit states_2_4[] = {{0x0001, "IN", "TASK_INTERRUPTIBLE"},
@@ -73,8 +72,8 @@ static bool array_letter(struct kernel *k, unsigned index, char letter)
 {
 	uint64_t array = symbol_addr(k, "task_state_array"), text;
 	char name[4];
-	if (!array || error_drop(kernel_read_pointer(k, array + index * k->arch->pointer_size,
-						     &text)))
+	if (!array ||
+	    error_drop(kernel_read_pointer(k, array + index * k->arch->pointer_size, &text)))
 		return false;
 	return !error_drop(kernel_read_string(k, text, name, sizeof(name))) && name[0] == letter &&
 	       name[1] == ' ';
@@ -84,7 +83,8 @@ static const struct state_bit *states(struct kernel *k)
 {
 	if (!HAS(k, task_struct, exit_state))
 		return states_2_4;
-	/* "P (parked)" came with the order of 4.14, "X (dead)" and "Z (zombie)" changed places in 3.14. */
+	/* "P (parked)" came with the order of 4.14, "X (dead)" and "Z (zombie)" changed places
+	 * in 3.14. */
 	if (array_letter(k, 7, 'P') || k->members[M_task_struct_state].size == 4 ||
 	    !strcmp(k->members[M_task_struct_pid_links].name, "pid_links"))
 		return states_since_4_14;
@@ -149,7 +149,8 @@ void task_full_name(struct kernel *k, const struct task *t, char *buf, size_t si
 	char full[64];
 	if (error_drop(kernel_read_string(k, name, full, sizeof(full))))
 		return;
-	/* comm may have been changed since; the full name is kept only where it begins with comm. */
+	/* comm may have been changed since; the full name is kept only where it begins with comm.
+	 */
 	if (strlen(full) > strlen(t->comm) && !strncmp(full, t->comm, strlen(t->comm)))
 		snprintf(buf, size, "%s", full);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * When tasks started and ran. The image's "now" is the newest of the run queues' clocks, which runs from boot in ns as start_time does.
+ * When tasks started and ran.
  */
+#include "mm/clock.h"
 #include "mm/task.h"
 
 #define NSEC_PER_SEC 1000000000ull
@@ -17,6 +18,7 @@ uint64_t task_cpu_clock(struct kernel *k, unsigned cpu)
 	return clock;
 }
 
+/* The newest of the run queues' clocks, in ns; they run from boot. */
 static uint64_t now(struct kernel *k)
 {
 	uint64_t newest = 0;
@@ -28,32 +30,43 @@ static uint64_t now(struct kernel *k)
 	return newest;
 }
 
+/*
+ * Seconds from a task's start to now, by the first pair of clocks that the kernel has: time since
+ * boot with the time asleep (start_boottime), the scheduler's clock, jiffies.
+ */
+static uint64_t run_seconds(struct kernel *k, const struct object *o, uint64_t start)
+{
+	uint64_t boottime = GET(k, o, task_struct, start_boottime), clock = now(k), jiffies;
+	uint64_t end = 0, from = 0;
+	if (k->members[M_task_struct_start_boottime].size == 8 &&
+	    !error_drop(clock_uptime(k, &end))) {
+		from = boottime / NSEC_PER_SEC;
+		end /= NSEC_PER_SEC;
+	} else if (HAS(k, task_struct, start_time_sec)) { /* struct timespec, 2.6 to 3.16 */
+		from = start;
+		end = clock / NSEC_PER_SEC;
+	} else if (clock) {
+		from = start / NSEC_PER_SEC;
+		end = clock / NSEC_PER_SEC;
+	} else if (!error_drop(kernel_read_symbol(k, "jiffies", 0, &jiffies))) {
+		/* 2.4: start_time in jiffies, 100 a second (include/asm-i386/param.h) */
+		from = start / 100;
+		end = jiffies / 100;
+	}
+	return end > from ? end - from : 0;
+}
+
 void task_times(struct kernel *k, const struct task *t, struct task_times *out)
 {
 	const struct object *o = &t->object;
-	uint64_t seconds, jiffies, end = now(k);
 	*out = (struct task_times){
+		.start = HAS(k, task_struct, start_time_sec)
+				 ? GET(k, o, task_struct, start_time_sec)
+				 : GET(k, o, task_struct, start_time),
 		.utime = GET(k, o, task_struct, utime),
 		.stime = GET(k, o, task_struct, stime),
 	};
-	if (HAS(k, task_struct, start_time_sec)) { /* struct timespec, 2.6 to 3.16 */
-		out->start = GET(k, o, task_struct, start_time_sec);
-		seconds = out->start;
-		end /= NSEC_PER_SEC;
-	} else {
-		out->start = GET(k, o, task_struct, start_time);
-		if (end) {
-			seconds = out->start / NSEC_PER_SEC;
-			end /= NSEC_PER_SEC;
-		} else if (!error_drop(kernel_read_symbol(k, "jiffies", 0, &jiffies))) {
-			/* 2.4: start_time in jiffies, 100 a second (include/asm-i386/param.h) */
-			seconds = out->start / 100;
-			end = jiffies / 100;
-		} else {
-			return;
-		}
-	}
-	out->run_seconds = end > seconds ? end - seconds : 0;
+	out->run_seconds = run_seconds(k, o, out->start);
 }
 
 uint64_t task_last_run(struct kernel *k, const struct task *t)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A range of a user address space in pieces that its page tables make: whole tables of page entries, huge pages, holes. Made for passes
- * over millions of pages: what one piece costs is shared by its pages.
+ * A range of a user address space in pieces that its page tables make: whole tables of page
+ * entries, huge pages, holes. Made for passes over millions of pages: what one piece costs is
+ * shared by its pages.
  */
 #ifndef MM_VMA_PAGES_H
 #define MM_VMA_PAGES_H
@@ -12,10 +13,11 @@
 #include "core/kernel.h"
 
 enum piece_kind {
-	PIECE_ENTRIES,	  /* one entry a page, at `entries` */
-	PIECE_HUGE,	  /* part of one huge page: `entry` is its leaf, `phys` that of `start` */
-	PIECE_ABSENT,	  /* under one entry above the last level that is neither empty nor present: a migrating huge page … */
-	PIECE_EMPTY,	  /* nothing mapped */
+	PIECE_ENTRIES, /* one entry a page, at `entries` */
+	PIECE_HUGE,    /* part of one huge page: `entry` is its leaf, `phys` that of `start` */
+	PIECE_ABSENT,  /* under one entry above the last level that is neither empty nor present: a
+			  migrating huge page … */
+	PIECE_EMPTY,   /* nothing mapped */
 	PIECE_UNREADABLE, /* the table is not in the image: the piece is what it would cover */
 };
 
@@ -25,7 +27,7 @@ struct piece {
 	unsigned level;		      /* of the entry in geometry.level[] */
 	const unsigned char *entries; /* may be unaligned: read with piece_entry() */
 	uint64_t entry;
-	uint64_t phys;	 /* PIECE_HUGE; PIECE_UNREADABLE: of the table's entry that cannot be read */
+	uint64_t phys; /* PIECE_HUGE; PIECE_UNREADABLE: of the table's entry that cannot be read */
 };
 
 struct piece_walk {

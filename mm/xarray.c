@@ -14,7 +14,11 @@ struct xarray_walk {
 	xarray_visitor *visit;
 	void *context;
 	bool radix, ended;
+	uint64_t nodes;
 };
+
+/* More than an index of 22 bits can have, be it ever so sparse: memory blocks and pids have fewer. */
+#define NODES_MAX (1u << 22)
 
 static bool is_node(const struct xarray_walk *w, uint64_t entry)
 {
@@ -36,8 +40,9 @@ static struct error *walk_entry(struct xarray_walk *w, uint64_t entry, uint64_t 
 	TRY(object_open(k, entry & ~3ull, S_xa_node, &node));
 	uint64_t shift = GET(k, &node, xa_node, shift);
 	uint32_t slots = k->members[M_xa_node_slots].count;
-	/* Shifts fall with every level, so a tree that loops comes to an end. */
-	if (shift >= above)
+	/* Shifts fall with every level, so a tree that loops comes to an end; one whose branches
+	 * grow together again would come to it late. */
+	if (shift >= above || ++w->nodes > NODES_MAX)
 		return error_at(ERR_BAD_LIST, node.addr, "xarray node is damaged: %" PRIx64,
 				node.addr);
 	for (uint32_t i = 0; i < slots && !w->ended; i++) {
@@ -50,7 +55,7 @@ static struct error *walk_entry(struct xarray_walk *w, uint64_t entry, uint64_t 
 
 struct error *xarray_for_each(struct kernel *k, uint64_t head, xarray_visitor *visit, void *context)
 {
-	struct xarray_walk w = {k, visit, context, false, false};
+	struct xarray_walk w = {.k = k, .visit = visit, .context = context};
 	TRY(members_require(k, "xarrays", M_xa_node_shift, M_xa_node_slots, MEMBER_NONE));
 	w.radix = !strcmp(k->structs[S_xa_node].name, "radix_tree_node");
 	return head ? walk_entry(&w, head, 0, 64) : NULL;

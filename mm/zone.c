@@ -66,7 +66,7 @@ static struct error *add_node(struct kernel *k, struct node_table *t, unsigned i
 		.spanned_pages = GET(k, &o, pglist_data, node_spanned_pages),
 		.present_pages = GET(k, &o, pglist_data, node_present_pages),
 		.first_zone = t->zone_count,
-		.zone_count = zones->total / zone_size,
+		.zone_count = zone_size ? zones->total / zone_size : 0,
 	};
 	if (n->zone_count > ZONES_MAX)
 		n->zone_count = ZONES_MAX;
@@ -121,7 +121,8 @@ static struct error *open_nodes(struct kernel *k, struct node_table *t)
 	const struct member *areas = &k->members[M_zone_free_area];
 	const struct member *lists = &k->members[M_free_area_free_list];
 	uint32_t head = SIZE_OF(k, list_head);
-	t->orders = areas->total / SIZE_OF(k, free_area);
+	uint32_t area = SIZE_OF(k, free_area);
+	t->orders = area ? areas->total / area : 0;
 	t->types = head ? lists->total / head : 0;
 	if (!t->orders || t->orders > 64 || !t->types || t->types > 32)
 		return error_new(ERR_UNSUPPORTED, "zone.free_area has a form that is not known");
@@ -260,4 +261,21 @@ int64_t zone_vmstat(struct kernel *k, const struct zone *z, size_t index)
 		return 0;
 	int64_t v = k->arch->pointer_size == 4 ? (int32_t)word : (int64_t)word;
 	return v < 0 ? 0 : v;
+}
+
+int64_t zone_vmstat_unfolded(struct kernel *k, const struct zone *z, size_t index)
+{
+	const struct member *diff = &k->members[M_per_cpu_zonestat_vm_stat_diff];
+	uint64_t percpu, byte;
+	int64_t sum = 0;
+	/* s8 each; until 2.6.33 (pageset was an array of pointers then), a CPU's own part is left out. */
+	if (!HAS(k, zone, per_cpu_zonestats) || k->members[M_zone_per_cpu_zonestats].count != 1 ||
+	    !diff->present || index >= diff->total)
+		return 0;
+	percpu = GET(k, &z->object, zone, per_cpu_zonestats);
+	for (unsigned cpu = 0; percpu && cpu < k->cpus; cpu++)
+		if (!error_drop(kernel_read_uint(k, percpu_ptr(k, percpu, cpu) + diff->offset + index,
+						 1, &byte)))
+			sum += (int8_t)byte;
+	return sum;
 }

@@ -77,5 +77,7 @@ const char *vmstat_name(struct kernel *k, enum vmstat_group group, size_t index)
 bool vmstat_global(struct kernel *k, const char *name, int64_t *value);
 /* One zone's own counter. */
 int64_t zone_vmstat(struct kernel *k, const struct zone *z, size_t index);
+/* What CPUs have counted for it but not added to it yet (mm/vmstat.c: __mod_zone_page_state()). */
+int64_t zone_vmstat_unfolded(struct kernel *k, const struct zone *z, size_t index);
 
 #endif

@@ -162,7 +162,7 @@ def translations(facts):
 
 
 def memory(facts):
-    for option in ("-i", "-n", "-z", "-f", "-F", "-p", "-g", "-o", "-v", "-V", "-h", "-s"):
+    for option in ("-i", "-n", "-z", "-f", "-F", "-p", "-g", "-o"):
         yield ("kmem " + option,)
     yield ("kmem -m lru,flags",)
     for flags in ("fffffc008003e", "fffffc0010200", "7ffffc0001000", "100000000000000", "20036"):
@@ -177,8 +177,6 @@ def memory(facts):
         yield ("kmem " + address,)
     for address in spread(facts.frames, 10) + [page]:
         yield ("kmem -p " + address,)
-    for cache in ("task_struct", "mm_struct", "dentry"):
-        yield ("kmem -s " + cache,)
 
 
 def types(facts):
@@ -195,7 +193,7 @@ def types(facts):
     area, mm, page = facts.areas[pid][0][0], facts.mm[pid], facts.slabs[0][0]
     for command in ("vm_area_struct %s", "struct vm_area_struct %s", "struct -o vm_area_struct %s",
                     "struct vm_area_struct.vm_start,vm_end,vm_flags %s", "struct -x vm_area_struct %s",
-                    "struct -d vm_area_struct.vm_start,vm_end %s", "*vm_area_struct.vm_mm %s"):
+                    "struct -d vm_area_struct.vm_start,vm_end %s", "* vm_area_struct.vm_mm %s"):
         yield (command % area,)
     for command in ("mm_struct %s", "mm_struct -x %s", "struct mm_struct.pgd,mmap_base,total_vm %s",
                     "mm_struct.rss_stat %s", "struct mm_struct.mm_mt -x %s"):
@@ -224,7 +222,8 @@ def symbols(facts):
     by_name = dict((name, address) for address, name in facts.symbols)
     for name in SYMBOLS:
         yield ("sym " + name,)
-    for address, _ in spread(facts.symbols, 150):
+    named = [address for address, name in facts.symbols if not name.startswith(("__crc_", "__kstrtab", ".", "__UNIQUE"))]
+    for address in spread(named, 150):
         yield ("sym " + address,)
         yield ("sym %x" % (int(address, 16) + 3),)
     yield ("sym -l",)

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
@@ -175,15 +176,16 @@ static uint64_t entries[BATCH];
 static long process_left, total_left;
 
 /*
- * The values of those pages that are present. Through /proc/PID/mem: process_vm_readv pins pages, and pinning one
- * that is shared since a fork makes the kernel give this process a copy of its own.
+ * The values of those pages that are present. Through /proc/PID/mem: process_vm_readv pins pages,
+ * and pinning one that is shared since a fork makes the kernel give this process a copy of its own.
  */
 static void read_values(int memory, int count)
 {
 	for (int i = 0; i < count; i++)
 		if (facts[i].pagemap & PRESENT)
-			facts[i].address |= pread(memory, &facts[i].value, 8,
-						  facts[i].address + signature_offset(facts[i].address)) == 8;
+			facts[i].address |=
+				pread(memory, &facts[i].value, 8,
+				      facts[i].address + signature_offset(facts[i].address)) == 8;
 }
 
 static void area_pages(int memory, int pagemap, uint64_t start, uint64_t stop)
@@ -232,8 +234,8 @@ static void pages(int pid)
 		process_left = parameter("guest_pages_each", 20000);
 		begin(path + 1);
 		while (fgets(line, sizeof(line), maps))
-			if (sscanf(line, "%lx-%lx", &start, &stop) == 2 && start < 1ull << 63 &&
-			    !strstr(line, "/resource2"))
+			if (sscanf(line, "%" SCNx64 "-%" SCNx64, &start, &stop) == 2 &&
+			    start < 1ull << 63 && !strstr(line, "/resource2"))
 				area_pages(memory, pagemap, start, stop);
 		end();
 	}

@@ -10,6 +10,11 @@ import compare_tasks
 from facts import Facts
 from scope import Judge, Scope, ScopeError
 
+# What a guest's comparison has to reach to mean something: so many facts of these subjects.
+LEAST = {"ps": 800, "ps -r": 2000, "regs": 800, "log": 900, "sym -l": 80000, "vm": 3000, "vm -p": 80000, "rd": 60000,
+         "vtop": 5000, "vtop: swap": 2000, "kmem -f": 100, "kmem -z": 30, "kmem -i": 6, "kmem -p: flags": 250000,
+         "kmem -m: mapcount": 15000, "struct cred": 250, "kmem: vmalloc": 150, "kmem: slab": 250}
+
 PARTS = (compare_kernel, compare_tasks, compare_memory, compare_pages)
 
 
@@ -19,6 +24,11 @@ def compare(directory, only=None):
     scope = Scope(os.path.join(directory, "dump"))
     before = Facts(os.path.join(directory, "before.tar"))
     after = Facts(os.path.join(directory, "after.tar"))
+    try:
+        scope.ask_one("sys")
+    except ScopeError as error:         # nothing else has to be tried
+        judge.differing["mmscope"].append(str(error))
+        return judge
     for part in PARTS:
         for subject in part.SUBJECTS:
             if only and subject.__name__ not in only:
@@ -27,4 +37,10 @@ def compare(directory, only=None):
                 subject(scope, judge, before, after)
             except (ScopeError, KeyError, IndexError, TypeError, ValueError) as error:
                 judge.differing[subject.__name__].append("not compared: %s: %s" % (type(error).__name__, error))
+    for subject, count in LEAST.items() if not only else ():
+        judge.at_least(subject, count)
+    try:
+        scope.close()
+    except ScopeError as error:
+        judge.differing["mmscope"].append(str(error))
     return judge

@@ -125,6 +125,7 @@ def compare_arguments(scope, judge, before, after):
 def compare_registers(scope, judge, before, after):
     """regs: what a task in a system call had in its registers, by /proc/PID/task/TID/syscall."""
     names = ("orig_rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "rsp", "rip")
+    names_32 = ("orig_eax", "ebx", "ecx", "edx", "esi", "edi", "ebp", "esp", "eip")
     wanted = []
     tasks = before.tasks()
     for pid, tid in before.task_ids():
@@ -139,8 +140,9 @@ def compare_registers(scope, judge, before, after):
             judge.moved("regs")
     for (tid, words), answer in zip(wanted, scope.ask(["regs %d" % tid for tid, _ in wanted])):
         row = answer["tasks"][0]
+        known = names_32 if "eip" in row else names
         # Of a task stopped outside a system call only the last two are told.
-        for name, fact in zip(names if len(words) == 9 else names[-2:], words if len(words) == 9 else words[1:]):
+        for name, fact in zip(known if len(words) == 9 else known[-2:], words if len(words) == 9 else words[1:]):
             judge.equal("regs", ("pid", tid, name), fact, int(row.get(name, "-1"), 16))
 
 

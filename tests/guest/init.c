@@ -101,6 +101,7 @@ int main(int argc, char **argv)
 	load_module("/modules/loop.ko", "max_loop=1");
 	load_module("/modules/brd.ko", "rd_nr=1 rd_size=65536");
 
+	put("/proc/sys/kernel/kptr_restrict", "1"); /* addresses for root, not their hashes */
 	open_control();
 	start_workload();
 	open_channel(); /* not before: its mapping would be in every process */

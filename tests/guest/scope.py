@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import tempfile
+import threading
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -15,40 +16,77 @@ class ScopeError(Exception):
 
 
 class Scope:
-    """mmscope on one image."""
+    """mmscope on one image: a process that is asked one command after the other, each answered by one line of JSON."""
 
     def __init__(self, image, program=None, timeout=600):
         self.image = image
         self.program = program or os.environ.get("MMSCOPE") or os.path.join(TOP, "mmscope")
         self.timeout = timeout
+        self.process = None
+
+    def start(self):
+        if self.process and self.process.poll() is None:
+            return
+        self.errors = tempfile.TemporaryFile()
+        self.process = subprocess.Popen([self.program, "-s", "--json", self.image], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, stderr=self.errors)
+
+    def close(self):
+        """End it; it must have nothing to complain of."""
+        if not self.process:
+            return
+        self.process.stdin.close()
+        try:
+            status = self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            status = self.process.wait()
+        self.process.stdout.close()
+        self.process = None
+        if status not in (0, 1):        # 1: a command failed, and was judged for that
+            raise ScopeError("mmscope ended with %d: %s" % (status, self.last_errors()))
+
+    def last_errors(self):
+        self.errors.seek(0)
+        return self.errors.read().decode(errors="replace")[-2000:].strip()
 
     def lines(self, commands):
-        """Run commands in one process; yields each one's answer as the text of one JSON document."""
-        with tempfile.NamedTemporaryFile("w", suffix=".commands", encoding="utf-8") as script:
-            script.write("".join(command + "\n" for command in commands))
-            script.flush()
-            with tempfile.TemporaryFile() as output:
-                try:
-                    result = subprocess.run([self.program, "-s", "--json", self.image, "-i", script.name],
-                                            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE,
-                                            timeout=self.timeout, check=False)
-                except subprocess.TimeoutExpired as error:
-                    raise ScopeError("mmscope took longer than %d s for: %s …" %
-                                     (self.timeout, commands[0])) from error
-                if result.returncode not in (0, 1):
-                    raise ScopeError("mmscope ended with %d: %s" %
-                                     (result.returncode, result.stderr.decode(errors="replace")[-2000:]))
-                output.seek(0)
-                for line in output:
-                    if line.strip():
-                        yield line
+        """Each command's answer as the text of one JSON document."""
+        self.start()
+        process = self.process
+
+        def write():
+            try:
+                for start in range(0, len(commands), 256):
+                    process.stdin.write("".join(command + "\n" for command in
+                                                commands[start:start + 256]).encode())
+                    process.stdin.flush()
+            except OSError:     # it ended: the reader will see that
+                pass
+
+        watchdog = threading.Timer(self.timeout, process.kill)
+        writer = threading.Thread(target=write, daemon=True)
+        watchdog.start()
+        writer.start()
+        try:
+            for command in commands:
+                line = process.stdout.readline()
+                if not line:
+                    process.wait()
+                    self.process = None
+                    raise ScopeError("mmscope ended with %d at: %s\n%s" %
+                                     (process.returncode, command, self.last_errors()))
+                yield line
+            writer.join()
+        finally:
+            watchdog.cancel()
+            if writer.is_alive():       # the reader gave up in the middle
+                process.kill()
+                self.process = None
 
     def ask(self, commands):
         """The answers as objects, one a command."""
-        answers = [json.loads(line) for line in self.lines(commands)]
-        if len(answers) != len(commands):
-            raise ScopeError("%d answers to %d commands (%s …)" % (len(answers), len(commands), commands[0]))
-        return answers
+        return [json.loads(line) for line in self.lines(commands)]
 
     def each(self, commands):
         """The same, one after the other: for answers too large to be held together."""

@@ -485,7 +485,7 @@ void start_workload(void)
 	start_memory_roles();
 	fillers(parameter("guest_sleepers", 12));
 	for (waited = 0;
-	     waited < 3000 && __atomic_load_n(&count->ready, __ATOMIC_SEQ_CST) <
+	     waited < 9000 && __atomic_load_n(&count->ready, __ATOMIC_SEQ_CST) <
 				      __atomic_load_n(&count->expected, __ATOMIC_SEQ_CST);
 	     waited++)
 		nanosleep(&tick, NULL);

@@ -159,9 +159,10 @@ static void gigantic(long unused)
 
 static void untouched(long unused)
 {
-	char *memory = anonymous(8192 * MB, MAP_PRIVATE | MAP_NORESERVE);
+	size_t size = (sizeof(size_t) > 4 ? 8192ull : 1024) * MB;
+	char *memory = anonymous(size, MAP_PRIVATE | MAP_NORESERVE);
 
-	sign(memory + 4096 * MB, 16 * PAGE, 5);
+	sign(memory + size / 2, 16 * PAGE, 5);
 	anonymous(64 * MB, MAP_PRIVATE);
 	anonymous(64 * MB, MAP_SHARED | MAP_NORESERVE);
 	map(128 * MB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -262,7 +263,7 @@ static void advised(long unused)
 /* Above the 47-bit line: given only where the page tables have five levels. */
 static void high_address(long unused)
 {
-	char *memory = mmap((void *)(1ul << 52), 16 * PAGE, PROT_READ | PROT_WRITE,
+	char *memory = mmap((void *)(uintptr_t)(1ull << 52), 16 * PAGE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory != MAP_FAILED)

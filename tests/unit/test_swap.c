@@ -93,6 +93,28 @@ static void old_x86_64_since_4_8(void **state)
 	decodes(0x1234ull << 14 | 3 << 9, 3, 0x1234);
 }
 
+/* Markers have the greatest type since 5.19 (PG_anon_exclusive, of the same release); this one is a
+ * guard page's. */
+static void markers(void **state)
+{
+	struct swap_entry e;
+	char text[128];
+	small_kernel_free(k);
+	struct small_types t = small_types_new();
+	assert_true(btf__add_enum(t.btf, "pageflags", 4) > 0);
+	assert_int_equal(btf__add_enum_value(t.btf, "PG_anon_exclusive", 17), 0);
+	small_struct(&t, "ptdesc", 64, "pt_flags", t.u64, 0, NULL);
+	k = small_kernel_new(&t);
+	swap_entry_decode(k, 0xfffffffffffff600, &e);
+	assert_int_equal(e.kind, SWAP_MARKER);
+	assert_int_equal(e.offset, SWAP_MARKER_GUARD);
+	assert_string_equal(swap_entry_format(k, &e, text, sizeof(text)), "MARKER: guard");
+	swap_entry_decode(k, 0xfffffffffffff400, &e);
+	assert_string_equal(swap_entry_format(k, &e, text, sizeof(text)), "MARKER: uffd-wp guard");
+	swap_entry_decode(k, 0xf7fffffffffff600, &e);
+	assert_int_equal(e.kind, SWAP_BAD);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -101,6 +123,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_levels, setup, teardown),
 		cmocka_unit_test_setup_teardown(old_x86_64, setup, teardown),
 		cmocka_unit_test_setup_teardown(old_x86_64_since_4_8, setup, teardown),
+		cmocka_unit_test_setup_teardown(markers, setup, teardown),
 	};
 	return cmocka_run_group_tests_name("swap entries", tests, NULL, NULL);
 }
