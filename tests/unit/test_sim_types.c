@@ -70,6 +70,7 @@ static void test_parse(void **state)
 struct list_head {
 	struct list_head *next, *prev;
 };
+#define rcu_head callback_head /* include/linux/types.h has the same line */
 struct rcu_head {
 	struct rcu_head *next;
 	void (*func)(struct rcu_head *);
@@ -183,7 +184,7 @@ static void test_page(void **state)
 		AT(slab_cache), AT(freelist), AT(s_mem), AT(counters), { "inuse", 40 * 8, 16 }, { "objects", 40 * 8 + 16, 15 },
 		{ "frozen", 40 * 8 + 31, 1 }, AT(compound_head), AT(compound_dtor), AT(compound_order), AT(compound_mapcount), AT(compound_nr),
 		AT(_compound_pad_1), AT(hpage_pinned_refcount), AT(deferred_list), AT(_pt_pad_1), AT(pmd_huge_pte), AT(_pt_pad_2), AT(pt_mm),
-		AT(pt_frag_refcount), AT(ptl), AT(pgmap), AT(zone_device_data), AT(rcu_head), AT(_mapcount), AT(page_type), AT(active),
+		AT(pt_frag_refcount), AT(ptl), AT(pgmap), AT(zone_device_data), { "callback_head", 8 * 8, 16 * 8 }, AT(_mapcount), AT(page_type), AT(active),
 		AT(units), AT(_refcount), AT(mem_cgroup), AT(obj_cgroups),
 	};
 #undef AT
