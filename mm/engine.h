@@ -256,7 +256,8 @@ struct error *free_page_and_swap_cache(struct engine *e, uint64_t page) MUST_CHE
 struct error *free_swap_and_cache(struct engine *e, uint64_t entry) MUST_CHECK;
 /* Frees up to nr_pages by the kernel's own way (try_to_free_pages); *freed says how many. */
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed) MUST_CHECK;
-struct error *sys_swapon(struct engine *e, uint64_t file, unsigned pages) MUST_CHECK;
+/* Turns the swap partition on, so many of its pages or (0) all. EBUSY, EINVAL. */
+struct error *sys_swapon(struct engine *e, unsigned pages) MUST_CHECK;
 
 /* ---- Processes (mm/fork.c, mm/exec.c) ---- */
 
