@@ -58,7 +58,7 @@ struct engine {
 	uint64_t vm_area_cachep, mm_cachep, files_cachep, fs_cachep, sigact_cachep, filp_cachep, dentry_cache, inode_cachep;
 	uint64_t init_mm, init_task, pins;
 	const unsigned char *pin_bytes; /* struct sim_pins in the image, or NULL */
-	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache, bit_launder;
+	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache;
 };
 
 /* Made when first asked for, kept with the kernel. ERR_UNSUPPORTED when the image cannot act, saying what it lacks. */

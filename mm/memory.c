@@ -339,8 +339,10 @@ struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum
 	}
 	TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
 	TRY(area_for(e, &mm, addr, &vma_addr, why, why_size));
-	if (!vma_addr)
+	if (!vma_addr) {
+		TRACE(e, "do_page_fault", "bad area", { "address", addr });
 		return NULL;
+	}
 	TRY(vma_open(k, vma_addr, &vma));
 	/* i386 cannot tell execution from reading. */
 	uint64_t wanted = access == ACCESS_WRITE ? VM_WRITE : VM_READ | VM_EXEC;
