@@ -272,7 +272,7 @@ static struct error *print_words(struct session *s, const struct request *r, int
 
 static bool has_rmap(const struct kernel *k)
 {
-	return HAS(k, anon_vma_chain, rb) || (HAS(k, address_space, i_mmap_root) && HAS(k, vm_area_struct, shared_node));
+	return HAS(k, anon_vma_chain, rb) || (HAS(k, address_space, i_mmap_top) && HAS(k, vm_area_struct, shared_node));
 }
 
 static struct error *run_rmap(struct session *s, int argc, char **argv)

@@ -2,20 +2,20 @@
 #include <inttypes.h>
 
 #include "mm/anon_vma.h"
-#include "mm/interval_tree.h"
+#include "mm/interval_walk.h"
 #include "mm/list.h"
 
 struct error *anon_vma_open(struct kernel *k, uint64_t addr, struct anon_vma *out)
 {
 	struct object *o = &out->object;
-	if (!HAS(k, anon_vma, rb_root) || !HAS(k, anon_vma_chain, rb) || !HAS(k, anon_vma_chain, rb_subtree_last))
+	if (!HAS(k, anon_vma, rb_top) || !HAS(k, anon_vma_chain, rb) || !HAS(k, anon_vma_chain, rb_subtree_last))
 		return error_new(ERR_UNSUPPORTED, "this kernel has no interval trees of anonymous areas");
 	TRY(object_open(k, addr, S_anon_vma, o));
 	*out = (struct anon_vma){
 		.addr = addr,
 		.root = GET(k, o, anon_vma, root),
 		.parent = GET(k, o, anon_vma, parent),
-		.rb_root = GET(k, o, anon_vma, rb_root),
+		.rb_root = GET(k, o, anon_vma, rb_top),
 		.refcount = GET(k, o, anon_vma, refcount),
 		.degree = GET(k, o, anon_vma, degree),
 		.num_children = GET(k, o, anon_vma, num_children),
@@ -71,7 +71,7 @@ struct error *anon_vma_for_each(struct kernel *k, const struct anon_vma *anon_vm
 				anon_vma_visitor *visit, void *context)
 {
 	struct tree_walk w = {.k = k, .anon_vma = anon_vma, .visit = visit, .context = context};
-	const struct interval_tree tree = {
+	const struct interval_walk tree = {
 		.k = k,
 		.root = anon_vma->rb_root,
 		.to_last = OFFSET(k, anon_vma_chain, rb_subtree_last) - OFFSET(k, anon_vma_chain, rb),
@@ -79,7 +79,7 @@ struct error *anon_vma_for_each(struct kernel *k, const struct anon_vma *anon_vm
 		.visit = visit_chain,
 		.context = &w,
 	};
-	return interval_tree_for_each(&tree, first, last);
+	return interval_walk(&tree, first, last);
 }
 
 struct chain_walk {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mm/i_mmap.h"
 #include "mm/anon_vma.h"
-#include "mm/interval_tree.h"
+#include "mm/interval_walk.h"
 
 struct walk_areas {
 	struct kernel *k;
@@ -31,11 +31,11 @@ struct error *i_mmap_for_each(struct kernel *k, uint64_t mapping, uint64_t first
 			      void *context)
 {
 	struct walk_areas w = {.k = k, .visit = visit, .context = context};
-	struct interval_tree tree = {.k = k, .read = read_area, .visit = visit_area, .context = &w};
-	if (!HAS(k, address_space, i_mmap_root) || !HAS(k, vm_area_struct, shared_node) ||
+	struct interval_walk tree = {.k = k, .read = read_area, .visit = visit_area, .context = &w};
+	if (!HAS(k, address_space, i_mmap_top) || !HAS(k, vm_area_struct, shared_node) ||
 	    !HAS(k, vm_area_struct, shared_subtree_last))
 		return error_new(ERR_UNSUPPORTED, "this kernel has no interval trees of the areas that map a file");
-	TRY(kernel_get(k, mapping, M_address_space_i_mmap_root, &tree.root));
+	TRY(kernel_get(k, mapping, M_address_space_i_mmap_top, &tree.root));
 	tree.to_last = OFFSET(k, vm_area_struct, shared_subtree_last) - OFFSET(k, vm_area_struct, shared_node);
-	return interval_tree_for_each(&tree, first, last);
+	return interval_walk(&tree, first, last);
 }

@@ -1,77 +1,166 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Interval trees, changed. Since 4.15 a tree's root also points to its leftmost node (rb_root_cached).
+ */
 #include <inttypes.h>
 
-#include "core/interrupt.h"
 #include "mm/interval_tree.h"
 #include "mm/rbtree.h"
+#include "mm/rbtree_edit.h"
 
-struct step {
-	uint64_t node, right;
-	unsigned depth;
+/* ---- The two kinds ---- */
+
+struct kind {
+	struct rb_augment augment;
+	uint32_t node_offset; /* of the rb_node in its object */
+	struct error *(*first)(struct kernel *k, uint64_t node, uint64_t *page);
 };
 
-static struct error *bad_child(uint64_t node, const char *what)
-{
-	return error_at(ERR_BAD_LIST, node, "interval tree: %s: %016" PRIx64, what, node);
-}
+struct root {
+	uint64_t top;	   /* address of the pointer to the top node */
+	uint64_t leftmost; /* of that to the leftmost, 0: this kernel has none */
+};
 
-/* Opens a node and checks whose child it is (the root's parent is none). Before 2.6.18 the parent had a word of its own. */
-static struct error *open_node(struct kernel *k, uint64_t node, uint64_t parent, struct object *out)
+static struct error *vma_pages_of(struct kernel *k, uint64_t vma, uint64_t *first, uint64_t *last)
 {
-	if (!object_try_open(k, node, S_rb_node, out))
-		return bad_child(node, "node cannot be read");
-	uint64_t says = HAS(k, rb_node, rb_parent_color) ? GET(k, out, rb_node, rb_parent_color) & ~3ull
-			: HAS(k, rb_node, rb_parent)	 ? GET(k, out, rb_node, rb_parent)
-							 : parent;
-	return says == parent ? NULL : bad_child(node, "node has another parent than the one it is a child of");
-}
-
-/* Goes down to the left from `node` as far as anything there can end at or after `first`. */
-static struct error *descend(const struct interval_tree *t, uint64_t node, uint64_t parent, unsigned depth,
-			     uint64_t first, struct step *stack, unsigned *top)
-{
-	struct kernel *k = t->k;
-	while (node) {
-		struct object o;
-		uint64_t last, left;
-		if (depth >= RBTREE_MAX_DEPTH)
-			return bad_child(node, "tree is deeper than it can be");
-		TRY(open_node(k, node, parent, &o));
-		TRY(kernel_read_pointer(k, node + t->to_last, &last));
-		if (last < first)
-			return NULL;
-		left = GET(k, &o, rb_node, rb_left);
-		stack[*top] = (struct step){node, GET(k, &o, rb_node, rb_right), depth++};
-		if (left && left == stack[*top].right)
-			return bad_child(node, "both children of a node are the same");
-		++*top;
-		parent = node;
-		node = left;
-	}
+	struct object o;
+	TRY(object_open(k, vma, S_vm_area_struct, &o));
+	uint64_t start = GET(k, &o, vm_area_struct, vm_start), end = GET(k, &o, vm_area_struct, vm_end);
+	if (end <= start)
+		return error_at(ERR_BAD_OBJECT, vma, "area is damaged: %" PRIx64, vma);
+	*first = GET(k, &o, vm_area_struct, vm_pgoff);
+	*last = *first + ((end - start) >> k->arch->page_shift) - 1;
 	return NULL;
 }
 
-struct error *interval_tree_for_each(const struct interval_tree *t, uint64_t first, uint64_t last)
+static struct error *vma_first(struct kernel *k, uint64_t node, uint64_t *page)
 {
-	struct step stack[RBTREE_MAX_DEPTH];
-	unsigned top = 0;
-	uint64_t at = 0;
-	uint32_t count = 0;
-	TRY(descend(t, t->root, 0, 0, first, stack, &top));
-	while (top) {
-		struct step s = stack[--top];
-		struct interval i;
-		if ((++count & 1023) == 0)
-			TRY(check_interrupt());
-		TRY(t->read(t->context, s.node, &i));
-		if (i.start < at || i.last < i.start)
-			return bad_child(s.node, "entries out of order");
-		at = i.start;
-		if (i.start > last)
-			return NULL;
-		if (i.last >= first && !t->visit(t->context, s.node, &i))
-			return NULL;
-		TRY(descend(t, s.right, s.node, s.depth + 1, first, stack, &top));
+	return kernel_get(k, node - OFFSET(k, vm_area_struct, shared_node), M_vm_area_struct_vm_pgoff, page);
+}
+
+static struct error *vma_last(struct kernel *k, uint64_t node, uint64_t *page)
+{
+	uint64_t first;
+	return vma_pages_of(k, node - OFFSET(k, vm_area_struct, shared_node), &first, page);
+}
+
+static struct error *avc_first(struct kernel *k, uint64_t node, uint64_t *page)
+{
+	uint64_t vma;
+	TRY(kernel_get(k, node - OFFSET(k, anon_vma_chain, rb), M_anon_vma_chain_vma, &vma));
+	return kernel_get(k, vma, M_vm_area_struct_vm_pgoff, page);
+}
+
+static struct error *avc_last(struct kernel *k, uint64_t node, uint64_t *page)
+{
+	uint64_t vma, first;
+	TRY(kernel_get(k, node - OFFSET(k, anon_vma_chain, rb), M_anon_vma_chain_vma, &vma));
+	return vma_pages_of(k, vma, &first, page);
+}
+
+static struct kind vma_kind(const struct kernel *k)
+{
+	return (struct kind){ { OFFSET(k, vm_area_struct, shared_subtree_last) - OFFSET(k, vm_area_struct, shared_node), vma_last },
+			      OFFSET(k, vm_area_struct, shared_node), vma_first };
+}
+
+static struct kind avc_kind(const struct kernel *k)
+{
+	return (struct kind){ { OFFSET(k, anon_vma_chain, rb_subtree_last) - OFFSET(k, anon_vma_chain, rb), avc_last },
+			      OFFSET(k, anon_vma_chain, rb), avc_first };
+}
+
+static struct root mapping_root(const struct kernel *k, uint64_t mapping)
+{
+	return (struct root){ mapping + OFFSET(k, address_space, i_mmap_top),
+			      HAS(k, address_space, i_mmap_leftmost) ? mapping + OFFSET(k, address_space, i_mmap_leftmost) : 0 };
+}
+
+static struct root anon_vma_root(const struct kernel *k, uint64_t anon_vma)
+{
+	return (struct root){ anon_vma + OFFSET(k, anon_vma, rb_top),
+			      HAS(k, anon_vma, rb_leftmost) ? anon_vma + OFFSET(k, anon_vma, rb_leftmost) : 0 };
+}
+
+struct error *interval_trees_known(const struct kernel *k)
+{
+	return members_require(k, "the areas of a page are not kept in interval trees", M_vm_area_struct_shared_node,
+			       M_vm_area_struct_shared_subtree_last, M_address_space_i_mmap_top, M_anon_vma_chain_rb,
+			       M_anon_vma_chain_rb_subtree_last, M_anon_vma_rb_top, M_anon_vma_chain_vma, MEMBER_NONE);
+}
+
+/* ---- Changing ---- */
+
+static struct error *insert(struct kernel *k, const struct kind *kind, struct root root, uint64_t object)
+{
+	uint64_t node = object + kind->node_offset, parent = 0, link = root.top, at, first;
+	bool leftmost = true;
+	TRY(kind->first(k, node, &first));
+	TRY(kernel_read_pointer(k, link, &at));
+	for (unsigned depth = 0; at; depth++) {
+		uint64_t other;
+		if (depth > RBTREE_MAX_DEPTH)
+			return error_at(ERR_BAD_LIST, root.top, "the interval tree at %" PRIx64 " never ends", root.top);
+		TRY(kind->first(k, at, &other));
+		parent = at;
+		link = at + (first < other ? OFFSET(k, rb_node, rb_left) : OFFSET(k, rb_node, rb_right));
+		leftmost = leftmost && first < other;
+		TRY(kernel_read_pointer(k, link, &at));
 	}
-	return NULL;
+	if (leftmost && root.leftmost)
+		TRY(kernel_write_pointer(k, root.leftmost, node));
+	return rb_insert_augmented(k, root.top, node, parent, link, &kind->augment);
+}
+
+static struct error *remove_node(struct kernel *k, const struct kind *kind, struct root root, uint64_t object)
+{
+	uint64_t node = object + kind->node_offset, leftmost, next;
+	if (root.leftmost) {
+		TRY(kernel_read_pointer(k, root.leftmost, &leftmost));
+		if (leftmost == node) {
+			TRY(rb_next(k, node, &next));
+			TRY(kernel_write_pointer(k, root.leftmost, next));
+		}
+	}
+	return rb_erase_augmented(k, root.top, node, &kind->augment);
+}
+
+struct error *vma_interval_tree_insert(struct kernel *k, uint64_t vma, uint64_t mapping)
+{
+	struct kind kind = vma_kind(k);
+	return insert(k, &kind, mapping_root(k, mapping), vma);
+}
+
+/* The node is the next in order after prev's: its right child, or the leftmost under that. */
+struct error *vma_interval_tree_insert_after(struct kernel *k, uint64_t vma, uint64_t prev, uint64_t mapping)
+{
+	struct kind kind = vma_kind(k);
+	uint64_t parent = prev + kind.node_offset, link = parent + OFFSET(k, rb_node, rb_right), at;
+	TRY(kernel_read_pointer(k, link, &at));
+	for (unsigned depth = 0; at; depth++) {
+		if (depth > RBTREE_MAX_DEPTH)
+			return error_at(ERR_BAD_LIST, mapping, "the interval tree at %" PRIx64 " never ends", mapping);
+		parent = at;
+		link = at + OFFSET(k, rb_node, rb_left);
+		TRY(kernel_read_pointer(k, link, &at));
+	}
+	return rb_insert_augmented(k, mapping_root(k, mapping).top, vma + kind.node_offset, parent, link, &kind.augment);
+}
+
+struct error *vma_interval_tree_remove(struct kernel *k, uint64_t vma, uint64_t mapping)
+{
+	struct kind kind = vma_kind(k);
+	return remove_node(k, &kind, mapping_root(k, mapping), vma);
+}
+
+struct error *anon_vma_interval_tree_insert(struct kernel *k, uint64_t avc, uint64_t anon_vma)
+{
+	struct kind kind = avc_kind(k);
+	return insert(k, &kind, anon_vma_root(k, anon_vma), avc);
+}
+
+struct error *anon_vma_interval_tree_remove(struct kernel *k, uint64_t avc, uint64_t anon_vma)
+{
+	struct kind kind = avc_kind(k);
+	return remove_node(k, &kind, anon_vma_root(k, anon_vma), avc);
 }

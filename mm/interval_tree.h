@@ -1,41 +1,25 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Interval trees (include/linux/interval_tree_generic.h) of an image, read as hostile data: red-black trees sorted by where each
- * interval starts, each node with the last point of any interval under it (rb_subtree_last). The trees of anon_vma and of
- * address_space.i_mmap are such ones (mm/interval_tree.c).
+ * Interval trees (include/linux/interval_tree_generic.h, mm/interval_tree.c; since 3.7): the areas that map a file, by pages of the file, under its
+ * address_space.i_mmap; the chains of an anon_vma, by the pages of their areas, under its rb_root. Augmented red-black trees of intervals in ascending
+ * order of their first pages; each node keeps the last page of its subtree.
  */
 #ifndef MM_INTERVAL_TREE_H
 #define MM_INTERVAL_TREE_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
 #include "core/kernel.h"
 
-struct interval {
-	uint64_t start, last; /* last inclusive */
-};
+/* Does this kernel have such trees, both kinds? ERR_UNSUPPORTED naming what lacks. */
+struct error *interval_trees_known(const struct kernel *k) MUST_CHECK;
 
-/* The interval of the entry whose rb_node is at `node`. */
-typedef struct error *interval_reader(void *context, uint64_t node, struct interval *out);
-/* Gets each entry's rb_node in the tree's order; returns false to end. */
-typedef bool interval_visitor(void *context, uint64_t node, const struct interval *at);
+/* `vma` into the tree of the address_space; by its own vm_pgoff and length. */
+struct error *vma_interval_tree_insert(struct kernel *k, uint64_t vma, uint64_t mapping) MUST_CHECK;
+/* Right behind `prev`, which is in the tree and covers the same pages. */
+struct error *vma_interval_tree_insert_after(struct kernel *k, uint64_t vma, uint64_t prev, uint64_t mapping) MUST_CHECK;
+struct error *vma_interval_tree_remove(struct kernel *k, uint64_t vma, uint64_t mapping) MUST_CHECK;
 
-struct interval_tree {
-	struct kernel *k;
-	uint64_t root;		 /* rb_root.rb_node; 0: an empty tree */
-	uint32_t to_last;	 /* bytes from an entry's rb_node to its rb_subtree_last */
-	interval_reader *read;
-	interval_visitor *visit;
-	void *context; /* of both */
-};
-
-/*
- * Visits the entries that share a point with first … last, skipping what rb_subtree_last rules out (0 … UINT64_MAX rules out
- * nothing). Each node is reached once: a child must say who its parent is, so a tree that loops, or grows together, ends at once.
- * Errors: ERR_BAD_LIST (a child that cannot be read or is another's, entries out of order, too deep), what read() fails with,
- * ERR_INTERRUPTED. Entries given before are good.
- */
-struct error *interval_tree_for_each(const struct interval_tree *t, uint64_t first, uint64_t last) MUST_CHECK;
+/* An anon_vma_chain, whose vma is set, into the tree of the anon_vma. */
+struct error *anon_vma_interval_tree_insert(struct kernel *k, uint64_t avc, uint64_t anon_vma) MUST_CHECK;
+struct error *anon_vma_interval_tree_remove(struct kernel *k, uint64_t avc, uint64_t anon_vma) MUST_CHECK;
 
 #endif
