@@ -230,7 +230,7 @@ void leaf_page(struct frames *f, uint64_t vm_flags, uint64_t entry, unsigned lev
 	*out = (struct leaf_page){LEAF_NONE, 0};
 	if (!entry)
 		return;
-	if (!pagetable_entry_present(entry)) {
+	if (!pagetable_entry_present(g, entry)) {
 		decode_absent(f, entry, out);
 		return;
 	}
