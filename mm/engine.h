@@ -58,6 +58,12 @@ struct engine {
 	uint64_t vm_area_cachep, mm_cachep, files_cachep, fs_cachep, sigact_cachep, filp_cachep, dentry_cache, inode_cachep;
 	uint64_t init_mm, init_task, pins;
 	const unsigned char *pin_bytes; /* struct sim_pins in the image, or NULL */
+	/* While alloc_pages() reclaims, and not a moment longer: the first block that is freed is kept for it (page; 0: none yet). */
+	struct {
+		bool wanted;
+		unsigned order;
+		uint64_t page;
+	} local;
 	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache, bit_launder;
 };
 
@@ -251,11 +257,16 @@ struct error *remove_exclusive_swap_page_if_full(struct engine *e, uint64_t page
 struct error *swap_duplicate(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *lookup_swap_cache(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
 struct error *read_swap_cache(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
+struct error *swapin_readahead(struct engine *e, uint64_t entry) MUST_CHECK;
+/* page_cluster: 2 to the power of *shift pages are read from a disk at once. */
+struct error *cluster_pages(struct engine *e, unsigned *shift) MUST_CHECK;
 struct error *free_page_and_swap_cache(struct engine *e, uint64_t page) MUST_CHECK;
 /* An entry that is not present goes: its slot, and what the swap cache has of it when nobody else needs that. */
 struct error *free_swap_and_cache(struct engine *e, uint64_t entry) MUST_CHECK;
-/* Frees up to nr_pages by the kernel's own way (try_to_free_pages); *freed says how many. */
+/* Frees about nr_pages by the kernel's own way, of any zone that a user's page may be in; *freed says how many frames it were. */
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed) MUST_CHECK;
+/* The same for a class of zones: the zone_struct `classzone` and those below it. *enough: they were as many as were wanted. */
+struct error *try_to_free_pages_zone(struct engine *e, uint64_t classzone, unsigned nr_pages, unsigned *freed, bool *enough) MUST_CHECK;
 struct error *sys_swapon(struct engine *e, uint64_t file, unsigned pages) MUST_CHECK;
 
 /* ---- Processes (mm/fork.c, mm/exec.c) ---- */
