@@ -64,7 +64,7 @@ struct engine {
 		unsigned order;
 		uint64_t page;
 	} local;
-	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache, bit_launder;
+	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache;
 };
 
 /* Made when first asked for, kept with the kernel. ERR_UNSUPPORTED when the image cannot act, saying what it lacks. */
@@ -213,6 +213,8 @@ struct error *sys_mprotect(struct engine *e, uint64_t mm, uint64_t start, uint64
 struct error *expand_stack(struct engine *e, const struct object *mm, uint64_t vma, uint64_t addr) MUST_CHECK;
 /* Links a filled vm_area_struct into list and tree; counts it. */
 struct error *insert_vm_struct(struct engine *e, uint64_t mm, uint64_t vma) MUST_CHECK;
+/* Brings in the pages of a locked area, as far as that goes. mm/mlock.c */
+struct error *make_pages_present(struct engine *e, uint64_t task, uint64_t addr, uint64_t len) MUST_CHECK;
 struct error *exit_mmap(struct engine *e, uint64_t mm) MUST_CHECK;
 
 /* ---- Faults (mm/memory.c) ---- */
@@ -267,7 +269,8 @@ struct error *free_swap_and_cache(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed) MUST_CHECK;
 /* The same for a class of zones: the zone_struct `classzone` and those below it. *enough: they were as many as were wanted. */
 struct error *try_to_free_pages_zone(struct engine *e, uint64_t classzone, unsigned nr_pages, unsigned *freed, bool *enough) MUST_CHECK;
-struct error *sys_swapon(struct engine *e, uint64_t file, unsigned pages) MUST_CHECK;
+/* Turns the swap partition on, so many of its pages or (0) all. EBUSY, EINVAL. */
+struct error *sys_swapon(struct engine *e, unsigned pages) MUST_CHECK;
 
 /* ---- Processes (mm/fork.c, mm/exec.c) ---- */
 
