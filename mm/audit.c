@@ -304,7 +304,7 @@ typedef struct error *audit_part(struct audit *a);
 
 static audit_part *const parts[] = {
 	audit_free_lists, audit_kernel_space, audit_areas, audit_tables, audit_slabs, audit_cache,
-	audit_swap, audit_lru, audit_rmap, audit_frames, audit_counters,
+	audit_lru, audit_frames, audit_counters,
 };
 
 static struct error *run_parts(struct audit *a)

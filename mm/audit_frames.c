@@ -33,6 +33,11 @@ struct folio {
 	enum audit_line_kind kind;
 };
 
+static bool is_user(enum page_use use)
+{
+	return use == PAGE_ANON || use == PAGE_KSM || use == PAGE_FILE || use == PAGE_HUGETLB;
+}
+
 /* ---- Free pages ---- */
 
 static void check_free(struct frames_pass *w, const struct page *p, const struct audit_frame *f)
@@ -168,6 +173,8 @@ static void check_refcount(struct frames_pass *w, const struct folio *o, bool is
 	/* Buffers, or what else a file system keeps of the page (include/linux/mm.h: folio_expected_ref_count()). */
 	if (!is_anon && (audit_has_bit(o->head, a->bit.private1) || audit_has_bit(o->head, a->bit.private2)))
 		expected++;
+	if (HAS(a->k, page, buffers) && GET(a->k, &o->head->object, page, buffers))
+		expected++;
 	audit_checked(a, AUDIT_REFCOUNT, 1);
 	a->about_pfn = o->head->pfn;
 	if (count < expected) {
@@ -183,6 +190,52 @@ static void check_refcount(struct frames_pass *w, const struct folio *o, bool is
 	a->about_pfn = UINT64_MAX;
 }
 
+/* ---- What vmstat counts ---- */
+
+static void add_sums(struct audit *a, const struct folio *o, enum page_use use)
+{
+	const struct page *p = o->head;
+	const struct zone *z = zone_of_pfn(a->k, p->pfn);
+	if (!z)
+		return;
+	int64_t *sum = a->zone_sums[z - zones_get(a->k, 0)].sum, pages = (int64_t)o->pages;
+	bool is_anon = use == PAGE_ANON || use == PAGE_KSM;
+	if (audit_has_bit(p, a->bit.lru)) {
+		int list = audit_has_bit(p, a->bit.unevictable) ? 4
+								: 2 * !audit_has_bit(p, a->bit.swapbacked) + audit_has_bit(p, a->bit.active);
+		sum[SUM_LRU + list] += pages;
+	}
+	if (use == PAGE_SLAB)
+		sum[SUM_SLAB] += pages;
+	if (use == PAGE_TABLE)
+		sum[SUM_TABLES] += pages;
+	if (use != PAGE_HUGETLB && p->pfn != a->zero_pfn)
+		sum[is_anon ? SUM_ANON_MAPPED : SUM_FILE_MAPPED] += (int64_t)o->mapped;
+	if (use == PAGE_FILE && o->frames->marks & MARK_CACHED) {
+		sum[SUM_FILE_PAGES] += pages;
+		if (audit_has_bit(p, a->bit.swapbacked))
+			sum[SUM_SHMEM] += pages;
+	}
+	if (is_user(use) && use != PAGE_HUGETLB && audit_in_swap_cache(a, p))
+		sum[SUM_SWAPCACHE] += pages;
+}
+
+/* A page that says it is cached, and is in no tree; one that says it is on an LRU list, and is on none. */
+static void check_places(struct frames_pass *w, const struct folio *o, enum page_use use)
+{
+	struct audit *a = w->a;
+	const struct page *p = o->head;
+	a->about_pfn = p->pfn;
+	/* Drivers name a mapping too in pages that they give to processes (kernel/events/core.c): those are neither up to date nor on a list. */
+	if (use == PAGE_FILE && HAS(a->k, address_space, i_pages) && !(o->frames->marks & MARK_CACHED) && audit_has_bit(p, a->bit.lru))
+		audit_find(a, AUDIT_PAGE_CACHE, p->object.addr, "frame %" PRIx64 " says it is in mapping %" PRIx64 ", which does not have it", p->pfn,
+			   GET(a->k, &p->object, page, mapping));
+	bool unlisted = audit_has_bit(p, a->bit.unevictable) && HAS(a->k, folio, mlock_count);
+	if (audit_has_bit(p, a->bit.lru) && !(o->frames->marks & MARK_LRU) && !unlisted && !a->report->rule[AUDIT_LRU].skipped)
+		audit_find(a, AUDIT_LRU, p->object.addr, "frame %" PRIx64 " says it is on an LRU list, and is on none (flags %" PRIx64 ")", p->pfn, p->flags);
+	a->about_pfn = UINT64_MAX;
+}
+
 /* ---- Uses ---- */
 
 static enum audit_use use_of_reserved(struct audit *a, const struct page *p)
@@ -193,7 +246,7 @@ static enum audit_use use_of_reserved(struct audit *a, const struct page *p)
 		return AUDIT_USE_IMAGE;
 	for (size_t i = 0; vmcore_range(k->vmcore, i, &start, &end); i++)
 		if (phys >= start && phys < end)
-			return phys < 0x100000 && k->arch->pointer_size ? AUDIT_USE_BOOT : AUDIT_USE_BOOT;
+			return AUDIT_USE_BOOT;
 	return AUDIT_USE_FIRMWARE;
 }
 
@@ -233,26 +286,46 @@ static void set_use(struct audit *a, const struct folio *o, enum audit_use use)
 	}
 }
 
-/* ---- The pass ---- */
+/* ---- The one that was asked for ---- */
 
-static bool is_user(enum page_use use)
+static void report_frame(struct audit *a, const struct folio *o)
 {
-	return use == PAGE_ANON || use == PAGE_KSM || use == PAGE_FILE || use == PAGE_HUGETLB;
+	struct audit_frame_report *r = &a->report->frame;
+	uint64_t i = a->options->pfn - o->head->pfn;
+	struct page p;
+	int64_t whole = 0;
+	if (!a->options->has_pfn || i >= o->pages || !audit_page(a, a->options->pfn, &p))
+		return;
+	if (o->pages > 1)
+		whole_mapcount(a, o, &whole);
+	*r = (struct audit_frame_report){
+		.known = true,
+		.pfn = p.pfn,
+		.page = p.object.addr,
+		.use = (enum audit_use)o->frames[i].use,
+		.entries = o->frames[i].entries + o->huge,
+		.mapcount = a->old_counts ? -1 : small_mapcount(a, &p) + whole,
+		.holders = o->frames->holders,
+		.refcount = page_refcount(a->k, o->head),
+	};
 }
+
+/* ---- The pass ---- */
 
 static struct error *visit(void *context, const struct page *p, struct audit_frame *f, uint64_t *next)
 {
 	struct frames_pass *w = context;
 	struct audit *a = w->a;
 	struct kernel *k = a->k;
+	struct folio o = {.head = p, .frames = f, .pages = 1};
 	if (f->use == AUDIT_USE_FREE || f->use == AUDIT_USE_CPU_FREE) {
 		a->about_pfn = p->pfn;
 		check_free(w, p, f);
 		a->about_pfn = UINT64_MAX;
 		a->report->census[f->use]++;
+		report_frame(a, &o);
 		return NULL;
 	}
-	struct folio o = {.head = p, .frames = f, .pages = 1};
 	if (audit_has_bit(p, a->bit.head) && !page_is_tail(k, p)) {
 		const struct audit_frame *last = &a->frames[a->frame_count - 1];
 		o.pages = 1ull << page_compound_order(k, p);
@@ -265,12 +338,18 @@ static struct error *visit(void *context, const struct page *p, struct audit_fra
 	o.kind = AUDIT_FINDING;
 	for (uint64_t i = 0; i < o.pages; i++) {
 		o.small += f[i].entries;
+		o.mapped += f[i].entries != 0;
 		if (f[i].marks & MARK_BUSY)
 			o.kind = AUDIT_BUSY;
 		if (!((p->pfn + i) & ((1ull << a->huge_shift) - 1)))
 			o.huge += *audit_huge(a, p->pfn + i);
 	}
+	if (o.huge)
+		o.mapped = o.pages;
+	/* The tree of swap entries' pages is read where there is one. */
 	enum page_use use = page_use(k, p);
+	if (is_user(use) && audit_in_swap_cache(a, p) && !(f->marks & MARK_SWAP) && !symbol_addr(k, "swapper_spaces"))
+		f->holders += (uint32_t)o.pages;
 	if (use == PAGE_FREE) {
 		a->about_pfn = p->pfn;
 		audit_find(a, AUDIT_FREE_PAGES, p->object.addr, "frame %" PRIx64 " is marked as a free block, and on no free list", p->pfn);
@@ -282,9 +361,12 @@ static struct error *visit(void *context, const struct page *p, struct audit_fra
 	if (!a->old_counts && p->pfn != a->zero_pfn && !(typed && !o.small && !o.huge && use != PAGE_HUGETLB))
 		check_mapcount(w, &o, use == PAGE_ANON || use == PAGE_KSM, use == PAGE_HUGETLB);
 	if (is_user(use) || ((o.small || o.huge) && use != PAGE_SLAB && use != PAGE_TABLE))
-		check_refcount(w, &o, use == PAGE_ANON || use == PAGE_KSM, is_user(use) ? 0 : 1);
+		check_refcount(w, &o, use == PAGE_ANON || use == PAGE_KSM, is_user(use) || a->old_counts ? 0 : 1);
 	a->about_mm = 0;
+	check_places(w, &o, use);
+	add_sums(a, &o, use);
 	set_use(a, &o, use_of(a, &o, use));
+	report_frame(a, &o);
 	return NULL;
 }
 

@@ -161,9 +161,7 @@ struct error *audit_areas(struct audit *a) MUST_CHECK;	      /* mm/audit_mm.c */
 struct error *audit_tables(struct audit *a) MUST_CHECK;	      /* mm/audit_tables.c */
 struct error *audit_slabs(struct audit *a) MUST_CHECK;	      /* mm/audit_slab.c */
 struct error *audit_cache(struct audit *a) MUST_CHECK;	      /* mm/audit_cache.c */
-struct error *audit_swap(struct audit *a) MUST_CHECK;	      /* mm/audit_swap.c */
 struct error *audit_lru(struct audit *a) MUST_CHECK;	      /* mm/audit_lru.c */
-struct error *audit_rmap(struct audit *a) MUST_CHECK;	      /* mm/audit_rmap.c */
 struct error *audit_frames(struct audit *a) MUST_CHECK;	      /* mm/audit_frames.c */
 struct error *audit_counters(struct audit *a) MUST_CHECK;     /* mm/audit_counters.c */
 

@@ -217,7 +217,7 @@ static bool enter_table(struct table_walk *w, unsigned level, uint64_t phys, uin
 			     g->level[level].name, addr, pfn, GET(k, &p.object, page, page_type));
 		a->about_pfn = UINT64_MAX;
 	}
-	if (level + 2 == g->levels && level && HAS(k, page, pmd_huge_pte) && !HAS(k, mm_struct, pmd_huge_pte))
+	if (level + 2 == g->levels && HAS(k, page, pmd_huge_pte) && !HAS(k, mm_struct, pmd_huge_pte) && symbol_addr(k, "pgtable_trans_huge_deposit"))
 		deposited(w, GET(k, &p.object, page, pmd_huge_pte), 1ull << g->level[level].bits);
 	return true;
 }
@@ -350,9 +350,36 @@ static void claim_second(struct audit *a, uint64_t pgd)
 	struct page p;
 	uint64_t pfn = phys_to_pfn(a->k, pgd);
 	struct audit_frame *second = audit_frame(a, pfn | 1);
-	if (!(pfn & 1) && second && second->use == AUDIT_USE_NONE && audit_page(a, pfn | 1, &p) && !page_refcount(a->k, &p) &&
-	    !page_is_tail(a->k, &p))
+	if (!(pfn & 1) && second && second->use == AUDIT_USE_NONE && audit_page(a, pfn | 1, &p) && page_use(a->k, &p) == PAGE_UNUSED)
 		audit_claim(a, pfn | 1, 1, AUDIT_USE_TABLE, false);
+}
+
+/*
+ * PAE with the kernel's part of the tables isolated: its second-level table is the mm's own, and so is the one of the user's half
+ * (arch/x86/mm/pgtable.c: PREALLOCATED_PMDS, PREALLOCATED_USER_PMDS).
+ */
+static void count_unshared(struct table_walk *w, uint64_t pgd, uint64_t end)
+{
+	struct audit *a = w->a;
+	struct kernel *k = a->k;
+	const struct pagetable_geometry *g = &k->geometry;
+	const struct pagetable_level *l = &g->level[0];
+	if ((uint64_t)g->entry_size << l->bits >= VMCORE_PAGE_SIZE)
+		return;
+	for (uint64_t i = end >> l->shift; i < 1ull << l->bits; i++) {
+		const unsigned char *own = vmcore_try_map(k->vmcore, pgd + i * g->entry_size, g->entry_size);
+		const unsigned char *shared = vmcore_try_map(k->vmcore, k->kernel_pgd + i * g->entry_size, g->entry_size);
+		const unsigned char *user = vmcore_try_map(k->vmcore, (pgd ^ VMCORE_PAGE_SIZE) + i * g->entry_size, g->entry_size);
+		uint64_t entry = own ? load_uint(own, g->entry_size) : 0, other = user ? load_uint(user, g->entry_size) : 0;
+		if (!(entry & X86_PRESENT) || !shared || load_uint(shared, g->entry_size) == entry)
+			continue;
+		audit_claim(a, phys_to_pfn(k, pagetable_entry_phys(g, entry, 0)), 1, AUDIT_USE_TABLE, true);
+		w->tables[1]++;
+		if (!(other & X86_PRESENT))
+			continue;
+		audit_claim(a, phys_to_pfn(k, pagetable_entry_phys(g, other, 0)), 1, AUDIT_USE_TABLE, true);
+		w->tables[1]++;
+	}
 }
 
 static struct error *check_mm(struct audit *a, struct audit_mm *mm)
@@ -365,6 +392,7 @@ static struct error *check_mm(struct audit *a, struct audit_mm *mm)
 	TRY(mm_pgd(k, mm->addr, &pgd));
 	TRY(walk_table(&w, 0, pgd, 0, end));
 	claim_second(a, pgd);
+	count_unshared(&w, pgd, end);
 	if (HAS(k, mm_struct, pmd_huge_pte) && !error_drop(kernel_get(k, mm->addr, M_mm_struct_pmd_huge_pte, &first)))
 		deposited(&w, first, 1u << 20);
 	audit_checked(a, AUDIT_ENTRIES, w.entries);

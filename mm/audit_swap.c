@@ -1,6 +1,0 @@
-#include "mm/audit_parts.h"
-struct error *audit_swap(struct audit *a)
-{
-	(void)a;
-	return NULL;
-}
