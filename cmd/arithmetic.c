@@ -38,6 +38,24 @@ static struct error *bad_expression(const struct parser *p)
 	return error_new(ERR_USAGE, "no number, symbol or operator: %s", *p->at ? p->at : "(end)");
 }
 
+/* "128m", "4k", "1g": none of the letters is a hexadecimal digit. */
+static bool number_with_unit(const char *word, uint64_t *out)
+{
+	static const char units[] = "kmg";
+	const size_t len = strlen(word);
+	const char *unit = strchr(units, tolower((unsigned char)word[len - 1]));
+	char number[32];
+
+	if (len < 2 || len > sizeof(number) || !unit)
+		return false;
+	memcpy(number, word, len - 1);
+	number[len - 1] = '\0';
+	if (error_drop(parse_number(number, false, out)))
+		return false;
+	*out <<= 10 * (unit - units + 1);
+	return true;
+}
+
 static struct error *binary(struct parser *p, int level, uint64_t *out) MUST_CHECK;
 
 static struct error *operand(struct parser *p, uint64_t *out)
@@ -73,7 +91,7 @@ static struct error *operand(struct parser *p, uint64_t *out)
 		return bad_expression(p);
 	memcpy(word, p->at, len);
 	word[len] = '\0';
-	if (error_drop(parse_number(word, false, out)))
+	if (!number_with_unit(word, out) && error_drop(parse_number(word, false, out)))
 		TRY(parse_symbol_address(p->s, word, out));
 	p->at += len;
 	return NULL;

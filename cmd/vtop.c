@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "cmd/context.h"
+#include "cmd/entry_row.h"
 #include "cmd/page_row.h"
 #include "cmd/session.h"
 #include "cmd/vma_row.h"
@@ -26,35 +27,6 @@ struct translation {
 	struct vma vma;
 	bool has_vma;
 };
-
-/* "(PRESENT|RW|USER)": the bits of a leaf entry, in crash's order. */
-static void format_entry_flags(char *buf, size_t size, uint64_t entry, bool huge)
-{
-	static const struct {
-		uint64_t bit;
-		const char *name;
-	} bits[] = {
-		{X86_PRESENT, "PRESENT"}, {X86_RW, "RW"},   {X86_USER, "USER"},
-		{X86_PWT, "PWT"},	  {X86_PCD, "PCD"}, {X86_ACCESSED, "ACCESSED"},
-		{X86_DIRTY, "DIRTY"},	  {X86_PSE, "PSE"}, {X86_GLOBAL, "GLOBAL"},
-		{X86_NX, "NX"},
-	};
-	size_t len = (size_t)snprintf(buf, size, "(");
-	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
-		const char *name = bits[i].name;
-		if (!(entry & bits[i].bit))
-			continue;
-		if (bits[i].bit == X86_PSE && !huge)
-			name = "PAT"; /* the same bit, in an entry of the lowest level */
-		if (bits[i].bit == X86_GLOBAL && !(entry & X86_PRESENT))
-			name = "PROTNONE";
-		if (len < size)
-			len += (size_t)snprintf(buf + len, size - len, "%s%s", len > 1 ? "|" : "",
-						name);
-	}
-	if (len < size)
-		snprintf(buf + len, size - len, ")");
-}
 
 static void format_page_size(char *buf, size_t size, uint64_t bytes)
 {
@@ -112,7 +84,7 @@ static void print_leaf(const struct translation *t)
 	uint64_t entry = t->walk.step[t->walk.steps - 1].entry;
 	uint64_t frame = t->walk.phys & ~(t->walk.page_size - 1);
 	bool huge = t->walk.page_size > VMCORE_PAGE_SIZE;
-	char size[16], flags[128], text[24];
+	char size[16];
 	format_page_size(size, sizeof(size), t->walk.page_size);
 	out_hex(o, "page_frame", "  PAGE: %" PRIx64, frame);
 	out_dec(o, "page_size", NULL, t->walk.page_size);
@@ -125,31 +97,8 @@ static void print_leaf(const struct translation *t)
 	if (t->user)
 		out_bool(o, "zero_page", NULL, zero);
 	out_text(o, "\n\n");
-	format_entry_flags(flags, sizeof(flags), entry, huge);
-	snprintf(text, sizeof(text), "%" PRIx64, entry);
-	int width = (int)strlen(text) > 8 ? (int)strlen(text) : 8;
-	out_printf(o, "%*s  %*s  FLAGS\n", (width + 3) / 2, "PTE", width > 8 ? 16 : 10, "PHYSICAL");
-	out_printf(o, "%*s  %8" PRIx64 "  ", width, text, frame);
-	out_str(o, "entry_flags", "%s\n\n", flags);
-}
-
-/* The leaf entry of a page in swap, as crash's vtop has it; JSON has the same in "absent". */
-static void print_swap_leaf(const struct translation *t)
-{
-	struct out *o = t->s->out;
-	struct swap_entry entry;
-	struct swap_area area;
-	char text[24];
-	if (out_json(o) || t->walk.result != WALK_NOT_PRESENT || !t->walk.steps)
-		return;
-	uint64_t value = t->walk.step[t->walk.steps - 1].entry;
-	swap_entry_decode(t->s->kernel, value, &entry);
-	if (entry.kind != SWAP_PAGE || !swap_area_get(t->s->kernel, entry.type, &area))
-		return;
-	int width = snprintf(text, sizeof(text), "%" PRIx64, value), swap = (int)strlen(area.path);
-	out_printf(o, "%*s  %*s  %8s\n", (width + 3) / 2, "PTE",
-		   width - (width + 3) / 2 + (swap + 4) / 2, "SWAP", "OFFSET");
-	out_printf(o, "%s  %s  %*" PRIu64 "\n\n", text, area.path, 6, entry.offset);
+	entry_row_print(o, entry, frame, huge);
+	out_text(o, "\n");
 }
 
 /* Where an absent page of an area would come from: swap, or the file. */
@@ -233,7 +182,10 @@ static struct error *translate(struct translation *t)
 		print_leaf(t);
 	} else {
 		out_text(o, "\n");
-		print_swap_leaf(t);
+		/* JSON has the same in "absent". */
+		if (t->walk.result == WALK_NOT_PRESENT && t->walk.steps &&
+		    entry_row_print_swap(o, k, t->walk.step[t->walk.steps - 1].entry))
+			out_text(o, "\n");
 	}
 	if (t->has_vma) {
 		vma_row_print(o, k, &t->vma);
