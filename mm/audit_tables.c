@@ -7,7 +7,6 @@
 
 #include "core/interrupt.h"
 #include "mm/audit_mm.h"
-#include "mm/pte.h"
 #include "mm/task.h"
 
 /* _PAGE_SPECIAL: _PAGE_BIT_SOFTW1 (arch/x86/include/asm/pgtable_types.h): a frame that is mapped as such, whatever its struct page. */
@@ -222,11 +221,6 @@ static bool enter_table(struct table_walk *w, unsigned level, uint64_t phys, uin
 	return true;
 }
 
-static bool entry_present(const struct audit *a, uint64_t entry)
-{
-	return a->old_counts ? pte_present(entry) : pagetable_entry_present(entry);
-}
-
 static struct error *walk_table(struct table_walk *w, unsigned level, uint64_t table, uint64_t base, uint64_t end)
 {
 	struct audit *a = w->a;
@@ -267,9 +261,9 @@ static struct error *walk_table(struct table_walk *w, unsigned level, uint64_t t
 		/* A huge entry without P may be one that is just split (include/asm/pgtable.h: pmd_present()). */
 		if (!last && l->may_be_leaf && entry & X86_PSE)
 			huge_page(w, area, addr, entry, phys_to_pfn(k, pagetable_entry_phys(g, entry, level)), pages);
-		else if (last && entry_present(a, entry))
+		else if (last && pagetable_entry_present(g, entry))
 			small_page(w, area, addr, entry,
-				   phys_to_pfn(k, a->old_counts ? entry & g->frame_mask : pagetable_entry_phys(g, entry, level)));
+				   phys_to_pfn(k, pagetable_entry_phys(g, entry, level)));
 		else
 			swap_entry(w, area, entry, pages);
 	}
