@@ -277,6 +277,9 @@ struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *mmput(struct engine *e, uint64_t mm) MUST_CHECK;
 
 /* Files: a struct file for the path (its count is 1), ENOENT. */
+/* The names in a directory of the machine, in no order; a directory's ends in a slash. ENOENT, ENOTDIR. */
+typedef void file_name_visitor(void *context, const char *name);
+struct error *file_names(struct engine *e, const char *directory, file_name_visitor *visit, void *context) MUST_CHECK;
 struct error *filp_open(struct engine *e, const char *path, uint64_t *file) MUST_CHECK;
 void get_file(struct engine *e, uint64_t file);
 struct error *fput(struct engine *e, uint64_t file) MUST_CHECK;
