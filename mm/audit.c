@@ -303,8 +303,8 @@ static void find_bits(struct audit *a)
 typedef struct error *audit_part(struct audit *a);
 
 static audit_part *const parts[] = {
-	audit_free_lists, audit_kernel_space, audit_areas, audit_tables, audit_slabs, audit_cache,
-	audit_lru, audit_frames, audit_counters,
+	audit_free_lists, audit_kernel_space, audit_areas, audit_links, audit_tables, audit_slabs, audit_cache,
+	audit_swap, audit_lru, audit_rmap, audit_frames, audit_counters,
 };
 
 static struct error *run_parts(struct audit *a)
@@ -334,6 +334,8 @@ static void free_audit(struct audit *a)
 	}
 	for (size_t i = 0; i < sizeof(a->swap) / sizeof(a->swap[0]); i++)
 		free(a->swap[i].users);
+	free(a->anon_links.links);
+	free(a->file_links.links);
 	free(a->mms);
 	free(a->mappings);
 	free(a->zone_sums);

@@ -31,6 +31,8 @@
 	RULE(MAPCOUNT, "mapcount", "frames", "_mapcount, and a large folio's own counts, against the entries that map it")              \
 	RULE(REFCOUNT, "refcount", "frames", "_refcount against the holders found")                                                     \
 	RULE(PAGE_CACHE, "page-cache", "pages", "page cache: each page in its mapping's tree, under its index; nrpages")                 \
+	RULE(RMAP, "rmap", "areas", "anon_vma and i_mmap trees against the areas, and the pages that entries map")                      \
+	RULE(SWAP, "swap", "slots", "swap slots' users, and their count, against entries and the swap cache")                           \
 	RULE(LRU, "lru", "pages", "LRU lists against their lengths, vmstat and the pages' state")                                        \
 	RULE(SLAB, "slab", "slabs", "slabs: free lists inside, inuse; a cache's counts of slabs")                                        \
 	RULE(COUNTERS, "counters", "counters", "vmstat's counts of pages by use against the frames")                                     \

@@ -13,6 +13,7 @@ struct mapping_walk {
 	struct audit *a;
 	uint64_t mapping, pages;
 	bool swap, huge_index;
+	struct audit_swap *slots; /* of a swap area; NULL */
 };
 
 /* The head of the compound page that a tree's entry leads to. */
@@ -35,6 +36,8 @@ static bool see_entry(void *context, uint64_t index, uint64_t entry)
 	if (entry & 3)
 		return true;
 	audit_checked(a, AUDIT_PAGE_CACHE, 1);
+	if (w->slots && index < w->slots->slots)
+		w->slots->users[index] |= SLOT_CACHED;
 	if (!open_head(a, entry, &p)) {
 		audit_find(a, AUDIT_PAGE_CACHE, w->mapping, "mapping %" PRIx64 ", index %" PRIx64 ": no struct page: %" PRIx64, w->mapping, index, entry);
 		return true;
@@ -70,9 +73,9 @@ static bool see_entry(void *context, uint64_t index, uint64_t entry)
 	return true;
 }
 
-static struct error *check_mapping(struct audit *a, uint64_t mapping, bool swap, bool huge_index)
+static struct error *check_mapping(struct audit *a, uint64_t mapping, struct audit_swap *swap, bool huge_index)
 {
-	struct mapping_walk w = {a, mapping, 0, swap, huge_index};
+	struct mapping_walk w = {a, mapping, 0, swap != NULL, huge_index, swap};
 	uint64_t head, counted;
 	TRY(kernel_get(a->k, mapping, M_address_space_i_pages, &head));
 	TRY(kernel_get(a->k, mapping, M_address_space_nrpages, &counted));
@@ -93,7 +96,7 @@ static struct error *check_swap_cache(struct audit *a)
 			break;
 		for (uint64_t i = 0; space && i < count; i++) {
 			TRY(check_interrupt());
-			TRY(audit_take(a, AUDIT_PAGE_CACHE, space, check_mapping(a, space + i * SIZE_OF(k, address_space), true, false)));
+			TRY(audit_take(a, AUDIT_PAGE_CACHE, space, check_mapping(a, space + i * SIZE_OF(k, address_space), &a->swap[type], false)));
 		}
 	}
 	return NULL;
@@ -110,7 +113,7 @@ struct error *audit_cache(struct audit *a)
 	for (size_t i = 0; i < a->mapping_slots; i++) {
 		TRY(check_interrupt());
 		if (a->mappings[i].addr)
-			TRY(audit_take(a, AUDIT_PAGE_CACHE, a->mappings[i].addr, check_mapping(a, a->mappings[i].addr, false, huge_index)));
+			TRY(audit_take(a, AUDIT_PAGE_CACHE, a->mappings[i].addr, check_mapping(a, a->mappings[i].addr, NULL, huge_index)));
 	}
 	return check_swap_cache(a);
 }

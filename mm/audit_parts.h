@@ -81,11 +81,22 @@ struct audit {
 	} *mappings;
 	size_t mapping_count, mapping_slots;
 
-	/* users of swap slots found, by area */
+	/* users of swap slots found, by area; SLOT_CACHED: a page of the swap cache */
 	struct audit_swap {
 		uint32_t *users;
 		uint64_t slots;
 	} swap[32];
+#define SLOT_CACHED 0x80000000u
+
+	/* which areas belong to an anon_vma, and to a mapping; sorted */
+	struct audit_links {
+		struct audit_link {
+			uint64_t tree, area; /* anon_vma or address_space; vm_area_struct */
+			const struct audit_mm *mm;
+		} *links;
+		size_t count, allocated;
+	} anon_links, file_links;
+	bool has_rmap;
 
 	/* sums of the frames' pass: by zone (zones_get()), by node */
 	struct audit_sums *zone_sums;
@@ -161,7 +172,10 @@ struct error *audit_areas(struct audit *a) MUST_CHECK;	      /* mm/audit_mm.c */
 struct error *audit_tables(struct audit *a) MUST_CHECK;	      /* mm/audit_tables.c */
 struct error *audit_slabs(struct audit *a) MUST_CHECK;	      /* mm/audit_slab.c */
 struct error *audit_cache(struct audit *a) MUST_CHECK;	      /* mm/audit_cache.c */
+struct error *audit_swap(struct audit *a) MUST_CHECK;	      /* mm/audit_swap.c */
 struct error *audit_lru(struct audit *a) MUST_CHECK;	      /* mm/audit_lru.c */
+struct error *audit_links(struct audit *a) MUST_CHECK;	      /* mm/audit_rmap.c: areas and their trees, before entries */
+struct error *audit_rmap(struct audit *a) MUST_CHECK;	      /* … and the trees themselves */
 struct error *audit_frames(struct audit *a) MUST_CHECK;	      /* mm/audit_frames.c */
 struct error *audit_counters(struct audit *a) MUST_CHECK;     /* mm/audit_counters.c */
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "core/interrupt.h"
-#include "mm/audit_mm.h"
+#include "mm/audit_rmap.h"
 #include "mm/task.h"
 
 /* _PAGE_SPECIAL: _PAGE_BIT_SOFTW1 (arch/x86/include/asm/pgtable_types.h): a frame that is mapped as such, whatever its struct page. */
@@ -41,20 +41,34 @@ static const struct audit_area *area_at(struct table_walk *w, uint64_t addr)
 	return w->area;
 }
 
-/* mm_counter(): include/linux/mm.h. Of a tail page its head tells. */
+/* The head of the frame's compound page, or its page. False: there is none. */
+static bool open_head(struct audit *a, uint64_t pfn, struct page *p)
+{
+	struct object head;
+	uint64_t addr;
+	if (!audit_page(a, pfn, p))
+		return false;
+	if (!page_is_tail(a->k, p) || (addr = page_compound_head(a->k, p)) == p->object.addr)
+		return true;
+	if (!object_try_open(a->k, addr, S_page, &head) || !page_to_pfn(a->k, addr, &p->pfn))
+		return false;
+	p->object = head;
+	p->flags = GET(a->k, &head, page, flags);
+	return true;
+}
+
+/* mm_counter(): include/linux/mm.h. */
+static enum kind kind_of(const struct audit *a, const struct page *head)
+{
+	if (GET(a->k, &head->object, page, mapping) & PAGE_MAPPING_ANON)
+		return KIND_ANON;
+	return audit_has_bit(head, a->bit.swapbacked) ? KIND_SHMEM : KIND_FILE;
+}
+
 static enum kind page_kind(struct audit *a, uint64_t pfn)
 {
 	struct page p;
-	struct object head;
-	if (!audit_page(a, pfn, &p))
-		return KIND_FILE;
-	if (page_is_tail(a->k, &p) && object_try_open(a->k, page_compound_head(a->k, &p), S_page, &head)) {
-		p.object = head;
-		p.flags = GET(a->k, &head, page, flags);
-	}
-	if (GET(a->k, &p.object, page, mapping) & PAGE_MAPPING_ANON)
-		return KIND_ANON;
-	return audit_has_bit(&p, a->bit.swapbacked) ? KIND_SHMEM : KIND_FILE;
+	return open_head(a, pfn, &p) ? kind_of(a, &p) : KIND_FILE;
 }
 
 static void outside(struct table_walk *w, uint64_t addr, uint64_t entry)
@@ -137,7 +151,10 @@ static void small_page(struct table_walk *w, const struct audit_area *area, uint
 	}
 	mark(w, f);
 	f->entries++;
-	w->rss[page_kind(a, pfn)]++;
+	if (!open_head(a, pfn, &p))
+		return;
+	w->rss[kind_of(a, &p)]++;
+	audit_rmap_entry(a, w->mm, area, addr, &p, pfn);
 }
 
 static void huge_page(struct table_walk *w, const struct audit_area *area, uint64_t addr, uint64_t entry, uint64_t pfn, uint64_t pages)
@@ -146,6 +163,7 @@ static void huge_page(struct table_walk *w, const struct audit_area *area, uint6
 	bool hugetlb = area && area->flags & VM_HUGETLB;
 	uint32_t *huge = audit_huge(a, pfn);
 	struct audit_frame *f = audit_frame(a, pfn);
+	struct page p;
 	if (pfn == a->huge_zero_pfn || (!hugetlb && (entry & X86_SPECIAL || (area && area->flags & VM_PFNMAP))))
 		return;
 	if (!f || !huge) {
@@ -154,8 +172,10 @@ static void huge_page(struct table_walk *w, const struct audit_area *area, uint6
 	}
 	mark(w, f);
 	++*huge;
-	if (!hugetlb)
-		w->rss[page_kind(a, pfn)] += (int64_t)pages;
+	if (hugetlb || !open_head(a, pfn, &p))
+		return;
+	w->rss[kind_of(a, &p)] += (int64_t)pages;
+	audit_rmap_entry(a, w->mm, area, addr, &p, pfn);
 }
 
 /* Page tables kept for when a huge page is split: a ring without a head (mm/pgtable-generic.c: pgtable_trans_huge_deposit()). */
