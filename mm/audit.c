@@ -84,6 +84,10 @@ void audit_say(struct audit *a, enum audit_rule rule, enum audit_line_kind kind,
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
+	/* Names come from the image: a line stays one line. */
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
 	keep_line(r, kind, addr, text);
 }
 

@@ -90,6 +90,7 @@ static bool keep_area(void *context, const struct vma *vma)
 		.anon_vma = vma->anon_vma,
 		.file = vma->file,
 		.pgoff = vma->pgoff,
+		.anon_pgoff = vma_anon_pgoff(w->a->k, vma),
 	};
 	return true;
 }

@@ -41,7 +41,7 @@ struct audit_mm {
 	uint64_t addr;
 	bool busy; /* a lock of its is held */
 	struct audit_area {
-		uint64_t start, end, flags, addr, anon_vma, file, pgoff, mapping;
+		uint64_t start, end, flags, addr, anon_vma, file, pgoff, anon_pgoff, mapping;
 	} *areas;
 	size_t area_count, area_allocated;
 	struct error *damage; /* what ended the walk of its areas */

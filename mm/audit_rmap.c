@@ -116,9 +116,9 @@ void audit_rmap_entry(struct audit *a, const struct audit_mm *mm, const struct a
 		return;
 	uint64_t mapping = GET(k, &head->object, page, mapping), tree = mapping & ~PAGE_MAPPING_FLAGS;
 	uint64_t index = GET(k, &head->object, page, index) + (pfn - head->pfn);
-	uint64_t expected = area->pgoff + ((addr - area->start) >> k->arch->page_shift);
 	uint64_t flags = mapping & PAGE_MAPPING_FLAGS;
 	bool known, is_anon = flags == PAGE_MAPPING_ANON;
+	uint64_t expected = (is_anon ? area->anon_pgoff : area->pgoff) + ((addr - area->start) >> k->arch->page_shift);
 	/* KSM's pages have a tree of their own; what drivers map has none. */
 	if (!tree || (flags && !is_anon) || (!is_anon && !area->file))
 		return;
@@ -185,10 +185,11 @@ static struct error *walk_node(struct tree *t, uint64_t node, unsigned depth, ui
 		TRY(check_interrupt());
 	TRY(kernel_get(k, node, M_rb_node_rb_left, &left));
 	TRY(kernel_get(k, node, M_rb_node_rb_right, &right));
+	uint64_t start = t->is_anon ? vma_anon_pgoff(k, &vma) : vma.pgoff;
 	TRY(walk_node(t, left, depth + 1, last));
-	if (vma.pgoff < t->last_start && !t->bad)
-		wrong(t, node, "starts before the one before it", vma.pgoff, t->last_start);
-	t->last_start = vma.pgoff;
+	if (start < t->last_start && !t->bad)
+		wrong(t, node, "starts before the one before it", start, t->last_start);
+	t->last_start = start;
 	const struct audit_link *link = find_link(t->links, t->addr, vma.addr);
 	t->found += link != NULL;
 	t->strangers += !link;
@@ -197,7 +198,7 @@ static struct error *walk_node(struct tree *t, uint64_t node, unsigned depth, ui
 			  t->addr, vma.addr, vma.mm);
 	TRY(walk_node(t, right, depth + 1, &part));
 	*last = part > *last ? part : *last;
-	part = vma.pgoff + ((vma.end - vma.start) >> k->arch->page_shift) - 1;
+	part = vma_last_pgoff(k, &vma, start);
 	*last = part > *last ? part : *last;
 	if (kept != *last && !t->bad)
 		wrong(t, node, "keeps a last page that is not the last under it", kept, *last);

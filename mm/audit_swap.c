@@ -64,6 +64,38 @@ static struct error *check_area(struct audit *a, const struct swap_area *area, c
 	return NULL;
 }
 
+/* Most that a CPU keeps is SWAP_SLOTS_CACHE_SIZE, 64. */
+#define KEPT_MAX 1024
+
+static void keep_slots(struct audit *a, uint64_t slots, uint64_t from, uint64_t count)
+{
+	struct kernel *k = a->k;
+	unsigned word = k->arch->pointer_size, shift = 8 * word - 1 - 5; /* swp_type(): include/linux/swapops.h */
+	for (uint64_t i = from; slots && count <= KEPT_MAX && from <= KEPT_MAX && i < from + count; i++) {
+		uint64_t entry, type, offset;
+		if (error_drop(kernel_read_pointer(k, slots + i * word, &entry)))
+			return;
+		type = entry >> shift;
+		offset = entry & ((1ull << shift) - 1);
+		if (type < sizeof(a->swap) / sizeof(a->swap[0]) && offset < a->swap[type].slots)
+			a->swap[type].users[offset] |= SLOT_CACHED;
+	}
+}
+
+/* They are marked as the swap cache's (mm/swap_slots.c). */
+static void kept_by_cpus(struct audit *a)
+{
+	struct kernel *k = a->k;
+	struct object o;
+	uint64_t symbol = symbol_addr(k, "swp_slots");
+	for (unsigned cpu = 0; symbol && cpu < k->cpus; cpu++) {
+		if (!object_try_open(k, percpu_addr(k, symbol, cpu), S_swap_slots_cache, &o))
+			return;
+		keep_slots(a, GET(k, &o, swap_slots_cache, slots), GET(k, &o, swap_slots_cache, cur), GET(k, &o, swap_slots_cache, nr));
+		keep_slots(a, GET(k, &o, swap_slots_cache, slots_ret), 0, GET(k, &o, swap_slots_cache, n_ret));
+	}
+}
+
 struct error *audit_swap(struct audit *a)
 {
 	struct swap_area area;
@@ -72,6 +104,7 @@ struct error *audit_swap(struct audit *a)
 		audit_skip(a, AUDIT_SWAP, "this kernel counts users in swap tables, which are not read");
 		return NULL;
 	}
+	kept_by_cpus(a);
 	/* Bytes, or the two bytes of old; their pointer tells nothing. */
 	for (unsigned i = 0; i < swap_areas_count(k) && i < sizeof(a->swap) / sizeof(a->swap[0]); i++)
 		if (a->swap[i].slots && swap_area_get(k, i, &area) && area.swap_map)
