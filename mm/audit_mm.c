@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/interrupt.h"
+#include "mm/anon_vma.h"
 #include "mm/audit_mm.h"
 #include "mm/rbtree.h"
 #include "mm/task.h"

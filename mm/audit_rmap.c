@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/interrupt.h"
+#include "mm/anon_vma.h"
 #include "mm/audit_rmap.h"
 #include "mm/list.h"
 #include "mm/rbtree.h"
