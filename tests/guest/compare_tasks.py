@@ -146,6 +146,28 @@ def compare_registers(scope, judge, before, after):
             judge.equal("regs", ("pid", tid, name), fact, int(row.get(name, "-1"), 16))
 
 
+def compare_stacks(scope, judge, before, after):
+    """bt: the calls on the stack of a task asleep, by /proc/PID/task/TID/stack, which leaves out the scheduler's own."""
+    wanted = []
+    tasks, later = before.tasks(), after.tasks()
+    for pid, tid in before.task_ids():
+        path = "proc/%d/task/%d/stack" % (pid, tid)
+        calls = re.findall(r"(?m)^\[<\w+>\] ([^+\s]+)\+(0x[0-9a-f]+)", before.text(path))
+        if not calls or tid not in later or not slept(tasks[tid], later[tid]):
+            continue
+        if before.text(path) == after.text(path):
+            wanted.append((tid, [(name, int(offset, 16)) for name, offset in calls]))
+        else:
+            judge.moved("bt")
+    for (tid, calls), answer in zip(wanted, scope.ask(["bt %d" % tid for tid, _ in wanted])):
+        if "no ORC tables" in answer.get("error", ""):
+            return      # i386, or a kernel that unwinds by frame pointers
+        frames = [(frame["function"], frame.get("offset")) for frame in answer["tasks"][0].get("frames", ())]
+        judge.equal("bt", ("pid", tid), calls, frames[-len(calls):])
+        judge.equal("bt", ("pid", tid, "begins in the scheduler"), "__schedule", frames[0][0] if frames else None)
+    judge.at_least("bt", 20)
+
+
 def compare_members(scope, judge, before, after):
     """task -R: members of each task_struct that /proc shows as they are."""
     first, second = before.tasks(), after.tasks()
@@ -193,5 +215,5 @@ def compare_selections(scope, judge, before, after):
                         0 <= task.start - row["start_time"] // 10000000 < 100)
 
 
-SUBJECTS = (compare_list, compare_resident, compare_limits, compare_arguments, compare_registers, compare_members,
+SUBJECTS = (compare_list, compare_resident, compare_limits, compare_arguments, compare_registers, compare_stacks, compare_members,
             compare_selections)
