@@ -271,6 +271,9 @@ static enum audit_use use_of(struct audit *a, const struct folio *o, enum page_u
 	case PAGE_OFFLINE:
 		return AUDIT_USE_DRIVER;
 	default:
+		/* Anonymous pages named no mapping before 2.6; what is mapped now and names none is a driver's. */
+		if (o->small)
+			return a->old_counts ? AUDIT_USE_ANON : AUDIT_USE_DRIVER;
 		return o->pages > 1 ? AUDIT_USE_COMPOUND : AUDIT_USE_NONE;
 	}
 }
