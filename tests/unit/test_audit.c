@@ -320,11 +320,32 @@ static bool wrong_tables(struct kernel *k)
 	return !error_drop(mm_pgd(k, mm, &pgd)) && !error_drop(pagetable_set(k->vmcore, &k->geometry, pgd, 0xfffff007));
 }
 
+/* One user more, in the upper four bits of a slot's word. */
+static bool wrong_swap_table(struct kernel *k, const struct swap_area *area)
+{
+	uint64_t clusters, table, entry, count = k->members[M_swap_table_entries].count;
+	unsigned word = k->arch->pointer_size, shift = 8 * word - 4;
+	if (!HAS(k, swap_cluster_info, table) || !count || error_drop(kernel_get(k, area->addr, M_swap_info_struct_cluster_info, &clusters)))
+		return false;
+	for (uint64_t n = 1; n < area->max; n++) {
+		uint64_t cluster = clusters + n / count * SIZE_OF(k, swap_cluster_info);
+		if (error_drop(kernel_get(k, cluster, M_swap_cluster_info_table, &table)) || !table ||
+		    error_drop(kernel_read_uint(k, table + n % count * word, word, &entry)))
+			continue;
+		if ((entry & 15) != 8 && entry >> shift && entry >> shift < 14)
+			return set(k, table + n % count * word, word, entry + (1ull << shift));
+	}
+	return false;
+}
+
 static bool wrong_swap(struct kernel *k)
 {
 	struct swap_area area;
 	uint64_t count;
 	unsigned wide = HAS(k, swap_info_struct, inuse_pages) ? 0 : 1;
+	for (unsigned i = 0; i < swap_areas_count(k); i++)
+		if (swap_area_get(k, i, &area) && !area.swap_map && wrong_swap_table(k, &area))
+			return true;
 	for (unsigned i = 0; i < swap_areas_count(k); i++)
 		for (uint64_t n = 1; swap_area_get(k, i, &area) && area.swap_map && n < area.max; n++)
 			if (!error_drop(kernel_read_uint(k, area.swap_map + (n << wide), 1 << wide, &count)) && count && count < 0x3e)
