@@ -110,6 +110,8 @@ struct error *audit_take(struct audit *a, enum audit_rule rule, uint64_t addr, s
 		return e;
 	if (e->code == ERR_UNSUPPORTED || e->code == ERR_NO_MEMBER || e->code == ERR_NO_SYMBOL || e->code == ERR_NO_TYPE)
 		audit_skip(a, rule, "%s", e->message);
+	else if (e->code == ERR_EXCLUDED || e->code == ERR_TRUNCATED || e->code == ERR_DAMAGED) /* the image's fault, not the kernel's */
+		audit_say(a, rule, AUDIT_NOTE, addr ? addr : e->addr, "%s", e->message);
 	else
 		audit_find(a, rule, addr ? addr : e->addr, "%s", e->message);
 	error_free(e);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "core/interrupt.h"
-#include "mm/audit_parts.h"
+#include "mm/audit_cache.h"
 #include "mm/xarray.h"
 
 struct mapping_walk {
@@ -106,6 +106,8 @@ struct error *audit_cache(struct audit *a)
 {
 	struct kernel *k = a->k;
 	bool huge_index = symbol_addr(k, "linear_hugepage_index") || symbol_addr(k, "hugetlb_basepage_index");
+	if (HAS(k, page, next_hash) && symbol_addr(k, "page_hash_table"))
+		return audit_page_hash(a);
 	if (!HAS(k, address_space, i_pages)) {
 		audit_skip(a, AUDIT_PAGE_CACHE, "this kernel keeps its page cache in no tree");
 		return NULL;

@@ -57,7 +57,7 @@ static void check_free(struct frames_pass *w, const struct page *p, const struct
 	else if (GET(k, &p->object, page, mapping))
 		audit_find(a, AUDIT_FREE_PAGES, p->object.addr, "frame %" PRIx64 " is free, with mapping %" PRIx64, p->pfn,
 			   GET(k, &p->object, page, mapping));
-	else if (!head && page_marks_free(k) && page_is_buddy(k, p))
+	else if (!head && !a->lists_damaged && page_marks_free(k) && page_is_buddy(k, p))
 		audit_find(a, AUDIT_FREE_PAGES, p->object.addr, "frame %" PRIx64 " is marked as a free block, and on no free list", p->pfn);
 }
 
@@ -205,7 +205,7 @@ static void add_sums(struct audit *a, const struct folio *o, enum page_use use)
 								: 2 * !audit_has_bit(p, a->bit.swapbacked) + audit_has_bit(p, a->bit.active);
 		sum[SUM_LRU + list] += pages;
 	}
-	if (use == PAGE_SLAB)
+	if (o->frames->use == AUDIT_USE_SLAB)
 		sum[SUM_SLAB] += pages;
 	if (use == PAGE_TABLE)
 		sum[SUM_TABLES] += pages;
@@ -271,6 +271,9 @@ static enum audit_use use_of(struct audit *a, const struct folio *o, enum page_u
 	case PAGE_OFFLINE:
 		return AUDIT_USE_DRIVER;
 	default:
+		/* Anonymous pages named no mapping before 2.6; what is mapped now and names none is a driver's. */
+		if (o->small)
+			return a->old_counts ? AUDIT_USE_ANON : AUDIT_USE_DRIVER;
 		return o->pages > 1 ? AUDIT_USE_COMPOUND : AUDIT_USE_NONE;
 	}
 }
@@ -350,7 +353,7 @@ static struct error *visit(void *context, const struct page *p, struct audit_fra
 	enum page_use use = page_use(k, p);
 	if (is_user(use) && audit_in_swap_cache(a, p) && !(f->marks & MARK_SWAP) && !symbol_addr(k, "swapper_spaces"))
 		f->holders += (uint32_t)o.pages;
-	if (use == PAGE_FREE) {
+	if (use == PAGE_FREE && !a->lists_damaged) {
 		a->about_pfn = p->pfn;
 		audit_find(a, AUDIT_FREE_PAGES, p->object.addr, "frame %" PRIx64 " is marked as a free block, and on no free list", p->pfn);
 		a->about_pfn = UINT64_MAX;

@@ -16,6 +16,7 @@ struct zone_walk {
 	enum audit_line_kind kind; /* of what is found: busy while the zone's lock is held */
 	unsigned order, type;
 	uint64_t blocks;	  /* of the order */
+	bool damaged, any_damaged; /* a list of the order, of any, could not be read to its end */
 	uint64_t frames[TYPES_MAX]; /* by migrate type */
 	uint64_t big[TYPES_MAX];  /* … in blocks of at least pageblock_order */
 	unsigned pageblock_order;
@@ -150,9 +151,11 @@ static struct error *check_zone(struct audit *a, const struct zone *z)
 	for (w.order = 0; w.order < free_area_orders(k); w.order++) {
 		char what[32];
 		w.blocks = 0;
+		w.damaged = false;
 		for (w.type = 0; w.type < free_area_types(k); w.type++) {
 			struct error *e = free_list_walk(k, z, w.order, w.type, see_block, &w);
 			a->about_pfn = UINT64_MAX;
+			w.damaged |= e != NULL;
 			if (w.kind == AUDIT_BUSY && e && e->code == ERR_BAD_LIST)
 				audit_say(a, AUDIT_FREE_LISTS, AUDIT_BUSY, e->addr, "%s", e->message);
 			else
@@ -160,9 +163,13 @@ static struct error *check_zone(struct audit *a, const struct zone *z)
 		}
 		audit_checked(a, AUDIT_FREE_LISTS, w.blocks);
 		snprintf(what, sizeof(what), "nr_free of order %u", w.order);
-		if (HAS(k, free_area, nr_free))
+		w.any_damaged |= w.damaged;
+		a->lists_damaged |= w.damaged;
+		if (HAS(k, free_area, nr_free) && !w.damaged)
 			count_differs(&w, what, (int64_t)free_area_count(k, z, w.order), (int64_t)w.blocks);
 	}
+	if (w.any_damaged)
+		return NULL;
 	compare_counts(&w);
 	if (HAS(k, free_area, map))
 		for (unsigned o = 0; o + 1 < free_area_orders(k); o++)

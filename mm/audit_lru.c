@@ -217,6 +217,23 @@ static struct error *walk_lruvecs(struct audit *a)
 	return e;
 }
 
+/* ---- 2.4: one list of each kind for all memory ---- */
+
+static struct error *walk_two_lists(struct audit *a)
+{
+	static const struct {
+		const char *list, *counter, *name;
+	} lists[] = {{"inactive_list", "nr_inactive_pages", "inactive"}, {"active_list", "nr_active_pages", "active"}};
+	for (int i = 0; i < 2; i++) {
+		uint64_t counted, head = symbol_addr(a->k, lists[i].list);
+		struct lru_walk w = {.a = a, .name = lists[i].name, .owner = head, .kind = AUDIT_FINDING, .type = -1, .active = i};
+		TRY(audit_take(a, AUDIT_LRU, head, list_for_each(a->k, head, see_page, &w)));
+		if (!error_drop(kernel_read_symbol(a->k, lists[i].counter, 4, &counted)) && counted != w.all)
+			audit_find(a, AUDIT_LRU, head, "%s is %" PRIu64 ", on the list: %" PRIu64, lists[i].counter, counted, w.all);
+	}
+	return NULL;
+}
+
 /* ---- Batches: they hold a reference each ---- */
 
 static void check_batch(struct audit *a, uint64_t addr, const char *name, unsigned cpu)
@@ -278,6 +295,8 @@ struct error *audit_lru(struct audit *a)
 		check_batches(a, batches[i]);
 	if (HAS_STRUCT(a->k, lruvec))
 		return walk_lruvecs(a);
+	if (symbol_addr(a->k, "active_list") && symbol_addr(a->k, "inactive_list"))
+		return walk_two_lists(a);
 	audit_skip(a, AUDIT_LRU, "this kernel has no lruvec");
 	return NULL;
 }

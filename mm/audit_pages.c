@@ -61,6 +61,8 @@ static struct error *first_visit(void *context, const struct page *p, struct aud
 	/* Page types share the word of mapcounts, from -1 up. */
 	if (!a->old_counts && page_mapcount_word(a->k, p) < -1 && !is_type(a, p, &a->words->hugetlb))
 		return NULL;
+	if (!HAS(a->k, address_space, i_pages))
+		return NULL;
 	uint64_t mapping = GET(a->k, &p->object, page, mapping);
 	if (mapping && !(mapping & PAGE_MAPPING_FLAGS) && kernel_is_kernel_address(a->k, mapping) && page_refcount(a->k, p) > 0)
 		return audit_mapping_add(a, mapping, 0);

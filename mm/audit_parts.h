@@ -97,6 +97,7 @@ struct audit {
 		size_t count, allocated;
 	} anon_links, file_links;
 	bool has_rmap;
+	bool lists_damaged; /* a free list could not be read to its end: what is not on one may be free all the same */
 
 	/* sums of the frames' pass: by zone (zones_get()), by node */
 	struct audit_sums *zone_sums;

@@ -92,8 +92,15 @@ struct error *audit_slab_page(struct audit *a, struct slab_books *b, const struc
 	struct slab s;
 	bool found;
 	uint64_t frames = 1ull << page_compound_order(a->k, p);
+	const struct audit_frame *f = audit_frame(a, p->pfn);
+	bool other = f && f->use != AUDIT_USE_NONE && f->use != AUDIT_USE_SLAB;
 	audit_claim(a, p->pfn, frames, AUDIT_USE_SLAB, true);
+	if (HAS(a->k, kmem_cache, slabs_full) && HAS_STRUCT(a->k, slab_s))
+		return NULL; /* by the caches' lists */
 	audit_checked(a, AUDIT_SLAB, 1);
+	/* A frame with two uses has been told of; it need not be a slab. */
+	if (other)
+		return NULL;
 	if (HAS(a->k, kmem_cache, num)) {
 		audit_skip(a, AUDIT_SLAB, "this kernel has SLAB, whose lists of free objects are not read");
 		return NULL;
@@ -183,6 +190,8 @@ struct error *audit_slab_caches(struct audit *a, struct slab_books *b)
 {
 	struct cache_walk w = {a, b, NULL};
 	uint64_t head = symbol_addr(a->k, "slab_caches");
+	if (HAS(a->k, kmem_cache, slabs_full) && HAS_STRUCT(a->k, slab_s))
+		return audit_slab_lists(a);
 	if (!head || HAS(a->k, kmem_cache, num) || !HAS(a->k, kmem_cache, list))
 		return NULL;
 	TRY(audit_take(a, AUDIT_SLAB, head, list_for_each(a->k, head, see_cache, &w)));

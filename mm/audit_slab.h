@@ -19,4 +19,7 @@ struct error *audit_slab_page(struct audit *a, struct slab_books *b, const struc
 /* After all pages: the caches' own counts and lists. */
 struct error *audit_slab_caches(struct audit *a, struct slab_books *b) MUST_CHECK;
 
+/* mm/audit_slab_list.c: SLAB of 2.4. */
+struct error *audit_slab_lists(struct audit *a) MUST_CHECK;
+
 #endif
