@@ -105,13 +105,6 @@ const unsigned char *frame_page_far(struct frames *f, uint64_t pfn)
 
 /* ---- Compound pages ---- */
 
-static bool is_tail(const struct frames *f, const unsigned char *page)
-{
-	if (f->tails_by_flag)
-		return frame_get(f, page, M_page_flags) & f->tail;
-	return frame_get(f, page, M_page_compound_head) & 1;
-}
-
 /* What the first tail page, or the folio's part of it, says. */
 static void read_large(struct frames *f, struct folio *folio, const struct page *head)
 {
@@ -148,7 +141,7 @@ bool folio_open(struct frames *f, uint64_t pfn, struct folio *out)
 		return false;
 	out->page = f->run_page + (pfn - f->run_pfn) * f->page_size;
 	struct page page = {.object = {bytes, out->page, f->page_size}, .pfn = pfn};
-	if (is_tail(f, bytes)) {
+	if (frame_is_tail(f, bytes)) {
 		out->page = page_compound_head(k, &page);
 		/* The head of a compound page stands before its tails. */
 		if (!page_to_pfn(k, out->page, &out->pfn) || out->pfn >= pfn || !(bytes = frame_page(f, out->pfn)))

@@ -55,6 +55,14 @@ static inline uint64_t frame_get(const struct frames *f, const unsigned char *by
 	return object_get(f->k, &page, id);
 }
 
+/* Is it a page of a compound page, and not its first? */
+static inline bool frame_is_tail(const struct frames *f, const unsigned char *bytes)
+{
+	if (__builtin_expect(f->tails_by_flag, 0))
+		return frame_get(f, bytes, M_page_flags) & f->tail;
+	return frame_get(f, bytes, M_page_compound_head) & 1;
+}
+
 /* A compound page, or a single one: order 0. */
 struct folio {
 	uint64_t pfn;		  /* of its head */
@@ -103,6 +111,14 @@ struct leaf_page {
 
 /* Bits of an entry that software uses: _PAGE_BIT_SPECIAL is _PAGE_BIT_SOFTW1 (arch/x86/include/asm/pgtable_types.h). */
 #define X86_SPECIAL (1ull << 9)
+/* _PAGE_BIT_SAVED_DIRTY, since 6.6, on x86_64: dirty, where the processor's own bit would make it a shadow stack. Unused before. */
+#define X86_SAVED_DIRTY (1ull << 58)
+
+/* pte_dirty(): the bits of an entry that say so. */
+static inline uint64_t x86_dirty_bits(const struct kernel *k)
+{
+	return k->arch->pointer_size == 8 ? X86_DIRTY | X86_SAVED_DIRTY : X86_DIRTY;
+}
 
 /* Decodes the entry of `level` in an area with those vm_flags. */
 void leaf_page(struct frames *f, uint64_t vm_flags, uint64_t entry, unsigned level, struct leaf_page *out);

@@ -12,6 +12,7 @@ struct mm_state {
 	struct page_model *pages;     /* mm/memmap.c */
 	struct error *no_pages;	      /* why there are none */
 	struct node_table *nodes;     /* mm/zone.c */
+	struct map_counts *map_counts; /* mm/smaps.c */
 	struct frames *frames;	      /* mm/frames.c */
 	struct swap_table *swap;      /* mm/swap.c */
 	struct path_cache *paths;     /* mm/path.c */
@@ -27,6 +28,7 @@ void mm_state_forget(struct kernel *k);
 void task_table_free(struct task_table *t);
 void page_model_free(struct page_model *p);
 void node_table_free(struct node_table *n);
+void map_counts_free(struct map_counts *c);
 void frames_free(struct frames *f);
 void swap_table_free(struct swap_table *s);
 void path_cache_free(struct path_cache *p);
