@@ -5,17 +5,32 @@
 #include <string.h>
 
 #include "core/symbols.h"
+#include "mm/state.h"
 #include "mm/xarray.h"
+
+/* The address of shmem_aops; NO_SYMBOL in a kernel that leaves data out of kallsyms. */
+#define NO_SYMBOL 1
+
+static uint64_t shmem_aops(struct kernel *k)
+{
+	struct mm_state *s = mm_state(k);
+	if (!s->shmem_aops) {
+		s->shmem_aops = symbol_addr(k, "shmem_aops");
+		if (!s->shmem_aops)
+			s->shmem_aops = NO_SYMBOL;
+	}
+	return s->shmem_aops;
+}
 
 bool inode_is_shmem(struct kernel *k, uint64_t inode)
 {
-	uint64_t mapping, aops, sb, type, name, ours = symbol_addr(k, "shmem_aops");
+	uint64_t mapping, aops, sb, type, name, ours = shmem_aops(k);
 	char text[16];
 	if (error_drop(kernel_get(k, inode, M_inode_i_mapping, &mapping)))
 		return false;
-	if (ours)
+	if (ours != NO_SYMBOL)
 		return !error_drop(kernel_get(k, mapping, M_address_space_a_ops, &aops)) && aops == ours;
-	/* A kernel that leaves data out of kallsyms: its file system says so. */
+	/* Then its file system says so. */
 	return !error_drop(kernel_get(k, inode, M_inode_i_sb, &sb)) &&
 	       !error_drop(kernel_get(k, sb, M_super_block_s_type, &type)) &&
 	       !error_drop(kernel_get(k, type, M_file_system_type_name, &name)) &&

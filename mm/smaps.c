@@ -34,6 +34,41 @@ struct gather {
 	struct error *error;
 };
 
+/* ---- Found out once ---- */
+
+struct smaps_facts {
+	bool has_keys;	     /* the processor has protection keys, in use */
+	bool counts_shmem;   /* swapped shared memory is swap (since 4.5) */
+};
+
+void smaps_facts_free(struct smaps_facts *f)
+{
+	free(f);
+}
+
+/* X86_FEATURE_OSPKE: word 16, bit 4 (arch/x86/include/asm/cpufeatures.h) */
+static bool has_protection_keys(struct kernel *k)
+{
+	uint64_t data = symbol_addr(k, "boot_cpu_data"), word;
+	return data && HAS(k, cpuinfo_x86, x86_capability) &&
+	       k->members[M_cpuinfo_x86_x86_capability].total >= 17 * 4 &&
+	       !error_drop(kernel_read_uint(k, data + OFFSET(k, cpuinfo_x86, x86_capability) + 16 * 4, 4, &word)) &&
+	       word >> 4 & 1;
+}
+
+static const struct smaps_facts *facts(struct kernel *k)
+{
+	struct mm_state *s = mm_state(k);
+	if (!s->smaps) {
+		s->smaps = calloc(1, sizeof(*s->smaps));
+		if (!s->smaps)
+			abort();
+		s->smaps->has_keys = has_protection_keys(k);
+		s->smaps->counts_shmem = symbol_addr(k, "shmem_swap_usage");
+	}
+	return s->smaps;
+}
+
 /* ---- Mappings counted ---- */
 
 struct map_counts {
@@ -181,7 +216,9 @@ static void add_compound(struct gather *g, const struct folio *folio, uint64_t p
 	uint64_t size = count * g->page_bytes;
 	add_size(g, &w, size, young, dirty);
 	if (w.refcount == 1 || !present) {
-		accumulate(g, &w, size, size << SMAPS_PSS_SHIFT, dirty, true);
+		/* The kernel shifts an unsigned long: of 32 bits, it loses all of a huge page. */
+		uint64_t pss = size << SMAPS_PSS_SHIFT;
+		accumulate(g, &w, size, g->k->arch->pointer_size == 8 ? pss : (uint32_t)pss, dirty, true);
 		return;
 	}
 	for (; count; count--, pfn++) {
@@ -415,7 +452,7 @@ static struct error *begin_shmem(struct gather *g, struct shmem_swapped *swapped
 	const struct vma *vma = g->vma;
 	const unsigned shift = g->k->arch->page_shift;
 	uint64_t inode = vma_inode(g->k, vma), pages;
-	if (!inode || !symbol_addr(g->k, "shmem_swap_usage") || !inode_is_shmem(g->k, inode))
+	if (!inode || !facts(g->k)->counts_shmem || !inode_is_shmem(g->k, inode))
 		return NULL;
 	TRY(shmem_swap_usage(g->k, inode, vma->pgoff, (vma->end - vma->start) >> shift, &pages));
 	if (!pages)
@@ -455,14 +492,9 @@ struct error *smaps_add(struct kernel *k, const struct vma *vma, struct smaps *o
 	return e;
 }
 
-/* X86_FEATURE_OSPKE: word 16, bit 4 (arch/x86/include/asm/cpufeatures.h). VM_PKEY_SHIFT is VM_HIGH_ARCH_BIT_0. */
 bool smaps_protection_key(struct kernel *k, const struct vma *vma, unsigned *key)
 {
-	uint64_t data = symbol_addr(k, "boot_cpu_data"), word;
-	if (!data || !HAS(k, cpuinfo_x86, x86_capability) || k->members[M_cpuinfo_x86_x86_capability].total < 17 * 4 ||
-	    error_drop(kernel_read_uint(k, data + OFFSET(k, cpuinfo_x86, x86_capability) + 16 * 4, 4, &word)) ||
-	    !(word >> 4 & 1))
-		return false;
+	/* VM_PKEY_SHIFT is VM_HIGH_ARCH_BIT_0 (include/linux/mm.h). */
 	*key = vma->flags >> 32 & 15;
-	return true;
+	return facts(k)->has_keys;
 }
