@@ -131,8 +131,12 @@ static void print_flags(struct session *s, const struct vma *vma)
 		/* Named some releases after 6.1, as KSM got its line. */
 		if (!strcmp(name, "lf") && !HAS(s->kernel, mem_size_stats, ksm))
 			name = "??";
-		if (*name)
-			len += (size_t)snprintf(text + len, sizeof(text) - len, "%s ", name);
+		/* Two letters each. */
+		if (!*name)
+			continue;
+		text[len++] = name[0];
+		text[len++] = name[1];
+		text[len++] = ' ';
 	}
 	text[len] = 0;
 	out_str(s->out, "VmFlags", "VmFlags: %s\n", text);

@@ -41,6 +41,21 @@ static uint64_t zero_frame(struct kernel *k)
 	return pfn;
 }
 
+/*
+ * What is absent is looked for at 0, in the flags: a kernel without compound_head keeps tails by flag, or has none (then bit 0 of the word must not
+ * say so: tails_by_flag, with no flag), one without _mapcount has nothing that asks for it.
+ */
+static void find_words(struct kernel *k, struct frames *f)
+{
+	f->flags_at = OFFSET(k, page, flags);
+	f->mapping_at = OFFSET(k, page, mapping);
+	f->refcount_at = OFFSET(k, page, refcount);
+	f->mapcount_at = HAS(k, page, mapcount) ? OFFSET(k, page, mapcount) : 0;
+	f->compound_head_at = HAS(k, page, compound_head) ? OFFSET(k, page, compound_head) : 0;
+	if (!HAS(k, page, compound_head))
+		f->tails_by_flag = true;
+}
+
 struct error *frames_open(struct kernel *k, struct frames **out)
 {
 	struct mm_state *s = mm_state(k);
@@ -61,6 +76,7 @@ struct error *frames_open(struct kernel *k, struct frames **out)
 		f->double_map = flag_mask(k, "double_map");
 		f->tails_by_flag = !strcmp(k->members[M_page_compound_head].name, "first_page");
 		f->tail = flag_mask(k, "tail");
+		find_words(k, f);
 		f->zero_pfn = zero_frame(k);
 		f->huge_zero_pfn = frame_in(k, "huge_zero_pfn");
 	}

@@ -21,6 +21,8 @@ struct frames {
 	} window[FRAMES_WINDOWS];
 	struct object copied; /* of a struct page over two pages */
 
+	/* Where the words that every page is asked for stand in it, in bytes. */
+	uint32_t flags_at, mapping_at, refcount_at, mapcount_at, compound_head_at;
 	/* Bits of page.flags, as masks; 0 where this kernel has no such flag. */
 	uint64_t head, dirty, referenced, young, swapbacked, swapcache, reserved, double_map;
 	bool tails_by_flag;   /* 2.6: tail pages are told by PG_tail, not by the low bit of compound_head */
@@ -55,12 +57,23 @@ static inline uint64_t frame_get(const struct frames *f, const unsigned char *by
 	return object_get(f->k, &page, id);
 }
 
+/* The same of a word (flags, mapping), and of a count of 32 bits. */
+static inline uint64_t frame_word(const struct frames *f, const unsigned char *bytes, uint32_t at)
+{
+	return load_word(f->k, bytes + at);
+}
+
+static inline int32_t frame_count(const unsigned char *bytes, uint32_t at)
+{
+	return (int32_t)load_uint(bytes + at, 4);
+}
+
 /* Is it a page of a compound page, and not its first? */
 static inline bool frame_is_tail(const struct frames *f, const unsigned char *bytes)
 {
 	if (__builtin_expect(f->tails_by_flag, 0))
-		return frame_get(f, bytes, M_page_flags) & f->tail;
-	return frame_get(f, bytes, M_page_compound_head) & 1;
+		return frame_word(f, bytes, f->flags_at) & f->tail;
+	return frame_word(f, bytes, f->compound_head_at) & 1;
 }
 
 /* A compound page, or a single one: order 0. */

@@ -161,19 +161,20 @@ static inline void add_size(struct gather *g, const struct page_words *w, uint64
 		s->referenced += size;
 }
 
-static inline uint64_t share(uint64_t size, int32_t mapcount)
+/* A page's share. Of 32 bits: divisions of 64 would be what costs most here. */
+static inline uint64_t share(const struct gather *g, int32_t mapcount)
 {
-	uint64_t pss = size << SMAPS_PSS_SHIFT;
+	uint32_t pss = (uint32_t)(g->page_bytes << SMAPS_PSS_SHIFT);
 	return mapcount >= 2 ? pss / (uint32_t)mapcount : pss;
 }
 
-static struct page_words words_of(const struct gather *g, uint64_t flags, uint64_t mapping, const unsigned char *head)
+static inline struct page_words words_of(const struct gather *g, uint64_t flags, uint64_t mapping, const unsigned char *head)
 {
 	struct page_words w = {
 		.flags = flags,
 		.anon = mapping & PAGE_MAPPING_ANON,
 		.ksm = (mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_FLAGS,
-		.refcount = (int32_t)frame_get(g->frames, head, M_page_refcount),
+		.refcount = frame_count(head, g->frames->refcount_at),
 	};
 	if (g->anon_by_pointer) {
 		w.anon = !mapping || flags & g->frames->swapcache;
@@ -182,10 +183,10 @@ static struct page_words words_of(const struct gather *g, uint64_t flags, uint64
 	return w;
 }
 
-static void add_single(struct gather *g, uint64_t pfn, const unsigned char *page, uint64_t flags, bool young, bool dirty,
+static inline void add_single(struct gather *g, uint64_t pfn, const unsigned char *page, uint64_t flags, bool young, bool dirty,
 		       bool present)
 {
-	struct page_words w = words_of(g, flags, frame_get(g->frames, page, M_page_mapping), page);
+	struct page_words w = words_of(g, flags, frame_word(g->frames, page, g->frames->mapping_at), page);
 	int32_t mapcount;
 	add_size(g, &w, g->page_bytes, young, dirty);
 	if (g->counts) {
@@ -195,9 +196,9 @@ static void add_single(struct gather *g, uint64_t pfn, const unsigned char *page
 		accumulate(g, &w, g->page_bytes, g->page_bytes << SMAPS_PSS_SHIFT, dirty, true);
 		return;
 	} else {
-		mapcount = (int32_t)frame_get(g->frames, page, M_page_mapcount) + 1;
+		mapcount = frame_count(page, g->frames->mapcount_at) + 1;
 	}
-	accumulate(g, &w, g->page_bytes, share(g->page_bytes, mapcount), dirty, mapcount < 2);
+	accumulate(g, &w, g->page_bytes, share(g, mapcount), dirty, mapcount < 2);
 }
 
 /* The compound page of a frame; NULL when its words cannot be. */
@@ -227,7 +228,7 @@ static void add_compound(struct gather *g, const struct folio *folio, uint64_t p
 			return;
 		int32_t mapcount = folio_page_mapcount(g->frames, folio, page);
 		bool private = folio->no_page_mapcounts ? !folio->maybe_mapped_shared : mapcount < 2;
-		accumulate(g, &w, g->page_bytes, share(g->page_bytes, mapcount), dirty, private);
+		accumulate(g, &w, g->page_bytes, share(g, mapcount), dirty, private);
 	}
 }
 
@@ -247,7 +248,7 @@ static inline void add_page(struct gather *g, uint64_t pfn, bool young, bool dir
 		page_missing(g, pfn);
 		return;
 	}
-	uint64_t flags = frame_get(f, page, M_page_flags);
+	uint64_t flags = frame_word(f, page, f->flags_at);
 	if (!(flags & f->head) && !frame_is_tail(f, page)) {
 		add_single(g, pfn, page, flags, young, dirty, present);
 		return;

@@ -14,6 +14,7 @@ struct mm_state {
 	struct node_table *nodes;     /* mm/zone.c */
 	struct smaps_facts *smaps;    /* mm/smaps.c */
 	struct map_counts *map_counts;
+	uint64_t special_mapping_name; /* mm/vma_name.c; 0: not looked for yet */
 	uint64_t shmem_aops;	      /* mm/shmem.c; 0: not looked for yet */
 	struct vma_flag_names *flag_names; /* mm/vma_flags.c */
 	struct frames *frames;	      /* mm/frames.c */
