@@ -121,6 +121,9 @@ const unsigned char *frame_page_far(struct frames *f, uint64_t pfn)
 
 /* ---- Compound pages ---- */
 
+/* A gigantic page of 1 GB: there is none greater on x86. */
+#define FOLIO_ORDER_MAX 18
+
 /* What the first tail page, or the folio's part of it, says. */
 static void read_large(struct frames *f, struct folio *folio, const struct page *head)
 {
@@ -171,6 +174,8 @@ bool folio_open(struct frames *f, uint64_t pfn, struct folio *out)
 	if (!(out->flags & f->head))
 		return out->pfn == pfn;
 	out->order = page_compound_order(k, &page);
+	if (out->order > FOLIO_ORDER_MAX)
+		return false;
 	out->hugetlb = page_use(k, &page) == PAGE_HUGETLB;
 	read_large(f, out, &page);
 	return pfn - out->pfn < 1ull << out->order;
