@@ -122,16 +122,28 @@ static const char *mnemonic(const char *name)
 	return "??";
 }
 
-static void print_flags(struct session *s, const struct vma *vma)
+/* What each bit is called: found once for the areas of a task. */
+struct mnemonics {
+	const char *bit[64];
+};
+
+static void find_mnemonics(struct kernel *k, struct mnemonics *m)
+{
+	for (unsigned bit = 0; bit < 64; bit++) {
+		m->bit[bit] = mnemonic(vma_flag_name(k, bit));
+		/* Named some releases after 6.1, as KSM got its line. */
+		if (!strcmp(m->bit[bit], "lf") && !HAS(k, mem_size_stats, ksm))
+			m->bit[bit] = "??";
+	}
+}
+
+static void print_flags(struct out *o, const struct mnemonics *m, uint64_t flags)
 {
 	char text[64 * 3 + 1];
 	size_t len = 0;
-	for (unsigned bit = 0; bit < 64; bit++) {
-		const char *name = vma->flags >> bit & 1 ? mnemonic(vma_flag_name(s->kernel, bit)) : "";
-		/* Named some releases after 6.1, as KSM got its line. */
-		if (!strcmp(name, "lf") && !HAS(s->kernel, mem_size_stats, ksm))
-			name = "??";
-		/* Two letters each. */
+	for (; flags; flags &= flags - 1) {
+		/* Two letters each, or none. */
+		const char *name = m->bit[__builtin_ctzll(flags)];
 		if (!*name)
 			continue;
 		text[len++] = name[0];
@@ -139,7 +151,13 @@ static void print_flags(struct session *s, const struct vma *vma)
 		text[len++] = ' ';
 	}
 	text[len] = 0;
-	out_str(s->out, "VmFlags", "VmFlags: %s\n", text);
+	if (out_json(o)) {
+		out_str(o, "VmFlags", NULL, text);
+		return;
+	}
+	out_text(o, "VmFlags: ");
+	out_text(o, text);
+	out_text(o, "\n");
 }
 
 /* ---- Areas ---- */
@@ -147,6 +165,7 @@ static void print_flags(struct session *s, const struct vma *vma)
 struct work {
 	struct session *s;
 	bool rollup;
+	struct mnemonics mnemonics;
 	struct smaps sums; /* of all areas, for -r */
 	uint64_t start, end;
 	struct error *error; /* the first of those that do not end the walk */
@@ -189,10 +208,28 @@ static void print_heading(struct session *s, uint64_t start, uint64_t end, const
 		out_bool(o, "deleted", NULL, deleted);
 		return;
 	}
-	int len = snprintf(line, sizeof(line), "%08" PRIx64 "-%08" PRIx64 " %s %08" PRIx64 " %02x:%02x %" PRIu64 " ", start, end,
-			   permissions, offset, major, minor, number);
-	int width = 25 + k->arch->pointer_size * 6; /* up to the name: seq_setwidth() and a blank */
-	out_printf(o, "%-*s%s%s\n", *name && len < width ? width : 0, line, name, deleted ? " (deleted)" : "");
+	char *p = put_hex(line, start, 8);
+	*p++ = '-';
+	p = put_hex(p, end, 8);
+	*p++ = ' ';
+	p = stpcpy(p, permissions);
+	*p++ = ' ';
+	p = put_hex(p, offset, 8);
+	*p++ = ' ';
+	p = put_hex(p, major, 2);
+	*p++ = ':';
+	p = put_hex(p, minor, 2);
+	*p++ = ' ';
+	p = put_dec(p, number);
+	*p++ = ' ';
+	/* Up to the name: seq_setwidth() and a blank. */
+	char *width = line + 25 + k->arch->pointer_size * 6;
+	while (*name && p < width)
+		*p++ = ' ';
+	*p = 0;
+	out_text(o, line);
+	out_text(o, name);
+	out_text(o, deleted ? " (deleted)\n" : "\n");
 }
 
 static bool print_area(struct work *w, const struct vma *vma, const struct smaps *sums)
@@ -215,7 +252,7 @@ static bool print_area(struct work *w, const struct vma *vma, const struct smaps
 		else
 			put_number(s->out, "ProtectionKey", key, "\n");
 	}
-	print_flags(s, vma);
+	print_flags(s->out, &w->mnemonics, vma->flags);
 	out_object_end(s->out);
 	return true;
 }
@@ -243,8 +280,10 @@ static struct error *print_task(struct session *s, const struct task *t, void *c
 	/* A kernel thread has no memory of its own: its file is empty. */
 	if (!t->mm)
 		return NULL;
-	if (!w.rollup)
+	if (!w.rollup) {
+		find_mnemonics(s->kernel, &w.mnemonics);
 		out_array_begin(s->out, "areas");
+	}
 	struct error *e = vma_for_each(s->kernel, t->mm, add_area, &w);
 	out_close(s->out, depth);
 	if (w.rollup && w.end) {
