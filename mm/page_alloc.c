@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "mm/clear_page.h"
 #include "mm/engine.h"
 #include "mm/list_edit.h"
 #include "mm/zone.h"
@@ -45,11 +46,11 @@ static inline uint64_t list_of(const struct engine *e, const struct zone_edit *z
 }
 
 /* change_bit(): turns the pair's bit over and gives what it was. */
-static inline struct error *change_pair(struct engine *e, const struct zone_edit *z, unsigned order, uint64_t index, bool *was)
+static inline __attribute__((always_inline)) struct error *change_pair(struct engine *e, const struct zone_edit *z, unsigned order, uint64_t index, bool *was)
 {
 	struct kernel *k = e->k;
 	uint64_t map, bit = index >> (order + 1), word;
-	TRY(kernel_get(k, area_of(e, z, order), M_free_area_map, &map));
+	TRY(kernel_read_pointer(k, area_of(e, z, order) + OFFSET(k, free_area, map), &map));
 	uint64_t at = map + bit / 32 * 4;
 	unsigned char *near = kernel_near_writable(k, at, 4);
 	if (__builtin_expect(near != NULL, 1)) {
@@ -87,6 +88,11 @@ struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order)
 	if ((p.flags >> e->bit_reserved & 1) || (p.flags >> e->bit_locked & 1) || GET(k, &p.object, page, mapping))
 		return error_at(ERR_BAD_OBJECT, page, "freeing a page that is in use: %" PRIx64 ", flags %" PRIx64, page, p.flags);
 	SET(k, &p.object, page, flags, p.flags & ~(1ull << e->bit_referenced | 1ull << e->bit_dirty));
+	if (__builtin_expect(e->local.wanted, 0) && !e->local.page) {
+		e->local.page = page;
+		e->local.order = order;
+		return NULL;
+	}
 	TRY(zone_open(e, page_zone_addr(e, p.flags), &z));
 	uint64_t index = engine_page_pfn(e, page) - engine_page_pfn(e, z.mem_map);
 	ADD(k, &z.zone, zone, free_pages, 1 << order);
@@ -118,7 +124,7 @@ static struct error *expand(struct engine *e, const struct zone_edit *z, uint64_
 	return NULL;
 }
 
-static struct error *take(struct engine *e, const struct zone_edit *z, uint64_t index, unsigned order, uint64_t *page)
+static inline __attribute__((always_inline)) struct error *take(struct engine *e, const struct zone_edit *z, uint64_t index, unsigned order, uint64_t *page)
 {
 	struct page p;
 	struct kernel *k = e->k;
@@ -225,7 +231,7 @@ static struct error *try_zones(struct engine *e, uint64_t zonelist, unsigned ord
 	*page = 0;
 	for (unsigned i = 0; i < k->members[M_zonelist_zones].count; i++) {
 		struct zone_edit z;
-		TRY(kernel_read_pointer(k, zonelist + OFFSET(k, zonelist, zones) + (uint64_t)i * k->arch->pointer_size, &zone));
+		TRY(kernel_read_pointer(k, zonelist + OFFSET(k, zonelist, zones) + (uint64_t)i * (k->wide ? 8 : 4), &zone));
 		if (!zone)
 			return NULL;
 		TRY(zone_open(e, zone, &z));
@@ -243,6 +249,29 @@ static struct error *try_zones(struct engine *e, uint64_t zonelist, unsigned ord
 	return NULL;
 }
 
+/*
+ * Reclaim for the sake of one block. The first block that it frees is held back (current->local_pages) and is the caller's, provided that reclaim was
+ * successful and the block is what is wanted.
+ */
+static struct error *balance_classzone(struct engine *e, uint64_t classzone, unsigned order, uint64_t *page, unsigned *freed)
+{
+	struct page p;
+	bool enough;
+	e->local.wanted = true;
+	e->local.page = 0;
+	struct error *failure = try_to_free_pages_zone(e, classzone, SWAP_CLUSTER_MAX, freed, &enough);
+	e->local.wanted = false;
+	if (failure || !e->local.page)
+		return failure;
+	TRY(page_open_writable(e, e->local.page, &p));
+	if (!enough || e->local.order != order || page_zone_addr(e, p.flags) > classzone)
+		return free_pages_ok(e, e->local.page, e->local.order);
+	*page = e->local.page;
+	TRACE(e, "balance_classzone", "the first block that reclaim freed", { "page", *page }, { "order", order });
+	SET(e->k, &p.object, page, refcount, 1);
+	return NULL;
+}
+
 struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *page)
 {
 	struct kernel *k = e->k;
@@ -251,7 +280,7 @@ struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64
 	*page = 0;
 	if (order >= e->orders)
 		return kernel_error(ENOMEM, "no block has order %u", order);
-	if (!(gfp & GFP24_UNPINNED) && pin_take(e, PIN_FRAME, order, &pinned))
+	if (pins_wait(e) && !(gfp & GFP24_UNPINNED) && pin_take(e, PIN_FRAME, order, &pinned))
 		return alloc_pages_at(e, pinned, order, page);
 	zonelist = e->contig_page_data + OFFSET(k, pglist_data, node_zonelists) +
 		   (uint64_t)(gfp & 15) * SIZE_OF(k, zonelist);
@@ -269,11 +298,13 @@ struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64
 	if (!(gfp & GFP24_WAIT))
 		return kernel_error(ENOMEM, "no block of order %u is free, and the caller cannot wait", order);
 	/*
-	 * balance_classzone(): reclaim, then look again. The kernel goes on until out_of_memory() has been called in vain ten times and then
+	 * Reclaim, then look again. The kernel goes on until out_of_memory() has been called in vain ten times and then
 	 * kills a process (mm/oom_kill.c); whose, is not for the engine to say, so the allocation fails then.
 	 */
 	for (unsigned failures = 0; failures < OOM_FAILURES; failures += !freed) {
-		TRY(try_to_free_pages(e, SWAP_CLUSTER_MAX, &freed));
+		TRY(balance_classzone(e, classzone, order, page, &freed));
+		if (*page)
+			return NULL;
 		TRY(try_zones(e, zonelist, order, PAGES_MIN, page));
 		if (*page)
 			return NULL;
@@ -298,7 +329,7 @@ struct error *get_zeroed_page(struct engine *e, unsigned gfp, uint64_t *addr)
 	struct object o;
 	TRY(get_free_pages(e, gfp, 0, addr));
 	TRY(object_open_bytes_writable(e->k, *addr, VMCORE_PAGE_SIZE, &o));
-	memset((void *)o.bytes, 0, VMCORE_PAGE_SIZE);
+	clear_page((void *)o.bytes);
 	return NULL;
 }
 
