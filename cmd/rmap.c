@@ -149,7 +149,7 @@ static void print_page(struct out *o, struct kernel *k, const struct rmap_page *
 		out_bool(o, "swapcache", NULL, page->swapcache);
 	}
 	out_text(o, "\n");
-	if (page->kind == RMAP_OUTSIDE)
+	if (page->kind == RMAP_OUTSIDE && rmap_exists(k))
 		out_str(o, "outside", "outside reverse mapping: %s\n", page->outside);
 }
 
@@ -270,11 +270,6 @@ static struct error *print_words(struct session *s, const struct request *r, int
 	return first;
 }
 
-static bool has_rmap(const struct kernel *k)
-{
-	return HAS(k, anon_vma_chain, rb) || (HAS(k, address_space, i_mmap_top) && HAS(k, vm_area_struct, shared_node));
-}
-
 static struct error *run_rmap(struct session *s, int argc, char **argv)
 {
 	struct option_parser p = {.argc = argc, .argv = argv, .spec = "c:pnvA-:"};
@@ -299,7 +294,7 @@ static struct error *run_rmap(struct session *s, int argc, char **argv)
 	}
 	if (r.all == (p.index < argc))
 		return usage_error("rmap", r.all ? "-A is about all pages" : "a page is needed");
-	if (!r.scan && !has_rmap(s->kernel))
+	if (!r.scan && !rmap_exists(s->kernel))
 		return error_new(ERR_UNSUPPORTED, "this kernel has no reverse mapping of interval trees: use rmap --scan");
 	TRY(pages_open(s->kernel));
 	if (r.all)

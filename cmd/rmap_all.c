@@ -56,9 +56,10 @@ static bool print_scanned(void *context, uint64_t pfn, const struct rmap_mapping
 		/* The same page as before: neighbours in a huge page are not. */
 		if (a->page.pfn != pfn || !a->page.page) {
 			if (error_drop(rmap_page_open(a->s->kernel, pfn, &a->page)))
-				a->page = (struct rmap_page){.kind = RMAP_OUTSIDE};
+				a->page = (struct rmap_page){.pfn = pfn, .kind = RMAP_OUTSIDE};
 		}
-		if (a->page.kind != RMAP_OUTSIDE)
+		/* Without reverse mapping nothing is outside of it. */
+		if (a->page.kind != RMAP_OUTSIDE || (a->page.page && !rmap_exists(a->s->kernel)))
 			return print_row(a, m);
 		a->outside++;
 	}

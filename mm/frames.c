@@ -41,6 +41,21 @@ static uint64_t zero_frame(struct kernel *k)
 	return pfn;
 }
 
+/*
+ * What is absent is looked for at 0, in the flags: a kernel without compound_head keeps tails by flag, or has none (then bit 0 of the word must not
+ * say so: tails_by_flag, with no flag), one without _mapcount has nothing that asks for it.
+ */
+static void find_words(struct kernel *k, struct frames *f)
+{
+	f->flags_at = OFFSET(k, page, flags);
+	f->mapping_at = OFFSET(k, page, mapping);
+	f->refcount_at = OFFSET(k, page, refcount);
+	f->mapcount_at = HAS(k, page, mapcount) ? OFFSET(k, page, mapcount) : 0;
+	f->compound_head_at = HAS(k, page, compound_head) ? OFFSET(k, page, compound_head) : 0;
+	if (!HAS(k, page, compound_head))
+		f->tails_by_flag = true;
+}
+
 struct error *frames_open(struct kernel *k, struct frames **out)
 {
 	struct mm_state *s = mm_state(k);
@@ -61,6 +76,7 @@ struct error *frames_open(struct kernel *k, struct frames **out)
 		f->double_map = flag_mask(k, "double_map");
 		f->tails_by_flag = !strcmp(k->members[M_page_compound_head].name, "first_page");
 		f->tail = flag_mask(k, "tail");
+		find_words(k, f);
 		f->zero_pfn = zero_frame(k);
 		f->huge_zero_pfn = frame_in(k, "huge_zero_pfn");
 	}
@@ -105,12 +121,8 @@ const unsigned char *frame_page_far(struct frames *f, uint64_t pfn)
 
 /* ---- Compound pages ---- */
 
-static bool is_tail(const struct frames *f, const unsigned char *page)
-{
-	if (f->tails_by_flag)
-		return frame_get(f, page, M_page_flags) & f->tail;
-	return frame_get(f, page, M_page_compound_head) & 1;
-}
+/* A gigantic page of 1 GB: there is none greater on x86. */
+#define FOLIO_ORDER_MAX 18
 
 /* What the first tail page, or the folio's part of it, says. */
 static void read_large(struct frames *f, struct folio *folio, const struct page *head)
@@ -148,7 +160,7 @@ bool folio_open(struct frames *f, uint64_t pfn, struct folio *out)
 		return false;
 	out->page = f->run_page + (pfn - f->run_pfn) * f->page_size;
 	struct page page = {.object = {bytes, out->page, f->page_size}, .pfn = pfn};
-	if (is_tail(f, bytes)) {
+	if (frame_is_tail(f, bytes)) {
 		out->page = page_compound_head(k, &page);
 		/* The head of a compound page stands before its tails. */
 		if (!page_to_pfn(k, out->page, &out->pfn) || out->pfn >= pfn || !(bytes = frame_page(f, out->pfn)))
@@ -162,6 +174,8 @@ bool folio_open(struct frames *f, uint64_t pfn, struct folio *out)
 	if (!(out->flags & f->head))
 		return out->pfn == pfn;
 	out->order = page_compound_order(k, &page);
+	if (out->order > FOLIO_ORDER_MAX)
+		return false;
 	out->hugetlb = page_use(k, &page) == PAGE_HUGETLB;
 	read_large(f, out, &page);
 	return pfn - out->pfn < 1ull << out->order;

@@ -21,6 +21,8 @@ struct frames {
 	} window[FRAMES_WINDOWS];
 	struct object copied; /* of a struct page over two pages */
 
+	/* Where the words that every page is asked for stand in it, in bytes. */
+	uint32_t flags_at, mapping_at, refcount_at, mapcount_at, compound_head_at;
 	/* Bits of page.flags, as masks; 0 where this kernel has no such flag. */
 	uint64_t head, dirty, referenced, young, swapbacked, swapcache, reserved, double_map;
 	bool tails_by_flag;   /* 2.6: tail pages are told by PG_tail, not by the low bit of compound_head */
@@ -53,6 +55,25 @@ static inline uint64_t frame_get(const struct frames *f, const unsigned char *by
 {
 	const struct object page = {bytes, 0, f->page_size};
 	return object_get(f->k, &page, id);
+}
+
+/* The same of a word (flags, mapping), and of a count of 32 bits. */
+static inline uint64_t frame_word(const struct frames *f, const unsigned char *bytes, uint32_t at)
+{
+	return load_word(f->k, bytes + at);
+}
+
+static inline int32_t frame_count(const unsigned char *bytes, uint32_t at)
+{
+	return (int32_t)load_uint(bytes + at, 4);
+}
+
+/* Is it a page of a compound page, and not its first? */
+static inline bool frame_is_tail(const struct frames *f, const unsigned char *bytes)
+{
+	if (__builtin_expect(f->tails_by_flag, 0))
+		return frame_word(f, bytes, f->flags_at) & f->tail;
+	return frame_word(f, bytes, f->compound_head_at) & 1;
 }
 
 /* A compound page, or a single one: order 0. */
@@ -103,6 +124,14 @@ struct leaf_page {
 
 /* Bits of an entry that software uses: _PAGE_BIT_SPECIAL is _PAGE_BIT_SOFTW1 (arch/x86/include/asm/pgtable_types.h). */
 #define X86_SPECIAL (1ull << 9)
+/* _PAGE_BIT_SAVED_DIRTY, since 6.6, on x86_64: dirty, where the processor's own bit would make it a shadow stack. Unused before. */
+#define X86_SAVED_DIRTY (1ull << 58)
+
+/* pte_dirty(): the bits of an entry that say so. */
+static inline uint64_t x86_dirty_bits(const struct kernel *k)
+{
+	return k->arch->pointer_size == 8 ? X86_DIRTY | X86_SAVED_DIRTY : X86_DIRTY;
+}
 
 /* Decodes the entry of `level` in an area with those vm_flags. */
 void leaf_page(struct frames *f, uint64_t vm_flags, uint64_t entry, unsigned level, struct leaf_page *out);

@@ -18,6 +18,11 @@ const char *rmap_kind_name(enum rmap_kind kind)
 	return names[kind];
 }
 
+bool rmap_exists(const struct kernel *k)
+{
+	return HAS(k, anon_vma_chain, rb) || (HAS(k, address_space, i_mmap_top) && HAS(k, vm_area_struct, shared_node));
+}
+
 /* ---- The page ---- */
 
 static const char *why_outside(enum page_use use)

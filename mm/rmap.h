@@ -34,6 +34,9 @@ struct error *rmap_page_open(struct kernel *k, uint64_t pfn, struct rmap_page *o
 /* "anonymous", "KSM", "file", "" */
 const char *rmap_kind_name(enum rmap_kind kind);
 
+/* Does this kernel have any of the structures that rmap_walk() goes by? Else rmap_scan() alone finds mappings. */
+bool rmap_exists(const struct kernel *k);
+
 struct rmap_mapping {
 	const struct vma *vma; /* good until the visitor returns */
 	uint64_t address;      /* of the page in its process */

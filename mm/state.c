@@ -12,6 +12,9 @@ static void state_free(struct kernel *k)
 	page_model_free(s->pages);
 	error_free(s->no_pages);
 	node_table_free(s->nodes);
+	smaps_facts_free(s->smaps);
+	map_counts_free(s->map_counts);
+	vma_flag_names_free(s->flag_names);
 	frames_free(s->frames);
 	swap_table_free(s->swap);
 	path_cache_free(s->paths);
@@ -43,6 +46,8 @@ void mm_state_forget(struct kernel *k)
 	s->no_pages = NULL;
 	node_table_free(s->nodes);
 	s->nodes = NULL;
+	map_counts_free(s->map_counts);
+	s->map_counts = NULL;
 	frames_free(s->frames);
 	s->frames = NULL;
 	swap_table_free(s->swap);

@@ -12,6 +12,11 @@ struct mm_state {
 	struct page_model *pages;     /* mm/memmap.c */
 	struct error *no_pages;	      /* why there are none */
 	struct node_table *nodes;     /* mm/zone.c */
+	struct smaps_facts *smaps;    /* mm/smaps.c */
+	struct map_counts *map_counts;
+	uint64_t special_mapping_name; /* mm/vma_name.c; 0: not looked for yet */
+	uint64_t shmem_aops;	      /* mm/shmem.c; 0: not looked for yet */
+	struct vma_flag_names *flag_names; /* mm/vma_flags.c */
 	struct frames *frames;	      /* mm/frames.c */
 	struct swap_table *swap;      /* mm/swap.c */
 	struct path_cache *paths;     /* mm/path.c */
@@ -27,6 +32,9 @@ void mm_state_forget(struct kernel *k);
 void task_table_free(struct task_table *t);
 void page_model_free(struct page_model *p);
 void node_table_free(struct node_table *n);
+void smaps_facts_free(struct smaps_facts *f);
+void map_counts_free(struct map_counts *c);
+void vma_flag_names_free(struct vma_flag_names *n);
 void frames_free(struct frames *f);
 void swap_table_free(struct swap_table *s);
 void path_cache_free(struct path_cache *p);

@@ -76,4 +76,10 @@ unsigned swap_areas_count(struct kernel *k);
 /* False when there is none of that number, or it is not in use now. */
 bool swap_area_get(struct kernel *k, unsigned type, struct swap_area *out);
 
+/*
+ * How many page-table entries name a slot: swp_swapcount(). 0 for one that is free, outside the area, or whose count is not in the
+ * image (mm/swap_count.c).
+ */
+uint64_t swap_slot_count(struct kernel *k, const struct swap_area *area, uint64_t offset);
+
 #endif

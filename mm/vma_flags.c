@@ -6,8 +6,10 @@
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "mm/state.h"
 #include "mm/vma.h"
 
 /* Names of the kernels with enumerators, the special ones of x86 before the bits that they share.
@@ -84,11 +86,9 @@ static const char *x86_high_name(struct kernel *k, unsigned bit)
 	return NULL;
 }
 
-const char *vma_flag_name(struct kernel *k, unsigned bit)
+static const char *find_name(struct kernel *k, unsigned bit)
 {
 	int64_t value;
-	if (bit > 63)
-		return NULL;
 	if (enumerator_find(k, "VMA_READ_BIT", &value))
 		return enumerated_name(k, bit);
 	if (bit >= 32)
@@ -140,6 +140,30 @@ const char *vma_flag_name(struct kernel *k, unsigned bit)
 		return interval_tree ? "NOHUGEPAGE" : "PFN_AT_MMAP";
 	}
 	return NULL;
+}
+
+struct vma_flag_names {
+	const char *name[64];
+};
+
+void vma_flag_names_free(struct vma_flag_names *n)
+{
+	free(n);
+}
+
+const char *vma_flag_name(struct kernel *k, unsigned bit)
+{
+	struct mm_state *s = mm_state(k);
+	if (bit > 63)
+		return NULL;
+	if (!s->flag_names) {
+		s->flag_names = calloc(1, sizeof(*s->flag_names));
+		if (!s->flag_names)
+			abort();
+		for (unsigned i = 0; i < 64; i++)
+			s->flag_names->name[i] = find_name(k, i);
+	}
+	return s->flag_names->name[bit];
 }
 
 const char *vma_flags_format(struct kernel *k, uint64_t flags, char *buf, size_t size)

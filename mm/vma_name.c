@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mm/state.h"
 #include "mm/vma.h"
 
 /* ANON_VMA_NAME_MAX_LEN (include/linux/mm_types.h), and more than any special mapping's name has.
@@ -21,6 +22,18 @@ static bool printable(const char *s)
 	return *s != 0;
 }
 
+/* Its address; 1, which is none, where the kernel has no such function. */
+static uint64_t special_name_function(struct kernel *k)
+{
+	struct mm_state *s = mm_state(k);
+	if (!s->special_mapping_name) {
+		s->special_mapping_name = symbol_addr(k, "special_mapping_name");
+		if (!s->special_mapping_name)
+			s->special_mapping_name = 1;
+	}
+	return s->special_mapping_name;
+}
+
 /* vm_ops->name: only special_mapping_name() of mm/mmap.c (later mm/vma.c) is used by an area of a
  * process. */
 static bool special_mapping_name(struct kernel *k, const struct vma *vma, char *name)
@@ -28,7 +41,7 @@ static bool special_mapping_name(struct kernel *k, const struct vma *vma, char *
 	uint64_t function, mapping, text;
 	if (!vma->ops || !HAS(k, vm_special_mapping, name) ||
 	    error_drop(kernel_get(k, vma->ops, M_vm_operations_struct_name, &function)) ||
-	    !function || function != symbol_addr(k, "special_mapping_name"))
+	    !function || function != special_name_function(k))
 		return false;
 	mapping = GET(k, &vma->object, vm_area_struct, vm_private_data);
 	return !error_drop(kernel_get(k, mapping, M_vm_special_mapping_name, &text)) &&

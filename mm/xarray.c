@@ -72,3 +72,66 @@ struct error *xarray_for_each(struct kernel *k, uint64_t head, xarray_visitor *v
 {
 	return xarray_for_each_path(k, head, NULL, visit, context);
 }
+
+/* ---- A range, with orders ---- */
+
+struct range_walk {
+	struct xarray_walk walk; /* its visit() is not used */
+	uint64_t first, last;
+	xarray_range_visitor *visit;
+	void *context;
+};
+
+/* Slots after a multi-index entry's own are sibling entries, which name its slot (xa_mk_sibling()). */
+static unsigned order_of(const struct range_walk *w, const struct object *node, uint32_t slot, uint32_t slots)
+{
+	unsigned order = 0, siblings = 0;
+	while (!w->walk.radix && slot + 1 + siblings < slots &&
+	       object_get_element(w->walk.k, node, M_xa_node_slots, slot + 1 + siblings) == ((uint64_t)slot << 2 | 2))
+		siblings++;
+	while (2u << order <= siblings + 1)
+		order++;
+	return order;
+}
+
+static void visit_leaf(struct range_walk *w, uint64_t index, unsigned order, uint64_t entry)
+{
+	bool internal = !w->walk.radix && (entry & 3) == 2;
+	if (!internal && index <= w->last && index + (1ull << order) - 1 >= w->first)
+		w->walk.ended = !w->visit(w->context, index, order, entry, w->walk.radix ? entry & 2 : entry & 1);
+}
+
+static struct error *walk_range(struct range_walk *w, uint64_t entry, uint64_t index, unsigned above)
+{
+	struct kernel *k = w->walk.k;
+	struct object node;
+	TRY(check_interrupt());
+	TRY(object_open(k, entry & ~3ull, S_xa_node, &node));
+	uint64_t shift = GET(k, &node, xa_node, shift);
+	uint32_t slots = k->members[M_xa_node_slots].count;
+	if (shift >= above || ++w->walk.nodes > NODES_MAX)
+		return error_at(ERR_BAD_LIST, node.addr, "xarray node is damaged: %" PRIx64, node.addr);
+	for (uint32_t i = 0; i < slots && !w->walk.ended; i++) {
+		uint64_t slot = object_get_element(k, &node, M_xa_node_slots, i), at = index | (uint64_t)i << shift;
+		if (!slot)
+			continue;
+		if (!is_node(&w->walk, slot))
+			visit_leaf(w, at, (unsigned)shift + order_of(w, &node, i, slots), slot);
+		else if (at <= w->last && at + (1ull << shift) - 1 >= w->first)
+			TRY(walk_range(w, slot, at, (unsigned)shift));
+	}
+	return NULL;
+}
+
+struct error *xarray_for_each_range(struct kernel *k, uint64_t head, uint64_t first, uint64_t last,
+				    xarray_range_visitor *visit, void *context)
+{
+	struct range_walk w = {.walk.k = k, .first = first, .last = last, .visit = visit, .context = context};
+	TRY(members_require(k, "xarrays", M_xa_node_shift, M_xa_node_slots, MEMBER_NONE));
+	w.walk.radix = !strcmp(k->structs[S_xa_node].name, "radix_tree_node");
+	if (head && is_node(&w.walk, head))
+		return walk_range(&w, head, 0, 58);
+	if (head)
+		visit_leaf(&w, 0, 0, head);
+	return NULL;
+}

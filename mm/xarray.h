@@ -26,4 +26,12 @@ struct error *xarray_for_each(struct kernel *k, uint64_t head, xarray_visitor *v
 /* The same; `path` (the caller's, NULL for none) is the way to the entry while visit() runs. */
 struct error *xarray_for_each_path(struct kernel *k, uint64_t head, struct tree_path *path, xarray_visitor *visit, void *context) MUST_CHECK;
 
+/*
+ * The entries for any of the indices first … last (inclusive), ascending; one stands for 1 << order indices from `index` on. A value
+ * entry (the exceptional ones of a radix tree among them) has is_value. Errors as xarray_for_each().
+ */
+typedef bool xarray_range_visitor(void *context, uint64_t index, unsigned order, uint64_t entry, bool is_value);
+struct error *xarray_for_each_range(struct kernel *k, uint64_t head, uint64_t first, uint64_t last,
+				    xarray_range_visitor *visit, void *context) MUST_CHECK;
+
 #endif

@@ -275,7 +275,7 @@ static void fds(int pid)
 	closedir(dir);
 }
 
-static void process(int pid, int with_pages)
+static void process(int pid, int with_pages, int before)
 {
 	static const char *const files[] = {"stat",	     "status",	  "cmdline", "environ",
 					    "maps",	     "limits",	  "cgroup",  "statm",
@@ -311,12 +311,18 @@ static void process(int pid, int with_pages)
 		closedir(tasks);
 	if (!with_pages)
 		return;
-	pages(pid);
+	/* Reading a page makes it referenced: what says so is read nearer to the dump. */
+	if (before)
+		pages(pid);
 	snprintf(path, sizeof(path), "/proc/%d/smaps", pid);
 	file(path);
+	snprintf(path, sizeof(path), "/proc/%d/smaps_rollup", pid);
+	file(path);
+	if (!before)
+		pages(pid);
 }
 
-static void processes(void)
+static void processes(int before)
 {
 	long with_pages = parameter("guest_pages", 200000);
 	struct dirent *entry;
@@ -327,7 +333,7 @@ static void processes(void)
 		int pid = atoi(entry->d_name);
 
 		if (pid > 0)
-			process(pid, with_pages > 0);
+			process(pid, with_pages > 0, before);
 	}
 	if (proc)
 		closedir(proc);
@@ -397,14 +403,14 @@ void collect(int before)
 	channel.used = 0;
 	if (before) {
 		constants();
-		processes();
+		processes(before);
 		kernel_log();
 		for (size_t i = 0; i < COUNTERS; i++)
 			file(counters[i]);
 	} else {
 		for (size_t i = COUNTERS; i-- > 0;)
 			file(counters[i]);
-		processes();
+		processes(before);
 		kernel_log();
 	}
 	append(zeros, sizeof(zeros));

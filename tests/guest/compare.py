@@ -5,6 +5,7 @@ import os
 
 import compare_audit
 import compare_kernel
+import compare_mappings
 import compare_memory
 import compare_pages
 import compare_tasks
@@ -12,7 +13,8 @@ from facts import Facts
 from scope import Judge, Scope, ScopeError
 
 # What a guest's comparison has to reach to mean something: so many facts of these subjects.
-LEAST = {"ps": 800, "ps -r": 2000, "regs": 800, "log": 900, "sym -l": 80000, "vm": 3000, "vm -p": 80000, "rd": 60000,
+LEAST = {"rmap": 40000, "rmap: pagemap": 30000, "rmap: kpagecount": 20000, "smaps": 60000, "smaps: lines": 2500,
+         "ps": 800, "ps -r": 2000, "regs": 800, "log": 900, "sym -l": 80000, "vm": 3000, "vm -p": 80000, "rd": 60000,
          "vtop": 5000, "vtop: swap": 2000, "kmem -f": 100, "kmem -z": 30, "kmem -i": 6, "kmem -p: flags": 250000,
          "kmem -m: mapcount": 15000, "struct cred": 250, "kmem: vmalloc": 150, "kmem: slab": 250, "audit": 30, "audit: wrong values": 20}
 
@@ -30,7 +32,7 @@ def compare(directory, only=None):
     except ScopeError as error:         # nothing else has to be tried
         judge.differing["mmscope"].append(str(error))
         return judge
-    for part in PARTS:
+    for part in (*PARTS, compare_mappings):
         for subject in part.SUBJECTS:
             if only and subject.__name__ not in only:
                 continue

@@ -158,6 +158,12 @@ class Facts:
                 areas[-1][key] = int(value.split()[0]) if re.match(r"\d+( kB)?$", value) else value
         return areas
 
+    def rollup(self, pid):
+        """The fields of smaps_rollup, in kB; {} where there are none."""
+        return {match[1]: int(match[2]) for match in
+                (re.match(r"(\w+): +(\d+) kB$", line) for line in self.text("proc/%d/smaps_rollup" % pid).splitlines())
+                if match}
+
     # ---- the kernel ----
 
     def symbols(self):

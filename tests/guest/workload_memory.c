@@ -131,6 +131,12 @@ static void huge(long unused)
 	look(memory, 8 * MB, 1);
 }
 
+/* Huge pages of a file that two processes map. */
+static void hugetlb_child(long unused)
+{
+	look(family_memory, 4 * MB, 16);
+}
+
 static void hugetlb(long unused)
 {
 	char *memory = mmap(NULL, 4 * MB, PROT_READ | PROT_WRITE,
@@ -144,8 +150,44 @@ static void hugetlb(long unused)
 		return;
 	fd = must(open("/hugetlbfs/file", O_RDWR | O_CREAT, 0600));
 	memory = mmap(NULL, 4 * MB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (memory != MAP_FAILED)
-		sign(memory, 4 * MB, 3);
+	if (memory == MAP_FAILED)
+		return;
+	sign(memory, 4 * MB, 3);
+	family_memory = memory;
+	spawn("hugetlb-child", hugetlb_child, 0);
+}
+
+/* Huge pages of tmpfs: mapped whole, in part, and copied in part. */
+static void huge_file_child(long unused)
+{
+	char *memory = family_memory;
+
+	look(memory, 4 * MB, 1);
+	must(mprotect(memory + MB, 4 * PAGE, PROT_READ));
+}
+
+static void huge_file(long unused)
+{
+	uintptr_t address;
+	char *memory;
+	int fd;
+
+	mkdir("/hugetmpfs", 0755);
+	if (mount("hugetmpfs", "/hugetmpfs", "tmpfs", 0, "huge=always"))
+		return;
+	fd = must(open("/hugetmpfs/file", O_RDWR | O_CREAT, 0600));
+	must(ftruncate(fd, 4 * MB));
+	memory = map(6 * MB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	address = ((uintptr_t)memory + 2 * MB - 1) & -(2 * MB);
+	memory = mmap((void *)address, 4 * MB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (memory == MAP_FAILED)
+		give_up("mmap of a huge file");
+	sign(memory, 4 * MB, 1);
+	family_memory = memory;
+	spawn("huge-file-child", huge_file_child, 0);
+	memory = map(2 * MB, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 64 * PAGE);
+	look(memory, 2 * MB, 3);
+	sign(memory, MB, 5);
 }
 
 static void gigantic(long unused)
@@ -291,7 +333,15 @@ static void policies(long unused)
 	sign(memory, 64 * PAGE, 1);
 }
 
-/* Equal pages that the kernel merges. */
+/* Equal pages that the kernel merges: in a process, in one forked before that, and one forked since. */
+static void merged_child(long which)
+{
+	if (which == 0)
+		memset(family_memory, 0x55, 64 * PAGE);
+	else
+		sign(family_memory, 32 * PAGE, 2);
+}
+
 static void merged(long unused)
 {
 	char *memory = anonymous(256 * PAGE, MAP_PRIVATE);
@@ -299,6 +349,10 @@ static void merged(long unused)
 	madvise(memory, 256 * PAGE, MADV_NOHUGEPAGE);
 	memset(memory, 0x55, 256 * PAGE);
 	madvise(memory, 256 * PAGE, MADV_MERGEABLE);
+	family_memory = memory;
+	spawn("merged-child", merged_child, 0);
+	nanosleep(&(struct timespec){3, 0}, NULL);
+	spawn("merged-child-2", merged_child, 1);
 }
 
 /* ---- files ---- */
@@ -443,6 +497,7 @@ static void swapped(long unused)
 {
 	size_t size = 8 * MB;
 	char *memory = anonymous(size, MAP_PRIVATE), *shared = anonymous(2 * MB, MAP_SHARED);
+	int fd;
 
 	madvise(memory, size, MADV_NOHUGEPAGE);
 	sign(memory, size, 1);
@@ -451,6 +506,15 @@ static void swapped(long unused)
 	madvise(shared, MB, MADV_PAGEOUT);
 	family_memory = memory;
 	spawn("swapped-child", swapped_child, 0);
+	/* A file in shared memory, swapped out, of which a process has copies. */
+	fd = must(syscall(SYS_memfd_create, "swapped", 0));
+	must(ftruncate(fd, MB));
+	shared = map(MB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	sign(shared, MB, 1);
+	madvise(shared, MB, MADV_PAGEOUT);
+	memory = map(MB / 2, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 16 * PAGE);
+	sign(memory, MB / 4, 7);
+	map(MB / 2, PROT_READ, MAP_PRIVATE, fd, 0);
 }
 
 /* Gigabytes, for measurements. */
@@ -476,6 +540,7 @@ void start_memory_roles(void)
 	spawn("siblings", siblings, 4);
 	spawn("huge", huge, 0);
 	spawn("hugetlb", hugetlb, 0);
+	spawn("huge-file", huge_file, 0);
 	spawn("gigantic", gigantic, 0);
 	spawn("untouched", untouched, 0);
 	spawn("protections", protections, 0);
