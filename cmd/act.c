@@ -100,7 +100,7 @@ struct error *act_task(struct session *s, const char *word, uint64_t *task)
 	else
 		TRY(context_task(s, &t));
 	*task = t->addr;
-	return NULL;
+	return engine_set_current(e, t->addr);
 }
 
 struct error *act_mm(struct session *s, uint64_t task, uint64_t *mm)

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "mm/areas_edit.h"
 #include "mm/engine.h"
 #include "mm/memmap.h"
 #include "mm/state.h"
@@ -64,6 +65,8 @@ void engine_resolve(struct engine *e)
 {
 	struct kernel *k = e->k;
 	e->vm_area_cachep = word(k, "vm_area_cachep");
+	e->areas.anon_vma_cachep = word(k, "anon_vma_cachep");
+	e->areas.anon_vma_chain_cachep = word(k, "anon_vma_chain_cachep");
 	e->mm_cachep = word(k, "mm_cachep");
 	e->files_cachep = word(k, "files_cachep");
 	e->fs_cachep = word(k, "fs_cachep");
@@ -79,7 +82,7 @@ static void find_symbols(struct engine *e)
 {
 	struct kernel *k = e->k;
 	uint64_t zero = symbol_addr(k, "empty_zero_page"), phys;
-	if (zero && kernel_try_vtop(k, zero, &phys) && phys >> k->arch->page_shift < e->max_pfn)
+	if (zero && e->mem_map && kernel_try_vtop(k, zero, &phys) && phys >> k->arch->page_shift < e->max_pfn)
 		e->empty_zero_page = engine_phys_page(e, phys);
 	e->contig_page_data = symbol_addr(k, "contig_page_data");
 	e->jiffies = symbol_addr(k, "jiffies");
@@ -104,9 +107,29 @@ static void find_symbols(struct engine *e)
 	engine_resolve(e);
 }
 
-/* What the acts here are written for: 2.4's memory management over one array of pages. */
+struct error *engine_not_classic(const struct engine *e, const char *what)
+{
+	(void)e;
+	return error_new(ERR_UNSUPPORTED, "%s is not done on a kernel like this one yet", what);
+}
+
+struct error *engine_set_current(struct engine *e, uint64_t task)
+{
+	uint64_t cpu = 0;
+	e->task = task;
+	if (task && HAS(e->k, task_struct, cpu))
+		TRY(kernel_get(e->k, task, M_task_struct_cpu, &cpu));
+	e->cpu = cpu < e->k->cpus ? (unsigned)cpu : 0;
+	return e->classic ? NULL : engine_areas_set_cpu(e);
+}
+
+/* What the acts here are written for: memory management with reverse mapping, or 2.4's over one array of pages. */
 static struct error *check(struct engine *e)
 {
+	if (HAS(e->k, vm_area_struct, anon_vma_chain))
+		return members_require(e->k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_vm_area_struct_vm_flags,
+				       MEMBER_NONE);
+	e->classic = true;
 	static const char *const symbols[] = { "mem_map", "contig_page_data", "active_list", "inactive_list", "cache_cache" };
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
 		if (!symbol_addr(e->k, symbols[i]))
@@ -135,12 +158,14 @@ struct error *engine_open(struct kernel *k, struct engine **out)
 	}
 	e->page_size = SIZE_OF(k, page);
 	e->page_inverse = UINT64_MAX / e->page_size + 1;
-	e->orders = k->members[M_zone_free_area].total / SIZE_OF(k, free_area);
-	if (page_run(k, 0, &pfn, &end, &page) && !pfn) {
+	e->orders = HAS_STRUCT(k, free_area) ? k->members[M_zone_free_area].total / SIZE_OF(k, free_area) : 0;
+	if (e->classic && page_run(k, 0, &pfn, &end, &page) && !pfn) {
 		e->mem_map = page;
 		e->max_pfn = end;
 	}
 	find_symbols(e);
+	if (!e->classic)
+		engine_areas_open(e);
 	*out = state->engine = e;
 	return NULL;
 }

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "core/kernel.h"
+#include "mm/engine_areas.h"
 #include "mm/page.h"
 #include "mm/vma.h"
 
@@ -40,6 +41,10 @@ struct trace {
 struct engine {
 	struct kernel *k;
 	struct trace *trace; /* NULL: off */
+	bool classic;	     /* 2.4's memory management: no reverse mapping, one array of pages */
+	unsigned cpu;	     /* which CPU's lists an act takes from: that of the task that acts */
+	uint64_t task;       /* the task that acts, whose limits and rights count; 0: the mm's owner, or nobody's */
+	struct engine_areas areas;
 
 	uint64_t mem_map;      /* first struct page where it is one array (FLATMEM), else 0 */
 	uint32_t page_size;    /* bytes of a struct page */
@@ -64,6 +69,14 @@ struct engine {
 /* Made when first asked for, kept with the kernel. ERR_UNSUPPORTED when the image cannot act, saying what it lacks. */
 struct error *engine_open(struct kernel *k, struct engine **out) MUST_CHECK;
 void engine_free(struct engine *e);
+/* From now on this task acts, on its CPU. 0: none. */
+struct error *engine_set_current(struct engine *e, uint64_t task) MUST_CHECK;
+/* ERR_UNSUPPORTED, "… is done on kernels like 2.4 only so far", for what is not yet written for others. */
+struct error *engine_not_classic(const struct engine *e, const char *what) MUST_CHECK;
+static inline MUST_CHECK struct error *need_classic(const struct engine *e, const char *what)
+{
+	return __builtin_expect(e->classic, 1) ? NULL : engine_not_classic(e, what);
+}
 /* Reads again the globals that are pointers to what booting makes, once it has made them. */
 void engine_resolve(struct engine *e);
 
@@ -144,7 +157,7 @@ struct error *get_zeroed_page(struct engine *e, unsigned gfp, uint64_t *addr) MU
 struct error *free_pages_addr(struct engine *e, uint64_t addr, unsigned order) MUST_CHECK;
 uint64_t nr_free_pages(struct engine *e);
 
-/* ---- Slabs (mm/slab_alloc.c): 2.4's SLAB ---- */
+/* ---- Slabs (mm/slab_alloc.c: 2.4's SLAB; mm/slub_alloc.c: SLUB) ---- */
 
 struct error *kmem_cache_create(struct engine *e, const char *name, uint32_t size, uint32_t offset, uint32_t flags,
 				uint64_t *cache) MUST_CHECK;
@@ -208,6 +221,18 @@ struct error *expand_stack(struct engine *e, const struct object *mm, uint64_t v
 /* Links a filled vm_area_struct into list and tree; counts it. */
 struct error *insert_vm_struct(struct engine *e, uint64_t mm, uint64_t vma) MUST_CHECK;
 struct error *exit_mmap(struct engine *e, uint64_t mm) MUST_CHECK;
+
+/* ---- Reverse mapping of anonymous pages (mm/anon_vma.c); areas are given by their addresses ---- */
+
+/* The area gets an anon_vma, if it has none: that of a neighbour with which it could merge, or a new one. ENOMEM. */
+struct error *anon_vma_prepare(struct engine *e, uint64_t vma) MUST_CHECK;
+/* A chain for dst to each anon_vma that src has one to; dst may get an anon_vma that nobody uses any more. ENOMEM, with nothing left behind. */
+struct error *anon_vma_clone(struct engine *e, uint64_t dst, uint64_t src) MUST_CHECK;
+/* For fork: `vma` is the child's copy of `pvma`. ENOMEM, with nothing left behind. */
+struct error *anon_vma_fork(struct engine *e, uint64_t vma, uint64_t pvma) MUST_CHECK;
+/* All of the area's chains go, and anon_vmas that nobody needs any more. */
+struct error *unlink_anon_vmas(struct engine *e, uint64_t vma) MUST_CHECK;
+struct error *put_anon_vma(struct engine *e, uint64_t anon_vma) MUST_CHECK;
 
 /* ---- Faults (mm/memory.c) ---- */
 

@@ -241,6 +241,7 @@ static struct error *walk_path(struct engine *e, const char *path, bool make, ui
 
 struct error *make_file(struct engine *e, const char *path, const void *bytes, uint64_t size)
 {
+	TRY(need_classic(e, "making a file"));
 	uint64_t parent, dentry, inode, sb, phys = 0;
 	const char *name = NULL;
 	TRY(walk_path(e, path, true, &parent, &dentry, &name));
@@ -279,6 +280,7 @@ struct error *mount_root(struct engine *e)
 
 struct error *filp_open(struct engine *e, const char *path, uint64_t *file)
 {
+	TRY(need_classic(e, "opening a file"));
 	struct kernel *k = e->k;
 	uint64_t parent, dentry, root, mnt, inode, mode;
 	const char *name = NULL;

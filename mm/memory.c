@@ -258,6 +258,7 @@ static struct error *handle_pte_fault(struct fault *f)
 struct error *handle_mm_fault(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, bool write,
 			      enum fault_result *result)
 {
+	TRY(need_classic(e, "a page fault"));
 	struct fault f = { .e = e, .mm = mm, .vma = vma, .addr = addr, .write = write };
 	struct error *error = pte_alloc(e, mm, addr, &f.entry_addr);
 	if (!error) {
@@ -325,6 +326,7 @@ static struct error *count_fault(struct engine *e, uint64_t task, enum fault_res
 struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, enum fault_result *result,
 			    char *why, size_t why_size)
 {
+	TRY(need_classic(e, "a page fault"));
 	struct kernel *k = e->k;
 	struct object mm;
 	struct vma vma;
@@ -400,6 +402,7 @@ static struct error *copy_one_pte(struct engine *e, const struct object *dst, co
 
 struct error *copy_page_range(struct engine *e, uint64_t dst_mm, uint64_t src_mm, const struct vma *vma)
 {
+	TRY(need_classic(e, "copying page tables"));
 	struct kernel *k = e->k;
 	struct object dst, src;
 	uint64_t span = 1ull << k->geometry.level[0].shift;
@@ -449,6 +452,7 @@ static struct error *zap_one_pte(struct engine *e, const struct object *mm, uint
 
 struct error *zap_page_range(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t len)
 {
+	TRY(need_classic(e, "unmapping pages"));
 	struct kernel *k = e->k;
 	struct object mm;
 	uint64_t span = 1ull << k->geometry.level[0].shift, end = addr + len;
@@ -512,6 +516,7 @@ static struct error *open_mm_of(struct engine *e, uint64_t task, struct object *
 struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
 			 char *why, size_t why_size)
 {
+	TRY(need_classic(e, "an access to user memory"));
 	struct object mm;
 	uint64_t entry;
 	bool any;
@@ -524,6 +529,7 @@ struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fa
 
 struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, void *buffer, size_t len, bool write)
 {
+	TRY(need_classic(e, "an access to user memory"));
 	struct object mm;
 	char why[128];
 	unsigned char *bytes = buffer;

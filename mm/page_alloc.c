@@ -66,6 +66,7 @@ static uint64_t page_zone_addr(struct engine *e, uint64_t flags)
 
 struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order)
 {
+	TRY(need_classic(e, "freeing pages"));
 	struct kernel *k = e->k;
 	struct zone_edit z;
 	struct page p;
@@ -170,6 +171,7 @@ static bool match_block(void *context, uint64_t page, uint64_t pfn)
 /* Out of the free block that holds it. */
 struct error *alloc_pages_at(struct engine *e, uint64_t phys, unsigned order, uint64_t *page)
 {
+	TRY(need_classic(e, "allocating pages"));
 	struct kernel *k = e->k;
 	uint64_t pfn = phys >> k->arch->page_shift;
 	struct zone_edit z;
@@ -238,6 +240,7 @@ static struct error *try_zones(struct engine *e, uint64_t zonelist, unsigned ord
 
 struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *page)
 {
+	TRY(need_classic(e, "allocating pages"));
 	struct kernel *k = e->k;
 	uint64_t zonelist, pinned, classzone;
 	unsigned freed;

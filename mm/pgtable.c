@@ -70,6 +70,7 @@ static uint64_t user_entries(const struct kernel *k)
 
 struct error *pgd_alloc(struct engine *e, uint64_t *pgd)
 {
+	TRY(need_classic(e, "a new page directory"));
 	struct kernel *k = e->k;
 	struct object o;
 	uint64_t kernel_part = user_entries(k) * k->geometry.entry_size;
@@ -123,6 +124,7 @@ static struct error *new_table(struct engine *e, uint64_t *table)
 
 struct error *pte_alloc(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *entry_addr)
 {
+	TRY(need_classic(e, "a new page table"));
 	struct kernel *k = e->k;
 	const struct pagetable_geometry *g = &k->geometry;
 	uint64_t table = GET(k, mm, mm_struct, pgd) - k->page_offset;
@@ -144,6 +146,7 @@ struct error *pte_alloc(struct engine *e, const struct object *mm, uint64_t addr
 
 struct error *clear_page_tables(struct engine *e, const struct object *mm, uint64_t first, uint64_t end)
 {
+	TRY(need_classic(e, "freeing page tables"));
 	struct kernel *k = e->k;
 	const struct pagetable_geometry *g = &k->geometry;
 	uint64_t pgd = GET(k, mm, mm_struct, pgd) - k->page_offset;
