@@ -47,7 +47,7 @@ $(OUT)/programs/ld: $(OUT)/programs/ld.o mm/sim/programs/ld.ld
 $(OUT)/programs/stack_val $(OUT)/programs/pair: $(OUT)/programs/%: $(OUT)/programs/%.o mm/sim/programs/program.ld
 	$(LINK_386) -static --defsym=DATA=0x8049000 -T mm/sim/programs/program.ld -o $@ $<
 
-$(OUT)/mm/sim/programs.o: $(PROGRAMS) $(wildcard mm/sim/scenarios/*)
+$(OUT)/mm/sim/programs.o: $(PROGRAMS) $(wildcard mm/sim/scenarios/* mm/sim/types/linux-*)
 $(OUT)/mm/sim/programs.o: override CFLAGS += -Wa,-I$(OUT) -Wa,-I.
 
 $(OUT)/%.o: %.c Makefile

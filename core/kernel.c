@@ -129,6 +129,8 @@ struct error *kernel_open(struct vmcore *vc, const struct kernel_options *option
 	k->near_size = k->direct_end - k->page_offset;
 	if (k->near_size > k->flat->size)
 		k->near_size = k->flat->size;
+	k->near_size -= k->near_size < NEAR_BYTES ? k->near_size : NEAR_BYTES - 1;
+	k->wide = k->arch->pointer_size == 8;
 	*out = k;
 	return NULL;
 }
