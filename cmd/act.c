@@ -61,18 +61,21 @@ static struct error *run(struct session *s, struct engine *e, act_function *act,
 	return failure;
 }
 
-struct error *act_do(struct session *s, act_function *act, void *context)
+static struct error *start(struct session *s)
 {
-	struct engine *e;
-	struct error *failure;
-
-	TRY(engine_open(s->kernel, &e));
 	/* Only one act can be taken back: the one before becomes part of what the snapshot below it keeps. */
 	if (s->acts.last_act) {
 		s->acts.last_act = false;
 		TRY(vmcore_forget(s->vmcore));
 	}
-	TRY(vmcore_mark(s->vmcore, NULL));
+	return vmcore_mark(s->vmcore, NULL);
+}
+
+static struct error *act_with(struct session *s, struct engine *e, act_function *act, void *context)
+{
+	struct error *failure;
+
+	TRY(start(s));
 	failure = run(s, e, act, context);
 	if (failure) {
 		struct error *worse = vmcore_undo(s->vmcore);
@@ -86,6 +89,51 @@ struct error *act_do(struct session *s, act_function *act, void *context)
 	}
 	forget(s);
 	return failure;
+}
+
+struct error *act_do(struct session *s, act_function *act, void *context)
+{
+	struct engine *e;
+
+	TRY(engine_open(s->kernel, &e));
+	return act_with(s, e, act, context);
+}
+
+struct error *act_do_faults(struct session *s, act_function *act, void *context)
+{
+	struct engine *e;
+
+	TRY(engine_open_faults(s->kernel, &e));
+	return act_with(s, e, act, context);
+}
+
+/* A mark of its own above whatever there is: the last act can still be taken back after it. */
+struct error *act_explain(struct session *s, act_function *act, void *context)
+{
+	struct engine *e;
+	struct error *failure, *worse;
+
+	TRY(engine_open_faults(s->kernel, &e));
+	TRY(vmcore_mark(s->vmcore, NULL));
+	failure = run(s, e, act, context);
+	worse = vmcore_undo(s->vmcore);
+	if (failure)
+		error_free(worse);
+	return failure ? failure : worse;
+}
+
+struct error *act_fault_task(struct session *s, const char *word, uint64_t *task)
+{
+	const struct task *t;
+	struct engine *e;
+
+	TRY(engine_open_faults(s->kernel, &e));
+	if (word)
+		TRY(context_select_one(s, word, &t));
+	else
+		TRY(context_task(s, &t));
+	*task = t->addr;
+	return NULL;
 }
 
 struct error *act_task(struct session *s, const char *word, uint64_t *task)
