@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # make            ./mmscope
-# make run        the same, started (installs the Debian packages that it lacks, as root)
+# make run        the same, started on its simulated machine (installs the Debian packages that it lacks, as root)
+# make demo       the same, started on a dump of a real guest, which it boots under qemu
 # make check      all tests that CI runs; SANITIZE=1 builds them with AddressSanitizer and UBSan; SUITES='unit shell' some of them
 # make unit       only the unit tests
 # make check-newest  the guest tests with the newest kernel of Debian sid
@@ -47,7 +48,7 @@ $(OUT)/programs/ld: $(OUT)/programs/ld.o mm/sim/programs/ld.ld
 $(OUT)/programs/stack_val $(OUT)/programs/pair: $(OUT)/programs/%: $(OUT)/programs/%.o mm/sim/programs/program.ld
 	$(LINK_386) -static --defsym=DATA=0x8049000 -T mm/sim/programs/program.ld -o $@ $<
 
-$(OUT)/mm/sim/programs.o: $(PROGRAMS) $(wildcard mm/sim/scenarios/*)
+$(OUT)/mm/sim/programs.o: $(PROGRAMS) $(wildcard mm/sim/scenarios/* mm/sim/types/linux-*)
 $(OUT)/mm/sim/programs.o: override CFLAGS += -Wa,-I$(OUT) -Wa,-I.
 
 $(OUT)/%.o: %.c Makefile
@@ -65,6 +66,11 @@ unit: $(UNIT)
 
 # Packages first: what is built below may need them.
 run:
+	@tests/packages
+	@$(MAKE) --no-print-directory all
+	@./$(PROG)
+
+demo:
 	@tests/packages
 	@$(MAKE) --no-print-directory all
 	@dump=$$(tests/demo) && ./$(PROG) $$dump
@@ -101,4 +107,4 @@ clean:
 
 -include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
-.PHONY: all unit run check check-newest check-crash bench bench-engine install clean
+.PHONY: all unit run demo check check-newest check-crash bench bench-engine install clean

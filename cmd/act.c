@@ -61,22 +61,17 @@ static struct error *run(struct session *s, struct engine *e, act_function *act,
 	return failure;
 }
 
-static struct error *start(struct session *s)
+struct error *act_change(struct session *s, change_function *change, void *context)
 {
+	struct error *failure;
+
 	/* Only one act can be taken back: the one before becomes part of what the snapshot below it keeps. */
 	if (s->acts.last_act) {
 		s->acts.last_act = false;
 		TRY(vmcore_forget(s->vmcore));
 	}
-	return vmcore_mark(s->vmcore, NULL);
-}
-
-static struct error *act_with(struct session *s, struct engine *e, act_function *act, void *context)
-{
-	struct error *failure;
-
-	TRY(start(s));
-	failure = run(s, e, act, context);
+	TRY(vmcore_mark(s->vmcore, NULL));
+	failure = change(s, context);
 	if (failure) {
 		struct error *worse = vmcore_undo(s->vmcore);
 
@@ -87,24 +82,38 @@ static struct error *act_with(struct session *s, struct engine *e, act_function 
 	} else {
 		s->acts.last_act = true;
 	}
-	forget(s);
+	if (s->kernel)
+		forget(s);
 	return failure;
+}
+
+struct act {
+	struct engine *engine;
+	act_function *function;
+	void *context;
+};
+
+static struct error *run_act(struct session *s, void *context)
+{
+	const struct act *a = context;
+
+	return run(s, a->engine, a->function, a->context);
 }
 
 struct error *act_do(struct session *s, act_function *act, void *context)
 {
-	struct engine *e;
+	struct act a = {.function = act, .context = context};
 
-	TRY(engine_open(s->kernel, &e));
-	return act_with(s, e, act, context);
+	TRY(engine_open(s->kernel, &a.engine));
+	return act_change(s, run_act, &a);
 }
 
 struct error *act_do_faults(struct session *s, act_function *act, void *context)
 {
-	struct engine *e;
+	struct act a = {.function = act, .context = context};
 
-	TRY(engine_open_faults(s->kernel, &e));
-	return act_with(s, e, act, context);
+	TRY(engine_open_faults(s->kernel, &a.engine));
+	return act_change(s, run_act, &a);
 }
 
 /* A mark of its own above whatever there is: the last act can still be taken back after it. */

@@ -17,6 +17,10 @@
 typedef struct error *act_function(struct engine *e, void *context);
 struct error *act_do(struct session *s, act_function *act, void *context) MUST_CHECK;
 
+/* The same for bytes that are written without an engine. The session may have no kernel. */
+typedef struct error *change_function(struct session *s, void *context);
+struct error *act_change(struct session *s, change_function *change, void *context) MUST_CHECK;
+
 /* The same for what takes faults and does nothing else: more kernels can do that. */
 struct error *act_do_faults(struct session *s, act_function *act, void *context) MUST_CHECK;
 /* Does it, prints the trace when that is on, and takes it back. */

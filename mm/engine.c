@@ -7,7 +7,6 @@
 #include "mm/engine.h"
 #include "mm/memmap.h"
 #include "mm/modern.h"
-#include "mm/pte.h"
 #include "mm/state.h"
 
 static uint64_t word_at(struct kernel *k, uint64_t addr)
@@ -46,7 +45,6 @@ static void find_flags(struct engine *e)
 		{ "locked", &e->bit_locked },	{ "referenced", &e->bit_referenced }, { "uptodate", &e->bit_uptodate },
 		{ "dirty", &e->bit_dirty },	{ "lru", &e->bit_lru },		      { "active", &e->bit_active },
 		{ "slab", &e->bit_slab },	{ "reserved", &e->bit_reserved },     { "swapcache", &e->bit_swap_cache },
-		{ "launder", &e->bit_launder },
 	};
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		*flags[i].bit = page_flag_bit(k, flags[i].name);
@@ -156,7 +154,6 @@ static struct error *engine_make(struct kernel *k, struct engine **out)
 		free(e);
 		return wrong;
 	}
-	e->protnone = e->modern ? X86_GLOBAL : PTE_PROTNONE;
 	e->orders = k->members[M_zone_free_area].total / SIZE_OF(k, free_area);
 	find_symbols(e);
 	*out = state->engine = e;

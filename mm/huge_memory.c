@@ -32,7 +32,7 @@ static uint64_t descend(struct engine *e, const struct object *mm, uint64_t addr
 		if (i == *level)
 			return at;
 		entry = get_pte(e, at);
-		if (!pagetable_entry_present(entry) || (g->level[i].may_be_leaf && (entry & X86_PSE))) {
+		if (!pagetable_entry_present(&e->k->geometry, entry) || (g->level[i].may_be_leaf && (entry & X86_PSE))) {
 			uint64_t found = entry ? at : 0;
 			*level = i;
 			return found;
@@ -47,7 +47,7 @@ uint64_t leaf_offset(struct engine *e, const struct object *mm, uint64_t addr, u
 	unsigned level = g->levels - 1u;
 	uint64_t at = descend(e, mm, addr, &level), entry = at ? get_pte(e, at) : 0;
 	*frame = 0;
-	if (!at || !pagetable_entry_present(entry))
+	if (!at || !pagetable_entry_present(&e->k->geometry, entry))
 		return 0;
 	uint64_t inside = (1ull << g->level[level].shift) - 1;
 	*frame = pagetable_entry_phys(g, entry, level) + (addr & inside & ~(uint64_t)(VMCORE_PAGE_SIZE - 1));
@@ -132,7 +132,7 @@ struct error *fault_pte(struct fault *f, bool *explained)
 		return NULL;
 	for (unsigned i = 0; i + 1u < g->levels; i++) {
 		uint64_t at = entry_at(g, table, i, f->addr), entry = get_pte(e, at), made;
-		if (!pagetable_entry_present(entry)) {
+		if (!pagetable_entry_present(&e->k->geometry, entry)) {
 			TRY(new_table(f, i + 1, &made, explained));
 			if (*explained)
 				return NULL;
@@ -334,7 +334,7 @@ static struct error *hugetlb_fault(struct fault *f)
 	bool explained;
 	uint64_t at = descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
 	const char *what = !entry				      ? "a page of hugetlbfs that is not mapped: hugetlb_no_page()"
-			   : !pagetable_entry_present(entry)	      ? "a page of hugetlbfs that is being moved or is poisoned"
+			   : !pagetable_entry_present(&e->k->geometry, entry)	      ? "a page of hugetlbfs that is being moved or is poisoned"
 			   : f->write && !(entry & X86_RW)	      ? "a write-protected page of hugetlbfs: hugetlb_wp()"
 								      : "a page of hugetlbfs that is mapped";
 	TRACE(e, "hugetlb_fault", what, { "address", f->addr }, { "vma->vm_flags", f->vma->flags }, { "entry", entry });
@@ -354,14 +354,14 @@ struct error *fault_above_pte(struct fault *f, bool *done)
 		return hugetlb_fault(f);
 	uint64_t at = descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
 	*done = false;
-	if (entry && level == e->modern->pmd_level && pagetable_entry_present(entry) && !(g->level[level].may_be_leaf && (entry & X86_PSE))) {
+	if (entry && level == e->modern->pmd_level && pagetable_entry_present(&e->k->geometry, entry) && !(g->level[level].may_be_leaf && (entry & X86_PSE))) {
 		f->entry_addr = entry_at(g, entry & g->frame_mask, g->levels - 1u, f->addr);
 		return NULL;
 	}
 	f->entry_addr = at;
 	if (entry) {
 		*done = true;
-		return pagetable_entry_present(entry) ? present_huge(f, entry) : absent_huge(f, entry);
+		return pagetable_entry_present(&e->k->geometry, entry) ? present_huge(f, entry) : absent_huge(f, entry);
 	}
 	f->entry_addr = 0;
 	if (f->vma->ops)

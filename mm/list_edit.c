@@ -18,32 +18,24 @@ static inline struct error *open_head(struct kernel *k, uint64_t addr, unsigned 
 	return __builtin_expect(*p != NULL, 1) ? NULL : open_far(k, addr, p);
 }
 
-static inline bool is_wide(const struct kernel *k)
-{
-	return k->arch->pointer_size == 8;
-}
-
 static inline uint64_t next_of(const struct kernel *k, const unsigned char *p)
 {
-	return is_wide(k) ? load_uint(p, 8) : load_uint(p, 4);
+	return load_word(k, p);
 }
 
 static inline uint64_t prev_of(const struct kernel *k, const unsigned char *p)
 {
-	return is_wide(k) ? load_uint(p + 8, 8) : load_uint(p + 4, 4);
+	return k->wide ? load_uint(p + 8, 8) : load_uint(p + 4, 4);
 }
 
 static inline void set_next(const struct kernel *k, unsigned char *p, uint64_t value)
 {
-	if (is_wide(k))
-		store_uint(p, 8, value);
-	else
-		store_uint(p, 4, value);
+	store_word(k, p, value);
 }
 
 static inline void set_prev(const struct kernel *k, unsigned char *p, uint64_t value)
 {
-	if (is_wide(k))
+	if (k->wide)
 		store_uint(p + 8, 8, value);
 	else
 		store_uint(p + 4, 4, value);

@@ -276,8 +276,9 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 	else
 		memcpy(to, from, VMCORE_PAGE_SIZE);
 	TRY(map_copy(f, old, page));
-	TRACE(e, e->modern ? "wp_page_copy" : "do_wp_page", "somebody else has it: copied", { "page", old->object.addr },
-	      { "page->count", (uint64_t)page_refcount(e->k, old) }, { "copy", page });
+	TRACE(e, e->modern ? "wp_page_copy" : "do_wp_page",
+	      old->object.addr == e->empty_zero_page ? "the zero page is everybody's: a new frame, cleared" : "somebody else has it: copied",
+	      { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) }, { "copy", page });
 	/* free_lru_page(): the reference that this entry held. */
 	return e->modern && old->object.addr == e->empty_zero_page ? NULL : put_page(e, old->object.addr);
 }
@@ -308,7 +309,7 @@ static struct error *do_wp_page(struct fault *f)
 static struct error *handle_pte_fault(struct fault *f)
 {
 	struct engine *e = f->e;
-	if (!(f->entry & (X86_PRESENT | e->protnone))) {
+	if (!pagetable_entry_present(&e->k->geometry, f->entry)) {
 		TRACE(e, "handle_pte_fault", f->entry ? "not present, not empty: swapped out" : "empty: nothing was there yet", { "pte", f->entry },
 		      { "vma->vm_ops", f->vma->ops });
 		if (f->entry)
@@ -444,8 +445,10 @@ struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum
 	if (e->modern)
 		return do_user_addr_fault(e, task, &mm, addr, access, result, why, why_size);
 	TRY(area_for(e, &mm, addr, &vma_addr, why, why_size));
-	if (!vma_addr)
+	if (!vma_addr) {
+		TRACE(e, "do_page_fault", "bad area", { "address", addr });
 		return NULL;
+	}
 	TRY(vma_open(k, vma_addr, &vma));
 	/* i386 cannot tell execution from reading. */
 	uint64_t wanted = access == ACCESS_WRITE ? VM_WRITE : VM_READ | VM_EXEC;

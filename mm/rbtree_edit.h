@@ -12,4 +12,23 @@
 struct error *rb_insert(struct kernel *k, uint64_t root, uint64_t node, uint64_t parent, uint64_t link) MUST_CHECK;
 struct error *rb_erase(struct kernel *k, uint64_t root, uint64_t node) MUST_CHECK;
 
+/*
+ * Augmented trees (include/linux/rbtree_augmented.h, RB_DECLARE_CALLBACKS_MAX): each node keeps the greatest of the values of its own and of the
+ * nodes below it, in a word of pointer size `offset` bytes from the rb_node. own() gives a node's value.
+ */
+struct rb_augment {
+	uint32_t offset;
+	struct error *(*own)(struct kernel *k, uint64_t node, uint64_t *value);
+};
+struct error *rb_insert_augmented(struct kernel *k, uint64_t root, uint64_t node, uint64_t parent, uint64_t link,
+				  const struct rb_augment *augment /* NULL: plain */) MUST_CHECK;
+struct error *rb_erase_augmented(struct kernel *k, uint64_t root, uint64_t node, const struct rb_augment *augment /* NULL: plain */) MUST_CHECK;
+/* After a node's own value has changed: the words of it and of the nodes above. */
+struct error *rb_augment_propagate(struct kernel *k, uint64_t node, const struct rb_augment *augment) MUST_CHECK;
+
+/* The nodes beside one in the tree's order, the last of all; 0 for none. */
+struct error *rb_next(struct kernel *k, uint64_t node, uint64_t *next) MUST_CHECK;
+struct error *rb_prev(struct kernel *k, uint64_t node, uint64_t *prev) MUST_CHECK;
+struct error *rb_last(struct kernel *k, uint64_t root, uint64_t *last) MUST_CHECK;
+
 #endif

@@ -54,7 +54,7 @@ static struct error *augment(struct engine *e, uint64_t node, unsigned depth, un
 static struct error *interval_insert(struct engine *e, uint64_t anon_vma, uint64_t avc)
 {
 	struct kernel *k = e->k;
-	uint64_t root = anon_vma + OFFSET(k, anon_vma, rb_root), link = root, parent = 0, first, last, start, end, node;
+	uint64_t root = anon_vma + OFFSET(k, anon_vma, rb_top), link = root, parent = 0, first, last, start, end, node;
 	unsigned budget = 1u << 20;
 	bool leftmost = true;
 	TRY(avc_range(e, avc, &first, &last));

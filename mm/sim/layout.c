@@ -27,20 +27,21 @@ static const struct base_type base_types[] = {
 	{ "unsigned short", 2, 0 },
 	{ "long long", 8, BTF_INT_SIGNED },
 	{ "unsigned long long", 8, 0 },
+	{ "signed char", 1, BTF_INT_SIGNED },
 	{ "_Bool", 1, BTF_INT_BOOL },
 };
 
 #define BASE_TYPES ((int)(sizeof(base_types) / sizeof(base_types[0])))
 
-enum derived_kind { POINTER, ARRAY, FORWARD, FUNCTION };
+enum derived_kind { POINTER, ARRAY, FORWARD, FORWARD_UNION, FUNCTION, CONST };
 
-#define PARAMS_MAX 8
+#define PARAMS_MAX 14
 
 struct derived {
 	enum derived_kind kind;
 	int target;	  /* what is pointed to, the element, what the function returns */
 	uint32_t count;	  /* elements; parameters */
-	const char *name; /* of a FORWARD: "struct foo" */
+	const char *name; /* of a FORWARD: "foo" */
 	size_t name_len;
 	int params[PARAMS_MAX]; /* 0: "..." */
 };
@@ -172,6 +173,23 @@ static int parse_dimensions(struct writer *w, int id, const char *text, const ch
 	return id < 0 ? -1 : derive(w, &(struct derived){ .kind = ARRAY, .target = id, .count = (uint32_t)count });
 }
 
+/* The type before any stars, brackets and parentheses, "const" or not; -1 when it is none. */
+static int parse_named(struct writer *w, const char *text, size_t len, bool pointed)
+{
+	bool constant = len > 6 && !memcmp(text, "const ", 6);
+	if (constant) {
+		text += 6;
+		len -= 6;
+	}
+	int id = named_id(w, text, len);
+	/* What is only pointed to need not be known. */
+	if (id < 0 && pointed && len > 7 && !memcmp(text, "struct ", 7))
+		id = derive(w, &(struct derived){ .kind = FORWARD, .name = text + 7, .name_len = len - 7 });
+	else if (id < 0 && pointed && len > 6 && !memcmp(text, "union ", 6))
+		id = derive(w, &(struct derived){ .kind = FORWARD_UNION, .name = text + 6, .name_len = len - 6 });
+	return constant && id >= 0 ? derive(w, &(struct derived){ .kind = CONST, .target = id }) : id;
+}
+
 /* The id of the type that the text starts with; -1 when it is none. */
 static int parse_type(struct writer *w, const char *text, const char **end)
 {
@@ -179,16 +197,17 @@ static int parse_type(struct writer *w, const char *text, const char **end)
 	const char *rest = text + len;
 	while (len && text[len - 1] == ' ')
 		len--;
-	int id = named_id(w, text, len);
-	/* What is only pointed to need not be known. */
-	if (id < 0 && *rest == '*' && len > 7 && !memcmp(text, "struct ", 7))
-		id = derive(w, &(struct derived){ .kind = FORWARD, .name = text + 7, .name_len = len - 7 });
+	int id = parse_named(w, text, len, *rest == '*');
 	for (;;) {
 		while (id >= 0 && *rest == '*') {
 			id = pointer_to(w, id);
 			rest++;
 		}
 		rest += strspn(rest, " ");
+		if (id >= 0 && !strncmp(rest, "()(", 3)) {
+			id = parse_function(w, id, rest + 3, &rest);
+			continue;
+		}
 		if (id < 0 || strncmp(rest, "(*)(", 4))
 			break;
 		id = parse_function(w, id, rest + 4, &rest);
@@ -233,7 +252,8 @@ static bool add_struct(struct writer *w, const struct layout_struct *s)
 		int type = type_id(w, m->type);
 		if (type < 0)
 			return false;
-		if (m->offset >= s->size || (!s->is_union && m->offset < last)) {
+		/* A flexible array starts at the end, padding that is nothing may lie there too. */
+		if (m->offset > s->size || (!s->is_union && m->offset < last)) {
 			snprintf(w->wrong, sizeof(w->wrong), "layout: %s.%s is out of place", s->name, m->name);
 			return false;
 		}
@@ -252,9 +272,12 @@ static int add_derived(struct writer *w, const struct derived *d)
 		return btf__add_ptr(w->btf, d->target);
 	case ARRAY: /* indexed by an int, id 1 */
 		return btf__add_array(w->btf, 1, d->target, d->count);
+	case CONST:
+		return btf__add_const(w->btf, d->target);
 	case FORWARD:
+	case FORWARD_UNION:
 		snprintf(name, sizeof(name), "%.*s", (int)d->name_len, d->name);
-		return btf__add_fwd(w->btf, name, BTF_FWD_STRUCT);
+		return btf__add_fwd(w->btf, name, d->kind == FORWARD ? BTF_FWD_STRUCT : BTF_FWD_UNION);
 	case FUNCTION:
 		break;
 	}
@@ -277,7 +300,7 @@ static bool add_all(struct writer *w)
 			return false;
 	}
 	for (int i = 0; l->enums && l->enums[i].name; i++) {
-		if (btf__add_enum(w->btf, l->enums[i].name, 4) < 0)
+		if (btf__add_enum(w->btf, l->enums[i].name[0] == '$' ? NULL : l->enums[i].name, 4) < 0)
 			return false;
 		for (const struct layout_enumerator *v = l->enums[i].values; v->name; v++)
 			if (btf__add_enum_value(w->btf, v->name, v->value))

@@ -13,12 +13,13 @@
 #include "vmcore/error.h"
 
 /*
- * type: "unsigned long", "struct page *", "char [16]", "int [2][3]", "int (*)(struct inode *, ...)", a typedef's name. A struct that is only
+ * type: "unsigned long", "struct page *", "char [16]", "int [2][3]", "int (*)(struct inode *, ...)", "const char *", a typedef's name
+ * ("int ()(long)" is a function's). A struct that is only
  * pointed to need not be in the layout. bits: of a bitfield, else 0; bit: its lowest.
  */
 struct layout_member {
 	uint32_t offset; /* bytes */
-	const char *type, *name;
+	const char *type, *name; /* "" for a struct or union whose members count as those around it */
 	uint8_t bits, bit;
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What comes with mmscope for its simulated machines: programs (mm/sim/programs/, for i386) and the scenarios that machines start from.
+ * What comes with mmscope for its simulated machines: programs (mm/sim/programs/, for i386), the scenarios that machines start from, and types
+ * that are written as text.
  */
 #ifndef MM_SIM_PROGRAMS_H
 #define MM_SIM_PROGRAMS_H
@@ -16,6 +17,9 @@ struct sim_program {
 const struct sim_program *sim_program_find(const char *name);
 /* By index; NULL past the last. */
 const struct sim_program *sim_program_at(size_t index);
+
+/* The table of types (mm/sim/types/), `*len` bytes, of this flavour; NULL when it has none: its types are C data then. */
+const char *sim_types(const char *flavour, size_t *len);
 
 /* The command file, `*len` bytes, that a machine of this flavour starts from; NULL when it has none. */
 const char *sim_scenario(const char *flavour, size_t *len);
