@@ -11,7 +11,6 @@
 /* ---- mm/engine_areas.c ---- */
 
 void engine_areas_open(struct engine *e);
-struct error *engine_areas_set_cpu(struct engine *e) MUST_CHECK;
 
 /* ---- mm/anon_vma.c ---- */
 

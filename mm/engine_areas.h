@@ -14,7 +14,7 @@ enum freelist_swaps { FREELIST_UNKNOWN, FREELIST_SWAPS, FREELIST_PLAIN };
 struct engine_areas {
 	bool known;   /* all below is filled in */
 	unsigned nodes; /* possible memory nodes */
-	unsigned node;	/* the one of the acting CPU */
+	uint64_t numa_node; /* per-CPU variable: which one the CPU is on */
 
 	/* SLUB (mm/slub_alloc.c) */
 	uint8_t freelist_swaps; /* enum soft_dirty { SOFT_DIRTY_UNKNOWN, SOFT_DIRTY_KEPT, SOFT_DIRTY_NOT_KEPT };
