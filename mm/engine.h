@@ -276,7 +276,7 @@ struct error *expand_downwards(struct engine *e, const struct object *mm, uint64
 struct error *insert_vm_struct(struct engine *e, uint64_t mm, uint64_t vma) MUST_CHECK;
 struct error *exit_mmap(struct engine *e, uint64_t mm) MUST_CHECK;
 
-/* ---- Reverse mapping of anonymous pages (mm/anon_vma.c); areas are given by their addresses ---- */
+/* ---- Reverse mapping of anonymous pages (mm/anon_vma_edit.c); areas are given by their addresses ---- */
 
 /* The area gets an anon_vma, if it has none: that of a neighbour with which it could merge, or a new one. ENOMEM. */
 struct error *anon_vma_prepare(struct engine *e, uint64_t vma) MUST_CHECK;
