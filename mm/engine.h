@@ -227,17 +227,21 @@ void set_pte_far(struct engine *e, uint64_t entry_addr, uint64_t entry);
 
 static inline uint64_t get_pte(struct engine *e, uint64_t entry_addr)
 {
-	const unsigned char *p = vmcore_near(e->k->flat, entry_addr, e->k->geometry.entry_size);
-	return p ? load_uint(p, e->k->geometry.entry_size) : get_pte_far(e, entry_addr);
+	const unsigned char *p = vmcore_near(e->k->flat, entry_addr, 8);
+	if (!p)
+		return get_pte_far(e, entry_addr);
+	return e->k->geometry.entry_size == 8 ? load_uint(p, 8) : load_uint(p, 4);
 }
 
 static inline void set_pte(struct engine *e, uint64_t entry_addr, uint64_t entry)
 {
-	unsigned char *p = vmcore_near_writable(e->k->flat, entry_addr, e->k->geometry.entry_size);
-	if (p)
-		store_uint(p, e->k->geometry.entry_size, entry);
-	else
+	unsigned char *p = vmcore_near_writable(e->k->flat, entry_addr, 8);
+	if (!p)
 		set_pte_far(e, entry_addr, entry);
+	else if (e->k->geometry.entry_size == 8)
+		store_uint(p, 8, entry);
+	else
+		store_uint(p, 4, entry);
 }
 /* mk_pte(page, vma->vm_page_prot). */
 uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot);
@@ -289,6 +293,8 @@ struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, 
 struct error *lru_cache_add(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *lru_cache_del(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *mark_page_accessed(struct engine *e, uint64_t page) MUST_CHECK;
+/* The one, then the other: a new page that is used at once. */
+struct error *lru_cache_add_accessed(struct engine *e, uint64_t page) MUST_CHECK;
 /* PG_dirty, and from the mapping's clean pages to its dirty ones. */
 struct error *set_page_dirty(struct engine *e, uint64_t page) MUST_CHECK;
 /* The page of (mapping, index) in the page-cache hash, 0 when there is none; no reference taken. */
