@@ -333,6 +333,9 @@ struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *mmput(struct engine *e, uint64_t mm) MUST_CHECK;
 
 /* Files: a struct file for the path (its count is 1), ENOENT. */
+/* The names in a directory of the machine, in no order; a directory's ends in a slash. ENOENT, ENOTDIR. */
+typedef void file_name_visitor(void *context, const char *name);
+struct error *file_names(struct engine *e, const char *directory, file_name_visitor *visit, void *context) MUST_CHECK;
 struct error *filp_open(struct engine *e, const char *path, uint64_t *file) MUST_CHECK;
 void get_file(struct engine *e, uint64_t file);
 struct error *fput(struct engine *e, uint64_t file) MUST_CHECK;
@@ -349,6 +352,11 @@ struct error *make_file(struct engine *e, const char *path, const void *bytes, u
  */
 enum pin_kind { PIN_FRAME = 1, PIN_SLOT = 2 };
 struct error *pin_add(struct engine *e, enum pin_kind kind, uint64_t what /* physical address, or object */, uint64_t where /* order, or cache */) MUST_CHECK;
+/* Is there any? Looked at by every allocation. */
+static inline bool pins_wait(const struct engine *e)
+{
+	return e->pin_bytes && load_uint(e->pin_bytes + OFFSET(e->k, sim_pins, count), 4);
+}
 /* The next pin of that kind and place, taken off; false when there is none. */
 bool pin_take(struct engine *e, enum pin_kind kind, uint64_t where, uint64_t *what);
 
