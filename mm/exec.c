@@ -342,6 +342,7 @@ static struct error *prepare(struct engine *e, struct binprm *b, const char *pat
 
 struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp)
 {
+	TRY(need_classic(e, "exec"));
 	struct binprm b = { .task = task };
 	struct error *failure;
 	uint64_t pid;

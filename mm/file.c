@@ -241,6 +241,7 @@ static struct error *walk_path(struct engine *e, const char *path, bool make, ui
 
 struct error *make_file(struct engine *e, const char *path, const void *bytes, uint64_t size)
 {
+	TRY(need_classic(e, "making a file"));
 	uint64_t parent, dentry, inode, sb, phys = 0;
 	const char *name = NULL;
 	TRY(walk_path(e, path, true, &parent, &dentry, &name));
@@ -335,6 +336,7 @@ struct error *mount_root(struct engine *e)
 
 struct error *filp_open(struct engine *e, const char *path, uint64_t *file)
 {
+	TRY(need_classic(e, "opening a file"));
 	struct kernel *k = e->k;
 	uint64_t parent, dentry, root, mnt, inode, mode;
 	const char *name = NULL;
@@ -377,6 +379,8 @@ struct error *fput(struct engine *e, uint64_t file)
 	ADD(k, &f, file, f_count, -1);
 	if (GET(k, &f, file, f_count))
 		return NULL;
+	if (!e->classic)
+		return fput_delayed(e, file);
 	TRY(object_open_writable(k, GET(k, &f, file, dentry), S_dentry, &d));
 	ADD(k, &d, dentry, d_count, -1);
 	return kmem_cache_free(e, e->filp_cachep, file);

@@ -197,6 +197,8 @@ struct error *sys_mprotect(struct engine *e, uint64_t mm_addr, uint64_t start, u
 	struct vma_place place;
 	struct fixup f = { .e = e, .mm = &mm, .start = start };
 	uint64_t page_mask = VMCORE_PAGE_SIZE - 1, end;
+	if (!e->classic)
+		return sys_mprotect_areas(e, mm_addr, start, len, prot);
 	if (start & page_mask)
 		return kernel_error(EINVAL, "not at a page's start: %" PRIx64, start);
 	len = (len + page_mask) & ~page_mask;

@@ -74,6 +74,7 @@ static uint64_t page_zone_addr(struct engine *e, uint64_t flags)
 
 struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order)
 {
+	TRY(need_classic(e, "freeing pages"));
 	struct kernel *k = e->k;
 	struct zone_edit z;
 	struct page p;
@@ -183,6 +184,7 @@ static bool match_block(void *context, uint64_t page, uint64_t pfn)
 /* Out of the free block that holds it. */
 struct error *alloc_pages_at(struct engine *e, uint64_t phys, unsigned order, uint64_t *page)
 {
+	TRY(need_classic(e, "allocating pages"));
 	struct kernel *k = e->k;
 	uint64_t pfn = phys >> k->arch->page_shift;
 	struct zone_edit z;
@@ -274,6 +276,7 @@ static struct error *balance_classzone(struct engine *e, uint64_t classzone, uns
 
 struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *page)
 {
+	TRY(need_classic(e, "allocating pages"));
 	struct kernel *k = e->k;
 	uint64_t zonelist, pinned, classzone;
 	unsigned freed;
@@ -361,9 +364,17 @@ uint64_t nr_free_pages(struct engine *e)
 
 /* ---- References ---- */
 
+/* Of a compound page the head is counted. */
+static uint64_t counted_page(struct engine *e, uint64_t page)
+{
+	struct page p;
+	return e->modern && !error_drop(page_open_known(e, page, &p)) ? page_compound_head(e->k, &p) : page;
+}
+
 void get_page(struct engine *e, uint64_t page)
 {
 	struct page p;
+	page = counted_page(e, page);
 	if (!error_drop(page_open_writable(e, page, &p)))
 		ADD(e->k, &p.object, page, refcount, 1);
 }
@@ -372,6 +383,7 @@ struct error *put_page(struct engine *e, uint64_t page)
 {
 	struct page p;
 	struct kernel *k = e->k;
+	page = counted_page(e, page);
 	TRY(page_open_writable(e, page, &p));
 	int32_t count = page_refcount(k, &p);
 	/* __free_pages(): reserved pages are never freed. */
@@ -379,6 +391,8 @@ struct error *put_page(struct engine *e, uint64_t page)
 		return NULL;
 	if (count <= 0)
 		return error_at(ERR_BAD_OBJECT, page, "releasing a page that nobody holds: %" PRIx64 ", count %d", page, count);
+	if (e->modern && count == 1)
+		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " would be given back: not done yet", page);
 	SET(k, &p.object, page, refcount, (uint64_t)(count - 1));
 	return count == 1 ? free_pages_ok(e, page, 0) : NULL;
 }

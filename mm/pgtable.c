@@ -70,6 +70,7 @@ static uint64_t user_entries(const struct kernel *k)
 
 struct error *pgd_alloc(struct engine *e, uint64_t *pgd)
 {
+	TRY(need_classic(e, "a new page directory"));
 	struct kernel *k = e->k;
 	struct object o;
 	uint64_t kernel_part = user_entries(k) * k->geometry.entry_size;
@@ -129,6 +130,7 @@ static struct error *new_table(struct engine *e, uint64_t *table)
 
 struct error *pte_alloc(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *entry_addr)
 {
+	TRY(need_classic(e, "a new page table"));
 	struct kernel *k = e->k;
 	const struct pagetable_geometry *g = &k->geometry;
 	const struct pagetable_level *l = g->level, *last = l + g->levels - 1;
@@ -149,6 +151,7 @@ struct error *pte_alloc(struct engine *e, const struct object *mm, uint64_t addr
 
 struct error *clear_page_tables(struct engine *e, const struct object *mm, uint64_t first, uint64_t end)
 {
+	TRY(need_classic(e, "freeing page tables"));
 	struct kernel *k = e->k;
 	const struct pagetable_geometry *g = &k->geometry;
 	uint64_t pgd = GET(k, mm, mm_struct, pgd) - k->page_offset;
@@ -191,7 +194,8 @@ uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot)
 /* protection_map[] (mm/mmap.c) with i386's __P… and __S… (include/asm-i386/pgtable.h): a page that may be read may be executed. */
 uint64_t vm_get_page_prot(struct engine *e, uint64_t vm_flags)
 {
-	(void)e;
+	if (!e->classic)
+		return vm_get_page_prot_areas(e, vm_flags);
 	if (!(vm_flags & (VM_READ | VM_WRITE | VM_EXEC)))
 		return PTE_PROTNONE | X86_ACCESSED;
 	if ((vm_flags & VM_SHARED) && (vm_flags & VM_WRITE))

@@ -10,6 +10,7 @@
 #include "mm/engine.h"
 #include "mm/list.h"
 #include "mm/list_edit.h"
+#include "mm/slub_edit.h"
 
 /* mm/slab.c, include/linux/slab.h */
 #define SLAB_NO_REAP	   0x00001000u
@@ -402,6 +403,8 @@ struct error *kmem_cache_alloc(struct engine *e, uint64_t cache, unsigned gfp, u
 	struct kernel *k = e->k;
 	struct object c, s;
 	uint64_t head, entry, next;
+	if (!e->classic)
+		return slub_alloc(e, cache, object);
 	TRY(object_open_writable(k, cache, S_kmem_cache, &c));
 	if (pin_take(e, PIN_SLOT, cache, object))
 		return alloc_pinned(e, &c, *object);
@@ -432,6 +435,8 @@ struct error *kmem_cache_free(struct engine *e, uint64_t cache, uint64_t object)
 	struct kernel *k = e->k;
 	struct object c, s;
 	uint64_t owner, slab;
+	if (!e->classic)
+		return slub_free(e, cache, object);
 	TRY(slab_of(e, object, &owner, &slab));
 	if (owner != cache)
 		return error_at(ERR_BAD_OBJECT, object, "an object of another cache is freed: %" PRIx64, object);

@@ -377,6 +377,7 @@ struct error *swap_write(struct engine *e, unsigned type, uint64_t offset, const
 /* swapon: one area, on the machine's swap partition. Its first page is the header; its map lies in whole pages (the kernel's is vmalloc()ed). */
 struct error *sys_swapon(struct engine *e, unsigned pages)
 {
+	TRY(need_classic(e, "swapon"));
 	struct kernel *k = e->k;
 	struct object a, disk;
 	uint64_t count, room, map, at = symbol_addr(k, "sim_disk"), total;

@@ -34,4 +34,7 @@ typedef bool xarray_range_visitor(void *context, uint64_t index, unsigned order,
 struct error *xarray_for_each_range(struct kernel *k, uint64_t head, uint64_t first, uint64_t last,
 				    xarray_range_visitor *visit, void *context) MUST_CHECK;
 
+/* The entry at one index; 0 for none. Values (low bit set) are given as they are. ERR_BAD_LIST. */
+struct error *xarray_load(struct kernel *k, uint64_t head, uint64_t index, uint64_t *entry) MUST_CHECK;
+
 #endif
