@@ -31,6 +31,8 @@ struct engine_modern {
 	uint64_t vm_uffd_missing, vm_uffd_wp, vm_uffd_minor, vm_hugepage, vm_nohugepage, vm_account, vm_softdirty, vm_pfnmap, vm_mixedmap,
 		vm_droppable;
 	bool split_rss, percpu_rss;
+	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
+	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
 	enum reuse_policy reuse;
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps;
