@@ -87,6 +87,9 @@ static struct error *table_page_ctor(struct engine *e, const struct object *mm, 
 	TRY(page_open(k, page, &like));
 	*counted = page_use(k, &like) == PAGE_TABLE;
 	SET(k, &p->object, page, page_type, GET(k, &like.object, page, page_type));
+	/* pmd_ptlock_init(): no table waits for a huge page's split yet. */
+	if (level == e->modern->pmd_level)
+		SET(k, &p->object, page, pmd_huge_pte, 0);
 	SET(k, &p->object, page, memcg_data, GET(k, &like.object, page, memcg_data));
 	SET(k, &p->object, page, mem_cgroup, GET(k, &like.object, page, mem_cgroup));
 	return NULL;
