@@ -116,6 +116,8 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->file_mapped = stat_item(k, "NR_FILE_MAPPED", NULL);
 	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
 	m->anon_thps = stat_item(k, "NR_ANON_THPS", "NR_ANON_TRANSPARENT_HUGEPAGES");
+	m->lru_base = stat_item(k, "NR_LRU_BASE", NULL);
+	m->zone_lru_base = stat_item(k, "NR_ZONE_LRU_BASE", NULL);
 	m->event_pgfault = enumerator(k, "PGFAULT", -1);
 	m->event_pgmajfault = enumerator(k, "PGMAJFAULT", -1);
 	m->rss_file = enumerator(k, "MM_FILEPAGES", 0);

@@ -130,8 +130,22 @@ def at_random(scope, judge, before, after):
         judge.equal("fault: undone", command, done.get("outcomes") or first, first)
 
 
+def findings(scope):
+    return [(rule["rule"], rule["found"]) for rule in scope.ask(["audit"])[0]["rules"] if rule["findings"]]
+
+
+def audited(scope, judge, before, after):
+    """Faults one on the other, each carried out where it can be: the books are as sound as they were."""
+    sound = findings(scope)
+    answers = scope.ask(["snapshot"] + ["fault -c %d -%s %x" % place for place in places(scope, 2, RANDOM // 3)])
+    done = collections.Counter(answer["outcomes"][-1] for answer in answers[1:] if answer.get("outcomes"))
+    judge.equal("fault: audit", "after %d faults" % sum(done.values()), sound, findings(scope))
+    scope.ask(["undo"])
+    judge.notes.append("audited after: " + ", ".join("%d %s" % (count, outcome) for outcome, count in done.most_common()))
+
+
 def scope_answer(answer):
     return answer.get("outcomes") or []
 
 
-SUBJECTS = (oracle, at_random)
+SUBJECTS = (oracle, at_random, audited)
