@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "mm/anon_vma.h"
 #include "mm/list_edit.h"
 #include "mm/modern.h"
 #include "mm/rbtree_edit.h"
@@ -19,8 +20,8 @@ static struct error *avc_range(struct engine *e, uint64_t avc, uint64_t *first, 
 	uint64_t addr;
 	TRY(kernel_get(e->k, avc, M_anon_vma_chain_vma, &addr));
 	TRY(vma_open(e->k, addr, &vma));
-	*first = vma.pgoff;
-	*last = vma.pgoff + ((vma.end - vma.start) >> e->k->arch->page_shift) - 1;
+	*first = vma_anon_pgoff(e->k, &vma);
+	*last = *first + ((vma.end - vma.start) >> e->k->arch->page_shift) - 1;
 	return NULL;
 }
 
@@ -205,7 +206,11 @@ struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 	SET(k, &p.object, page, flags, p.flags | bit_of(e->modern->swapbacked) | bit_of(e->bit_uptodate) | bit_of(e->modern->anon_exclusive));
 	SET(k, &p.object, page, mapcount, 0);
 	SET(k, &p.object, page, mapping, f->vma->anon_vma ? f->vma->anon_vma | PAGE_MAPPING_ANON : 0);
-	SET(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + f->vma->pgoff);
+	/* A stack that would grow begins lower than its area says yet. */
+	struct vma area;
+	TRY(vma_open(k, f->vma->addr, &area));
+	uint64_t first = vma_anon_pgoff(k, &area) - ((area.start - f->vma->start) >> k->arch->page_shift);
+	SET(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + first);
 	mod_page_state(e, page, e->modern->anon_mapped, 1);
 	TRACE(e, "page_add_new_anon_rmap", "the page is this area's alone", { "page", page }, { "anon_vma", f->vma->anon_vma },
 	      { "page->index", GET(k, &p.object, page, index) });
