@@ -45,7 +45,10 @@ static void print_rules(struct out *o, const struct audit_report *report, const 
 		{"unit", "", 11, '<', 1},
 		{"findings", "FINDINGS", 8, '>', 2},
 	};
-	out_table(o, "rules", columns, 4, true);
+	bool any = false;
+	for (int i = 0; i < AUDIT_RULE_COUNT; i++)
+		any |= is_shown(&report->rule[i], options);
+	out_table(o, "rules", columns, 4, any);
 	for (int i = 0; i < AUDIT_RULE_COUNT; i++) {
 		const struct audit_result *r = &report->rule[i];
 		if (!is_shown(r, options))
@@ -66,7 +69,7 @@ static void print_rules(struct out *o, const struct audit_report *report, const 
 		out_row_end(o);
 	}
 	out_table_end(o);
-	if ((options->mm || options->zone || options->has_pfn) && !audit_findings(report))
+	if (!any)
 		out_text(o, "nothing found\n");
 }
 
@@ -94,14 +97,17 @@ static void print_census(struct out *o, const struct audit_report *report)
 static void print_frame(struct out *o, const struct audit_frame_report *f)
 {
 	out_object_begin(o, "frame");
-	out_hex(o, "pfn", "\nFRAME %" PRIx64, f->pfn);
+	out_hex(o, "pfn", "FRAME %" PRIx64, f->pfn);
 	out_hex(o, "page", " (%" PRIx64 "): ", f->page);
 	out_str(o, "use", "%s\n", audit_use_name(f->use));
-	out_dec(o, "entries", "  page-table entries found: %" PRIu64, f->entries);
+	out_dec(o, "entries", "  page-table entries that map it: %" PRIu64, f->entries);
 	if (f->mapcount >= 0)
-		out_sdec(o, "mapcount", ", counted: %" PRId64, f->mapcount);
-	out_dec(o, "holders", "\n  other references found:   %" PRIu64, f->holders);
-	out_sdec(o, "refcount", ", counted with the entries: %" PRId64 "\n", f->refcount);
+		out_sdec(o, "mapcount", ", its own count: %" PRId64, f->mapcount);
+	if (f->pages > 1)
+		out_dec(o, "pages", "\n  of a compound page of %" PRIu64 " pages", f->pages);
+	out_sdec(o, "refcount", "\n  references: %" PRId64, f->refcount);
+	out_dec(o, "all_entries", "; found: entries %" PRIu64, f->all_entries);
+	out_dec(o, "holders", ", others %" PRIu64 "\n", f->holders);
 	out_object_end(o);
 }
 

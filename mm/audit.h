@@ -107,8 +107,10 @@ struct audit_frame_report {
 	uint64_t pfn, page;
 	enum audit_use use;
 	uint64_t entries;	 /* that map it, huge ones too */
+	uint64_t pages;		 /* of its compound page; 1 */
+	uint64_t all_entries;	 /* … that map any of it */
 	int64_t mapcount;	 /* what it counts itself, huge ones too; -1: it has no such count */
-	uint64_t holders;	 /* references found to it or its compound page */
+	uint64_t holders;	 /* other references found to it or its compound page */
 	int64_t refcount;	 /* of it or its compound page */
 };
 

@@ -307,6 +307,8 @@ static void report_frame(struct audit *a, const struct folio *o)
 		.page = p.object.addr,
 		.use = (enum audit_use)o->frames[i].use,
 		.entries = o->frames[i].entries + o->huge,
+		.pages = o->pages,
+		.all_entries = o->small + o->huge,
 		.mapcount = a->old_counts ? -1 : small_mapcount(a, &p) + whole,
 		.holders = o->frames->holders,
 		.refcount = page_refcount(a->k, o->head),
