@@ -178,12 +178,12 @@ static struct error *print_pte(struct session *s, const char *word)
 
 	TRY(parse_number(word, true, &value));
 	out_hex(s->out, "entry", NULL, value);
-	out_bool(s->out, "present", NULL, pagetable_entry_present(value));
-	if (pagetable_entry_present(value)) {
+	out_bool(s->out, "present", NULL, pagetable_entry_present(&k->geometry, value));
+	if (pagetable_entry_present(&k->geometry, value)) {
 		uint64_t frame = pagetable_entry_phys(&k->geometry, value, k->geometry.levels - 1u);
 
 		out_hex(s->out, "physical", NULL, frame);
-		entry_row_print(s->out, value, frame, false);
+		entry_row_print(s->out, k, value, frame, false);
 		return NULL;
 	}
 	if (!value) {

@@ -63,7 +63,7 @@ struct engine {
 	uint64_t vm_area_cachep, mm_cachep, files_cachep, fs_cachep, sigact_cachep, filp_cachep, dentry_cache, inode_cachep;
 	uint64_t init_mm, init_task, pins;
 	const unsigned char *pin_bytes; /* struct sim_pins in the image, or NULL */
-	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache, bit_launder;
+	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache;
 };
 
 /* Made when first asked for, kept with the kernel. ERR_UNSUPPORTED when the image cannot act, saying what it lacks. */
@@ -281,7 +281,8 @@ struct error *free_page_and_swap_cache(struct engine *e, uint64_t page) MUST_CHE
 struct error *free_swap_and_cache(struct engine *e, uint64_t entry) MUST_CHECK;
 /* Frees up to nr_pages by the kernel's own way (try_to_free_pages); *freed says how many. */
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed) MUST_CHECK;
-struct error *sys_swapon(struct engine *e, uint64_t file, unsigned pages) MUST_CHECK;
+/* Turns the swap partition on, so many of its pages or (0) all. EBUSY, EINVAL. */
+struct error *sys_swapon(struct engine *e, unsigned pages) MUST_CHECK;
 
 /* ---- Processes (mm/fork.c, mm/exec.c) ---- */
 

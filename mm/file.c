@@ -254,6 +254,23 @@ struct error *make_file(struct engine *e, const char *path, const void *bytes, u
 	return size ? vmcore_write(e->k->vmcore, phys, bytes, size) : NULL;
 }
 
+struct error *hold_device(struct engine *e, const char *path, uint64_t *dentry, uint64_t *mnt)
+{
+	uint64_t parent, inode, sb, root;
+	const char *name = NULL;
+	struct object d;
+	TRY(walk_path(e, path, true, &parent, dentry, &name));
+	if (!*dentry && name) {
+		TRY(kernel_get(e->k, parent, M_dentry_d_sb, &sb));
+		TRY(new_inode(e, sb, S_IFBLK | 0660, 0, 0, &inode));
+		TRY(new_dentry(e, parent, name, strlen(name), inode, sb, dentry));
+	}
+	TRY(root_of(e, &root, mnt));
+	TRY(object_open_writable(e->k, *dentry, S_dentry, &d));
+	ADD(e->k, &d, dentry, d_count, 1);
+	return NULL;
+}
+
 struct error *mount_root(struct engine *e)
 {
 	struct kernel *k = e->k;
@@ -294,6 +311,8 @@ struct error *filp_open(struct engine *e, const char *path, uint64_t *file)
 	TRY(kernel_get(k, inode, M_inode_i_mode, &mode));
 	if (S_ISDIR(mode))
 		return kernel_error(EISDIR, "a directory: %s", path);
+	if (S_ISBLK(mode))
+		return kernel_error(ENXIO, "a device without a driver: %s", path);
 	TRY(kmem_cache_alloc(e, e->filp_cachep, GFP24_KERNEL, file));
 	TRY(object_open_writable(k, *file, S_file, &f));
 	memset((void *)f.bytes, 0, f.size);

@@ -206,7 +206,8 @@ static struct error *copy_for_write(struct fault *f, const struct page *old)
 		ADD(e->k, f->mm, mm_struct, rss, 1);
 	set_pte(e, f->entry_addr, pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot))));
 	TRY(lru_cache_add(e, page));
-	TRACE(e, "do_wp_page", "somebody else has it: copied", { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) },
+	TRACE(e, "do_wp_page", old->object.addr == e->empty_zero_page ? "the zero page is everybody's: a new frame, cleared" :
+	      "somebody else has it: copied", { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) },
 	      { "copy", page });
 	/* free_lru_page(): the reference that this entry held. */
 	return put_page(e, old->object.addr);
@@ -340,8 +341,10 @@ struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum
 	}
 	TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
 	TRY(area_for(e, &mm, addr, &vma_addr, why, why_size));
-	if (!vma_addr)
+	if (!vma_addr) {
+		TRACE(e, "do_page_fault", "bad area", { "address", addr });
 		return NULL;
+	}
 	TRY(vma_open(k, vma_addr, &vma));
 	/* i386 cannot tell execution from reading. */
 	uint64_t wanted = access == ACCESS_WRITE ? VM_WRITE : VM_READ | VM_EXEC;

@@ -41,7 +41,7 @@ bool piece_walk_next(struct piece_walk *w, struct piece *out)
 			out->kind = PIECE_EMPTY;
 			break;
 		}
-		if (l->may_be_leaf && (entry & X86_PSE) && pagetable_entry_present(entry)) {
+		if (l->may_be_leaf && (entry & X86_PSE) && pagetable_huge_present(g, entry)) {
 			uint64_t size = 1ull << l->shift;
 			out->kind = PIECE_HUGE;
 			out->phys = pagetable_entry_phys(g, entry, level) | (w->at & (size - 1));
