@@ -108,6 +108,43 @@ struct error *act_do(struct session *s, act_function *act, void *context)
 	return act_change(s, run_act, &a);
 }
 
+struct error *act_do_faults(struct session *s, act_function *act, void *context)
+{
+	struct act a = {.function = act, .context = context};
+
+	TRY(engine_open(s->kernel, &a.engine));
+	return act_change(s, run_act, &a);
+}
+
+/* A mark of its own above whatever there is: the last act can still be taken back after it. */
+struct error *act_explain(struct session *s, act_function *act, void *context)
+{
+	struct engine *e;
+	struct error *failure, *worse;
+
+	TRY(engine_open(s->kernel, &e));
+	TRY(vmcore_mark(s->vmcore, NULL));
+	failure = run(s, e, act, context);
+	worse = vmcore_undo(s->vmcore);
+	if (failure)
+		error_free(worse);
+	return failure ? failure : worse;
+}
+
+struct error *act_fault_task(struct session *s, const char *word, uint64_t *task)
+{
+	const struct task *t;
+	struct engine *e;
+
+	TRY(engine_open(s->kernel, &e));
+	if (word)
+		TRY(context_select_one(s, word, &t));
+	else
+		TRY(context_task(s, &t));
+	*task = t->addr;
+	return NULL;
+}
+
 struct error *act_task(struct session *s, const char *word, uint64_t *task)
 {
 	const struct task *t;

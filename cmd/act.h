@@ -21,6 +21,13 @@ struct error *act_do(struct session *s, act_function *act, void *context) MUST_C
 typedef struct error *change_function(struct session *s, void *context);
 struct error *act_change(struct session *s, change_function *change, void *context) MUST_CHECK;
 
+/* The same for what takes faults and does nothing else: more kernels can do that. */
+struct error *act_do_faults(struct session *s, act_function *act, void *context) MUST_CHECK;
+/* Does it, prints the trace when that is on, and takes it back. */
+struct error *act_explain(struct session *s, act_function *act, void *context) MUST_CHECK;
+/* As act_task(), where faults are all that is wanted. */
+struct error *act_fault_task(struct session *s, const char *word, uint64_t *task) MUST_CHECK;
+
 /* The task that acts: the one that `word` (of -c) names, or the context's when it is NULL. */
 struct error *act_task(struct session *s, const char *word, uint64_t *task) MUST_CHECK;
 /* Its mm. ERR_KERNEL (EFAULT) for a kernel thread. */

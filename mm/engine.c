@@ -7,6 +7,7 @@
 #include "mm/areas_edit.h"
 #include "mm/engine.h"
 #include "mm/memmap.h"
+#include "mm/modern.h"
 #include "mm/state.h"
 
 static uint64_t word_at(struct kernel *k, uint64_t addr)
@@ -83,6 +84,8 @@ static void find_symbols(struct engine *e)
 	uint64_t zero = symbol_addr(k, "empty_zero_page"), phys;
 	if (zero && e->mem_map && kernel_try_vtop(k, zero, &phys) && phys >> k->arch->page_shift < e->max_pfn)
 		e->empty_zero_page = engine_phys_page(e, phys);
+	if (e->modern)
+		e->empty_zero_page = e->mem_map + e->modern->zero_pfn * e->page_size;
 	e->contig_page_data = symbol_addr(k, "contig_page_data");
 	e->jiffies = symbol_addr(k, "jiffies");
 	e->active_list = symbol_addr(k, "active_list");
@@ -119,49 +122,59 @@ struct error *engine_set_current(struct engine *e, uint64_t task)
 	if (task && HAS(e->k, task_struct, cpu))
 		TRY(kernel_get(e->k, task, M_task_struct_cpu, &cpu));
 	e->cpu = cpu < e->k->cpus ? (unsigned)cpu : 0;
-	return e->classic ? NULL : engine_areas_set_cpu(e);
+	return NULL;
 }
 
-/* What the acts here are written for: memory management with reverse mapping, or 2.4's over one array of pages. */
-static struct error *check(struct engine *e)
+/* What the acts here are written for, where there is no reverse mapping: 2.4's memory management over one array of pages. */
+static struct error *check(struct kernel *k)
 {
-	if (HAS(e->k, vm_area_struct, anon_vma_chain))
-		return members_require(e->k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_vm_area_struct_vm_flags,
-				       MEMBER_NONE);
-	e->classic = true;
 	static const char *const symbols[] = { "mem_map", "contig_page_data", "active_list", "inactive_list", "cache_cache" };
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
-		if (!symbol_addr(e->k, symbols[i]))
+		if (!symbol_addr(k, symbols[i]))
 			return error_new(ERR_UNSUPPORTED, "this kernel can be read, but not act: it has no %s", symbols[i]);
-	return members_require(e->k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_page_buddy_list, M_page_lru,
+	return members_require(k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_page_buddy_list, M_page_lru,
 			       M_zone_zone_mem_map, M_free_area_map, M_pglist_data_node_zonelists, M_kmem_cache_slabs_full, MEMBER_NONE);
 }
 
-struct error *engine_open(struct kernel *k, struct engine **out)
+/* Where the page array lies; in one piece, or in pieces at one distance from where frame 0 would have its page (vmemmap). */
+static struct error *find_pages(struct engine *e)
+{
+	struct kernel *k = e->k;
+	uint64_t pfn, end, page;
+	e->page_size = SIZE_OF(k, page);
+	e->page_inverse = UINT64_MAX / e->page_size + 1;
+	for (size_t i = 0; page_run(k, i, &pfn, &end, &page); i++) {
+		uint64_t first = page - pfn * e->page_size;
+		if (i && first != e->mem_map)
+			return error_new(ERR_UNSUPPORTED, "this kernel can be read, but not act: its page array lies in pieces");
+		e->mem_map = first;
+		e->max_pfn = end;
+	}
+	return NULL;
+}
+
+/* The engine without a check of what it can do; kept with the kernel. */
+static struct error *engine_make(struct kernel *k, struct engine **out)
 {
 	struct mm_state *state = mm_state(k);
-	uint64_t pfn, end, page;
 	*out = state->engine;
 	if (*out)
 		return NULL;
+	TRY(pages_open(k));
+	TRY(members_require(k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_zone_free_area, MEMBER_NONE));
 	struct engine *e = calloc(1, sizeof(*e));
 	if (!e)
 		return error_new(ERR_NO_MEMORY, "out of memory");
 	e->k = k;
-	struct error *wrong = check(e);
+	struct error *wrong = find_pages(e);
 	if (!wrong)
-		wrong = pages_open(k);
+		wrong = modern_open(k, &e->modern);
 	if (wrong) {
 		free(e);
 		return wrong;
 	}
-	e->page_size = SIZE_OF(k, page);
-	e->page_inverse = UINT64_MAX / e->page_size + 1;
-	e->orders = HAS_STRUCT(k, free_area) ? k->members[M_zone_free_area].total / SIZE_OF(k, free_area) : 0;
-	if (e->classic && page_run(k, 0, &pfn, &end, &page) && !pfn) {
-		e->mem_map = page;
-		e->max_pfn = end;
-	}
+	e->classic = !e->modern;
+	e->orders = k->members[M_zone_free_area].total / SIZE_OF(k, free_area);
 	find_symbols(e);
 	if (!e->classic)
 		engine_areas_open(e);
@@ -169,7 +182,17 @@ struct error *engine_open(struct kernel *k, struct engine **out)
 	return NULL;
 }
 
+struct error *engine_open(struct kernel *k, struct engine **out)
+{
+	*out = NULL;
+	if (!mm_state(k)->engine && !HAS_STRUCT(k, anon_vma))
+		TRY(check(k));
+	return engine_make(k, out);
+}
+
 void engine_free(struct engine *e)
 {
+	if (e)
+		free(e->modern);
 	free(e);
 }

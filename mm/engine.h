@@ -35,15 +35,65 @@ struct trace {
 		     unsigned count);
 };
 
+/* ---- What a fault came to ---- */
+
+enum fault_outcome {
+	OUTCOME_NONE,	     /* the entry allows the access: no fault */
+	OUTCOME_ZERO,	     /* the zero page mapped */
+	OUTCOME_NEW,	     /* a new frame, cleared */
+	OUTCOME_HUGE_ZERO,   /* the huge zero page mapped */
+	OUTCOME_HUGE_NEW,    /* a new huge page */
+	OUTCOME_HUGE_REUSE,  /* a huge page made writable */
+	OUTCOME_HUGE_SPLIT,  /* a huge page's mapping split, then each part by itself */
+	OUTCOME_CACHED,	     /* a page of the page cache mapped, to be read */
+	OUTCOME_COPY_FILE,   /* a page of a file copied for a private write */
+	OUTCOME_SHARED,	     /* a page of the page cache mapped, to be written */
+	OUTCOME_FILE_READ,   /* the file must be read first: a major fault */
+	OUTCOME_SHMEM_NEW,   /* shared memory that has no page there yet: a new frame in its page cache */
+	OUTCOME_SPECIAL,     /* vdso, vvar and the like: mapped by the kernel's own handler */
+	OUTCOME_DRIVER,	     /* a driver's handler decides */
+	OUTCOME_SWAP_CACHE,  /* swapped out, but still cached */
+	OUTCOME_SWAP_READ,   /* to be read from swap: a major fault */
+	OUTCOME_COPY,	     /* write-protected: copied */
+	OUTCOME_REUSE,	     /* write-protected: made writable */
+	OUTCOME_SHARED_DIRTY, /* write-protected page of a shared mapping: made writable, dirty */
+	OUTCOME_NUMA,	     /* a NUMA hint: mapped again */
+	OUTCOME_SPURIOUS,    /* the entry is good already */
+	OUTCOME_WAIT,	     /* the page is being migrated: waits */
+	OUTCOME_USERFAULT,   /* given to userfaultfd */
+	OUTCOME_HUGETLB,     /* hugetlbfs's own handler */
+	OUTCOME_SIGSEGV,
+	OUTCOME_SIGBUS,
+	OUTCOME_OOM,
+	OUTCOME_COUNT
+};
+/* "zero", "new", "copy" … */
+const char *fault_outcome_name(enum fault_outcome outcome);
+
+#define FAULT_OUTCOMES 8
+
+/* Kept when asked for: what each of the faults that one access took came to, and what kept the act from being done. */
+struct fault_report {
+	enum fault_outcome outcome[FAULT_OUTCOMES];
+	unsigned count;
+	bool explain;	   /* wanted: what would happen; an act that cannot be done is noted in `refused` */
+	bool ended;	   /* … after which nothing more can be said */
+	char refused[512]; /* "" for nothing */
+};
+
 /* ---- Per image ---- */
+
+struct engine_modern;
 
 /* Symbols and facts that the engine needs at every step, read once. No state of the machine is in here. */
 struct engine {
 	struct kernel *k;
 	struct trace *trace; /* NULL: off */
-	bool classic;	     /* 2.4's memory management: no reverse mapping, one array of pages */
-	unsigned cpu;	     /* which CPU's lists an act takes from: that of the task that acts */
-	uint64_t task;       /* the task that acts, whose limits and rights count; 0: the mm's owner, or nobody's */
+	struct fault_report *report; /* NULL: off */
+	struct engine_modern *modern; /* where pages are mapped back to areas (mm/modern.h); NULL for 2.4 */
+	bool classic;	     /* 2.4's memory management: no reverse mapping, one array of pages (modern is NULL) */
+	uint64_t task;	     /* who acts: set by engine_set_current() and do_page_fault(); its limits and rights count; 0: the mm's owner's, or nobody's */
+	unsigned cpu;	     /* which CPU's lists an act takes from: that task's */
 	struct engine_areas areas;
 
 	uint64_t mem_map;      /* first struct page where it is one array (FLATMEM), else 0 */
@@ -179,6 +229,8 @@ struct error *pgd_free(struct engine *e, uint64_t pgd) MUST_CHECK;
 struct error *pte_alloc(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *entry_addr) MUST_CHECK;
 /* The same, without making tables: 0 when there is none. */
 uint64_t pte_offset(struct engine *e, const struct object *mm, uint64_t addr);
+/* Of the present entry that maps addr, be it a huge page's; *frame is the physical address of the page of 4 KiB. 0, and *frame 0, when nothing is mapped. */
+uint64_t leaf_offset(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *frame);
 uint64_t get_pte_far(struct engine *e, uint64_t entry_addr);
 void set_pte_far(struct engine *e, uint64_t entry_addr, uint64_t entry);
 
@@ -218,6 +270,8 @@ struct error *do_brk(struct engine *e, uint64_t mm, uint64_t addr, uint64_t len)
 struct error *sys_brk(struct engine *e, uint64_t mm, uint64_t brk, uint64_t *result) MUST_CHECK;
 struct error *sys_mprotect(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, unsigned prot) MUST_CHECK;
 struct error *expand_stack(struct engine *e, const struct object *mm, uint64_t vma, uint64_t addr) MUST_CHECK;
+/* Where areas have an anon_vma: that gets ready first, and a guard gap is kept. ENOMEM, EPERM. */
+struct error *expand_downwards(struct engine *e, const struct object *mm, uint64_t vma, uint64_t addr) MUST_CHECK;
 /* Links a filled vm_area_struct into list and tree; counts it. */
 struct error *insert_vm_struct(struct engine *e, uint64_t mm, uint64_t vma) MUST_CHECK;
 struct error *exit_mmap(struct engine *e, uint64_t mm) MUST_CHECK;

@@ -27,6 +27,7 @@ static void find_slub(struct engine *e)
 	a->nodes = (unsigned)value(k, "nr_node_ids", 4, 1);
 	if (!a->nodes || a->nodes > 1024)
 		a->nodes = 1;
+	a->numa_node = symbol_addr(k, "numa_node");
 	/* mm/slub.c: a CPU's partial slabs are put on the nodes' lists by __put_partials() since they are not frozen any more. */
 	a->frozen_by_cpu_only = symbol_addr(k, "__put_partials") != 0;
 	a->bit_on_node = page_flag_bit(k, "workingset");
@@ -73,14 +74,4 @@ void engine_areas_open(struct engine *e)
 	a->vm_committed_as = symbol_addr(k, "vm_committed_as");
 	a->vm_committed_as_batch = symbol_addr(k, "vm_committed_as_batch");
 	a->known = true;
-}
-
-struct error *engine_areas_set_cpu(struct engine *e)
-{
-	struct kernel *k = e->k;
-	uint64_t at = symbol_addr(k, "numa_node"), node = 0;
-	if (at && e->areas.nodes > 1)
-		TRY(kernel_read_uint(k, percpu_addr(k, at, e->cpu), 4, &node));
-	e->areas.node = node < e->areas.nodes ? (unsigned)node : 0;
-	return NULL;
 }

@@ -8,15 +8,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum soft_dirty { SOFT_DIRTY_UNKNOWN, SOFT_DIRTY_KEPT, SOFT_DIRTY_NOT_KEPT };
 enum freelist_swaps { FREELIST_UNKNOWN, FREELIST_SWAPS, FREELIST_PLAIN };
 
 struct engine_areas {
 	bool known;   /* all below is filled in */
 	unsigned nodes; /* possible memory nodes */
-	unsigned node;	/* the one of the acting CPU */
+	uint64_t numa_node; /* per-CPU variable: which one the CPU is on */
 
 	/* SLUB (mm/slub_alloc.c) */
-	uint8_t freelist_swaps; /* enum freelist_swaps: are addresses byte-swapped in hardened free lists? */
+	uint8_t freelist_swaps; /* enum soft_dirty { SOFT_DIRTY_UNKNOWN, SOFT_DIRTY_KEPT, SOFT_DIRTY_NOT_KEPT };
+enum freelist_swaps: are addresses byte-swapped in hardened free lists? */
 	bool frozen_by_cpu_only; /* only a CPU's current slab is frozen; a flag says that a slab is on its node's list (since 6.8) */
 	int bit_on_node;	 /* that flag: PG_workingset; -1 */
 	uint32_t tid_step;	 /* between two transaction numbers of one CPU */
@@ -26,6 +28,7 @@ struct engine_areas {
 	/* Areas (mm/vma_edit.c …) */
 	uint64_t protection_map[16]; /* page protections by the low bits of vm_flags; all 0: not known */
 	uint64_t supported_pte_mask;
+	uint8_t soft_dirty; /* enum soft_dirty: does this kernel mark what was written since somebody asked? */
 	uint64_t stack_guard_gap; /* bytes kept free below an area that grows down; 0: this kernel keeps none */
 	uint64_t mmap_min_addr;
 	/* addresses of variables, 0: this kernel has none */

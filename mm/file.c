@@ -340,6 +340,8 @@ struct error *fput(struct engine *e, uint64_t file)
 	ADD(k, &f, file, f_count, -1);
 	if (GET(k, &f, file, f_count))
 		return NULL;
+	if (!e->classic)
+		return fput_delayed(e, file);
 	TRY(object_open_writable(k, GET(k, &f, file, dentry), S_dentry, &d));
 	ADD(k, &d, dentry, d_count, -1);
 	return kmem_cache_free(e, e->filp_cachep, file);

@@ -7,27 +7,20 @@
 #include <stdio.h>
 
 #include "mm/engine.h"
+#include "mm/fault.h"
 #include "mm/mmap_edit.h"
+#include "mm/modern.h"
 #include "mm/pte.h"
 #include "mm/swap_edit.h"
-
-/* One fault on its way. */
-struct fault {
-	struct engine *e;
-	const struct object *mm;
-	const struct vma *vma;
-	uint64_t addr;
-	uint64_t entry_addr, entry;
-	bool write;
-	enum fault_result result;
-};
+#include "mm/task.h"
+#include "mm/zone.h"
 
 static bool page_is_valid(const struct engine *e, uint64_t phys)
 {
 	return phys >> e->k->arch->page_shift < e->max_pfn;
 }
 
-static struct error *frame_bytes(struct engine *e, uint64_t phys, void **p)
+struct error *frame_bytes(struct engine *e, uint64_t phys, void **p)
 {
 	return vmcore_map_writable(e->k->vmcore, phys, VMCORE_PAGE_SIZE, p);
 }
@@ -37,6 +30,34 @@ static bool page_has(const struct page *p, int bit)
 	return p->flags >> bit & 1;
 }
 
+/* ---- Leaves that a kernel has or has not ---- */
+
+/* The soft-dirty bit goes with the dirty one where areas show that it is kept. */
+static uint64_t dirty_bits(const struct fault *f)
+{
+	return f->e->modern && (f->vma->flags & f->e->modern->vm_softdirty) ? PTE_SOFT_DIRTY : 0;
+}
+
+struct error *alloc_user_page(struct fault *f, uint64_t *page)
+{
+	return f->e->modern ? alloc_pages_pcp(f->e, PAGES_MOVABLE, 0, page) : alloc_pages(f->e, GFP24_HIGHUSER, 0, page);
+}
+
+/* Where pages know the areas that map them, and counts are kept by kind and CPU. */
+struct error *map_new_page(struct fault *f, uint64_t page)
+{
+	bool explained;
+	uint64_t entry = pte_mkwrite(pte_mkdirty(mk_pte(f->e, page, f->vma->page_prot)));
+	TRY(charge_page(f, page));
+	TRY(add_mm_counter(f->e, f->mm, f->e->modern->rss_anon, 1, true));
+	TRY(page_add_new_anon_rmap(f, page));
+	TRY(lru_batch_add(f, page));
+	TRY(fault_pte(f, &explained));
+	if (!explained)
+		set_pte(f->e, f->entry_addr, entry | dirty_bits(f));
+	return NULL;
+}
+
 /* ---- Nothing there yet ---- */
 
 static struct error *do_anonymous_page(struct fault *f)
@@ -44,25 +65,39 @@ static struct error *do_anonymous_page(struct fault *f)
 	struct engine *e = f->e;
 	uint64_t page, entry;
 	void *bytes;
+	bool explained;
 	if (!f->write) {
-		entry = pte_wrprotect(mk_pte(e, e->empty_zero_page, f->vma->page_prot));
+		entry = pte_wrprotect(mk_pte(e, e->empty_zero_page, f->vma->page_prot)) | (e->modern ? PTE_SPECIAL : 0);
+		fault_outcome(e, OUTCOME_ZERO);
 		TRACE(e, "do_anonymous_page", "read: the zero page, write-protected", { "address", f->addr }, { "write_access", 0 },
 		      { "pte", entry });
-		set_pte(e, f->entry_addr, entry);
 		f->result = FAULT_MINOR;
+		TRY(fault_pte(f, &explained));
+		if (!explained)
+			set_pte(e, f->entry_addr, entry);
 		return NULL;
 	}
-	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, &page));
+	fault_outcome(e, OUTCOME_NEW);
+	f->result = FAULT_MINOR;
+	if (e->modern)
+		TRY(fault_anon_vma_prepare(f));
+	TRY(alloc_user_page(f, &page));
+	if (!page)
+		return NULL;
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
 	memset(bytes, 0, VMCORE_PAGE_SIZE);
-	ADD(e->k, f->mm, mm_struct, rss, 1);
 	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
+	if (e->modern) {
+		TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },
+		      { "pte", entry });
+		return map_new_page(f, page);
+	}
+	ADD(e->k, f->mm, mm_struct, rss, 1);
 	TRY(lru_cache_add(e, page));
 	TRY(mark_page_accessed(e, page));
 	TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },
 	      { "pte", entry });
 	set_pte(e, f->entry_addr, entry);
-	f->result = FAULT_MINOR;
 	return NULL;
 }
 
@@ -97,12 +132,16 @@ static struct error *do_no_page(struct fault *f)
 	bool major;
 	if (!f->vma->ops)
 		return do_anonymous_page(f);
+	if (e->modern)
+		return do_fault(f);
 	TRY(filemap_nopage(e, f->vma->addr, f->addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1), &page, &major));
 	if (!page) {
 		f->result = FAULT_SIGBUS;
 		return NULL;
 	}
-	if (f->write && !(f->vma->flags & VM_SHARED))
+	bool private = f->write && !(f->vma->flags & VM_SHARED);
+	fault_outcome(e, major ? OUTCOME_FILE_READ : private ? OUTCOME_COPY_FILE : f->write ? OUTCOME_SHARED : OUTCOME_CACHED);
+	if (private)
 		TRY(copy_early(f, &page));
 	TRY(page_open_known(e, page, &p));
 	/* Reserved pages are not counted. */
@@ -156,6 +195,7 @@ static struct error *do_swap_page(struct fault *f)
 		}
 		f->result = FAULT_MAJOR;
 	}
+	fault_outcome(e, f->result == FAULT_MAJOR ? OUTCOME_SWAP_READ : OUTCOME_SWAP_CACHE);
 	TRACE(e, "do_swap_page", f->result == FAULT_MAJOR ? "read from swap" : "found in the swap cache", { "pte", f->entry },
 	      { "swp_type", swp_type(f->entry) }, { "swp_offset", swp_offset(f->entry) }, { "page", page });
 	TRY(mark_page_accessed(e, page));
@@ -177,17 +217,50 @@ static struct error *do_swap_page(struct fault *f)
 
 /* ---- Write protection ---- */
 
-static struct error *copy_for_write(struct fault *f, const struct page *old)
+static struct error *map_copy_modern(struct fault *f, const struct page *old, uint64_t page, uint64_t entry)
+{
+	struct engine *e = f->e;
+	int anon = e->modern->rss_anon, kind = page_counter_kind(e, old);
+	TRY(charge_page(f, page));
+	if (old->object.addr == e->empty_zero_page) {
+		TRY(add_mm_counter(e, f->mm, anon, 1, true));
+	} else if (kind != anon) {
+		TRY(add_mm_counter(e, f->mm, kind, -1, true));
+		TRY(add_mm_counter(e, f->mm, anon, 1, true));
+	}
+	TRY(page_add_new_anon_rmap(f, page));
+	TRY(lru_batch_add(f, page));
+	set_pte(e, f->entry_addr, entry | dirty_bits(f));
+	return old->object.addr == e->empty_zero_page ? NULL : page_remove_rmap(f, old->object.addr);
+}
+
+/* The entry goes from the old page to its copy; 2.4 counts only that the process has a page more, if the old one was not counted. */
+static struct error *map_copy(struct fault *f, const struct page *old, uint64_t page)
+{
+	struct engine *e = f->e;
+	uint64_t entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
+	if (e->modern)
+		return map_copy_modern(f, old, page, entry);
+	if (page_has(old, e->bit_reserved))
+		ADD(e->k, f->mm, mm_struct, rss, 1);
+	set_pte(e, f->entry_addr, entry);
+	return lru_cache_add(e, page);
+}
+
+struct error *copy_for_write(struct fault *f, const struct page *old)
 {
 	struct engine *e = f->e;
 	uint64_t page;
 	void *to;
 	const void *from;
+	fault_outcome(e, OUTCOME_COPY);
+	if (e->modern)
+		TRY(fault_anon_vma_prepare(f));
 	/* The reference keeps the page while reclaim, which may come with the allocation, takes it out of the page table. */
 	get_page(e, old->object.addr);
-	struct error *failure = alloc_pages(e, GFP24_HIGHUSER, 0, &page);
+	struct error *failure = alloc_user_page(f, &page);
 	TRY(put_page(e, old->object.addr));
-	if (failure)
+	if (failure || !page)
 		return failure;
 	if (get_pte(e, f->entry_addr) != f->entry) {
 		TRACE(e, "do_wp_page", "reclaim took the page meanwhile: the access is made again", { "pte", get_pte(e, f->entry_addr) });
@@ -202,15 +275,12 @@ static struct error *copy_for_write(struct fault *f, const struct page *old)
 		memset(to, 0, VMCORE_PAGE_SIZE);
 	else
 		memcpy(to, from, VMCORE_PAGE_SIZE);
-	if (page_has(old, e->bit_reserved))
-		ADD(e->k, f->mm, mm_struct, rss, 1);
-	set_pte(e, f->entry_addr, pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot))));
-	TRY(lru_cache_add(e, page));
-	TRACE(e, "do_wp_page", old->object.addr == e->empty_zero_page ? "the zero page is everybody's: a new frame, cleared" :
-	      "somebody else has it: copied", { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) },
-	      { "copy", page });
+	TRY(map_copy(f, old, page));
+	TRACE(e, e->modern ? "wp_page_copy" : "do_wp_page",
+	      old->object.addr == e->empty_zero_page ? "the zero page is everybody's: a new frame, cleared" : "somebody else has it: copied",
+	      { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) }, { "copy", page });
 	/* free_lru_page(): the reference that this entry held. */
-	return put_page(e, old->object.addr);
+	return e->modern && old->object.addr == e->empty_zero_page ? NULL : put_page(e, old->object.addr);
 }
 
 static struct error *do_wp_page(struct fault *f)
@@ -225,6 +295,7 @@ static struct error *do_wp_page(struct fault *f)
 	TRY(page_open_known(e, engine_phys_page(e, phys), &old));
 	TRY(can_share_swap_page(e, &old, &alone));
 	if (alone) {
+		fault_outcome(e, OUTCOME_REUSE);
 		TRACE(e, "do_wp_page", "nobody else has it: made writable", { "pte", f->entry }, { "page", old.object.addr },
 		      { "page->count", (uint64_t)page_refcount(e->k, &old) });
 		set_pte(e, f->entry_addr, pte_mkyoung(pte_mkdirty(pte_mkwrite(f->entry))));
@@ -238,18 +309,24 @@ static struct error *do_wp_page(struct fault *f)
 static struct error *handle_pte_fault(struct fault *f)
 {
 	struct engine *e = f->e;
-	if (!pte_present(f->entry)) {
+	if (!pagetable_entry_present(&e->k->geometry, f->entry)) {
 		TRACE(e, "handle_pte_fault", f->entry ? "not present, not empty: swapped out" : "empty: nothing was there yet", { "pte", f->entry },
 		      { "vma->vm_ops", f->vma->ops });
-		return f->entry ? do_swap_page(f) : do_no_page(f);
+		if (f->entry)
+			return e->modern ? do_absent_page(f) : do_swap_page(f);
+		return do_no_page(f);
 	}
+	/* The area may be touched, the entry not: a NUMA hint. */
+	if (e->modern && !(f->entry & X86_PRESENT))
+		return do_numa_page(f);
 	if (f->write) {
 		if (!(f->entry & X86_RW)) {
 			TRACE(e, "handle_pte_fault", "present, write-protected", { "pte", f->entry }, { "write_access", 1 });
-			return do_wp_page(f);
+			return e->modern ? do_wp_page_modern(f) : do_wp_page(f);
 		}
 		f->entry = pte_mkdirty(f->entry);
 	}
+	fault_outcome(e, OUTCOME_SPURIOUS);
 	set_pte(e, f->entry_addr, pte_mkyoung(f->entry));
 	TRACE(e, "handle_pte_fault", "present: marked young", { "pte", pte_mkyoung(f->entry) }, { "write_access", f->write });
 	f->result = FAULT_MINOR;
@@ -259,11 +336,11 @@ static struct error *handle_pte_fault(struct fault *f)
 struct error *handle_mm_fault(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, bool write,
 			      enum fault_result *result)
 {
-	TRY(need_classic(e, "a page fault"));
 	struct fault f = { .e = e, .mm = mm, .vma = vma, .addr = addr, .write = write };
-	struct error *error = pte_alloc(e, mm, addr, &f.entry_addr);
-	if (!error) {
-		f.entry = get_pte(e, f.entry_addr);
+	bool done = false;
+	struct error *error = e->modern ? fault_above_pte(&f, &done) : pte_alloc(e, mm, addr, &f.entry_addr);
+	if (!error && !done) {
+		f.entry = f.entry_addr ? get_pte(e, f.entry_addr) : 0;
 		error = handle_pte_fault(&f);
 	}
 	*result = f.result;
@@ -317,6 +394,8 @@ static struct error *count_fault(struct engine *e, uint64_t task, enum fault_res
 	struct kernel *k = e->k;
 	struct object t;
 	TRY(object_open_writable(k, task, S_task_struct, &t));
+	if (e->modern)
+		count_vm_event(e, result == FAULT_MAJOR ? e->modern->event_pgmajfault : -1);
 	if (result == FAULT_MINOR)
 		ADD(k, &t, task_struct, min_flt, 1);
 	else if (result == FAULT_MAJOR)
@@ -324,10 +403,33 @@ static struct error *count_fault(struct engine *e, uint64_t task, enum fault_res
 	return NULL;
 }
 
+/* arch/x86/mm/fault.c of kernels that find areas without a cache. */
+static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access,
+					enum fault_result *result, char *why, size_t why_size)
+{
+	struct vma vma;
+	bool found;
+	TRY(nodes_open(e->k));
+	const struct task *t = task_by_addr(e->k, task);
+	e->task = task;
+	e->cpu = t && t->cpu < e->k->cpus ? t->cpu : 0;
+	count_vm_event(e, e->modern->event_pgfault);
+	TRY(fault_find_area(e, task, mm, addr, access, &vma, &found, result, why, why_size));
+	if (!found || (e->report && e->report->ended))
+		return NULL;
+	TRY(handle_mm_fault(e, mm, &vma, addr, access == ACCESS_WRITE, result));
+	if (*result == FAULT_SIGSEGV)
+		say(why, why_size, "the entry forbids it");
+	if (*result == FAULT_SIGBUS)
+		say(why, why_size, "nothing can be mapped there");
+	if (*result == FAULT_OOM)
+		say(why, why_size, "out of memory");
+	return count_fault(e, task, *result);
+}
+
 struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, enum fault_result *result,
 			    char *why, size_t why_size)
 {
-	TRY(need_classic(e, "a page fault"));
 	struct kernel *k = e->k;
 	struct object mm;
 	struct vma vma;
@@ -340,6 +442,8 @@ struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum
 		return NULL;
 	}
 	TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
+	if (e->modern)
+		return do_user_addr_fault(e, task, &mm, addr, access, result, why, why_size);
 	TRY(area_for(e, &mm, addr, &vma_addr, why, why_size));
 	if (!vma_addr) {
 		TRACE(e, "do_page_fault", "bad area", { "address", addr });
@@ -474,10 +578,12 @@ struct error *zap_page_range(struct engine *e, uint64_t mm_addr, uint64_t addr, 
 /* ---- As the processor, and as a debugger would ---- */
 
 /* Does the entry (at `at`, 0: there is no table) allow the access? */
-static bool entry_allows(struct engine *e, uint64_t at, bool write, uint64_t *entry)
+static bool entry_allows(struct engine *e, uint64_t at, enum fault_access access, uint64_t *entry)
 {
 	*entry = at ? get_pte(e, at) : 0;
-	return (*entry & X86_PRESENT) && (*entry & X86_USER) && (!write || (*entry & X86_RW));
+	if (access == ACCESS_EXEC && (*entry & X86_NX))
+		return false;
+	return (*entry & X86_PRESENT) && (*entry & X86_USER) && (access != ACCESS_WRITE || (*entry & X86_RW));
 }
 
 /*
@@ -485,23 +591,30 @@ static bool entry_allows(struct engine *e, uint64_t at, bool write, uint64_t *en
  * back from swap for a write may be write-protected still.
  */
 static struct error *access_entry(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, bool *faulted,
-				  uint64_t *entry, enum fault_result *result, char *why, size_t why_size)
+				  uint64_t *frame, enum fault_result *result, char *why, size_t why_size)
 {
 	bool write = access == ACCESS_WRITE;
+	uint64_t entry;
 	*faulted = false;
 	*result = FAULT_MINOR;
 	for (unsigned n = 0; n < 64; n++) {
-		uint64_t at = mm ? pte_offset(e, mm, addr) : 0;
+		uint64_t at = !mm ? 0 : e->modern ? leaf_offset(e, mm, addr, frame) : pte_offset(e, mm, addr);
 		enum fault_result this_time;
-		if (entry_allows(e, at, write, entry)) {
-			*entry |= X86_ACCESSED | (write ? X86_DIRTY : 0);
-			set_pte(e, at, *entry);
+		if (entry_allows(e, at, access, &entry)) {
+			entry |= X86_ACCESSED | (write ? X86_DIRTY : 0);
+			set_pte(e, at, entry);
+			if (!e->modern)
+				*frame = entry & e->k->geometry.frame_mask;
 			return NULL;
 		}
 		*faulted = true;
 		TRY(do_page_fault(e, task, addr, access, &this_time, why, why_size));
+		if (this_time >= FAULT_SIGSEGV)
+			fault_outcome(e, this_time == FAULT_SIGSEGV ? OUTCOME_SIGSEGV : this_time == FAULT_SIGBUS ? OUTCOME_SIGBUS : OUTCOME_OOM);
 		if (this_time != FAULT_MINOR)
 			*result = this_time;
+		if (e->report && e->report->ended)
+			return NULL;
 		if (this_time != FAULT_MINOR && this_time != FAULT_MAJOR)
 			return NULL;
 	}
@@ -519,20 +632,20 @@ static struct error *open_mm_of(struct engine *e, uint64_t task, struct object *
 struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
 			 char *why, size_t why_size)
 {
-	TRY(need_classic(e, "an access to user memory"));
 	struct object mm;
-	uint64_t entry;
+	uint64_t frame = 0;
 	bool any;
 	TRY(open_mm_of(e, task, &mm, &any));
-	TRY(access_entry(e, task, any && addr < e->k->page_offset ? &mm : NULL, addr, access, faulted, &entry, result, why, why_size));
-	if (!*faulted)
-		TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "pte", entry });
+	TRY(access_entry(e, task, any && addr < e->k->page_offset ? &mm : NULL, addr, access, faulted, &frame, result, why, why_size));
+	if (*faulted)
+		return NULL;
+	fault_outcome(e, OUTCOME_NONE);
+	TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "frame", frame });
 	return NULL;
 }
 
 struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, void *buffer, size_t len, bool write)
 {
-	TRY(need_classic(e, "an access to user memory"));
 	struct object mm;
 	char why[128];
 	unsigned char *bytes = buffer;
@@ -543,15 +656,15 @@ struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, 
 	while (len) {
 		size_t piece = VMCORE_PAGE_SIZE - (addr & (VMCORE_PAGE_SIZE - 1));
 		enum fault_result result;
-		uint64_t entry;
+		uint64_t frame = 0;
 		void *p;
 		if (piece > len)
 			piece = len;
-		TRY(access_entry(e, task, addr < e->k->page_offset ? &mm : NULL, addr, write ? ACCESS_WRITE : ACCESS_READ, &faulted, &entry, &result,
+		TRY(access_entry(e, task, addr < e->k->page_offset ? &mm : NULL, addr, write ? ACCESS_WRITE : ACCESS_READ, &faulted, &frame, &result,
 				 why, sizeof(why)));
 		if (result != FAULT_MINOR && result != FAULT_MAJOR)
 			return kernel_error(EFAULT, "%s: %" PRIx64, why, addr);
-		TRY(vmcore_map_writable(e->k->vmcore, (entry & e->k->geometry.frame_mask) + (addr & (VMCORE_PAGE_SIZE - 1)), piece, &p));
+		TRY(vmcore_map_writable(e->k->vmcore, frame + (addr & (VMCORE_PAGE_SIZE - 1)), piece, &p));
 		if (write)
 			memcpy(p, bytes, piece);
 		else

@@ -68,6 +68,8 @@ struct error *find_vma(struct engine *e, const struct object *mm, uint64_t addr,
 	struct object o;
 	struct vma_place place;
 	uint64_t cached = GET(k, mm, mm_struct, mmap_cache);
+	if (!e->classic)
+		return find_vma_areas(e, mm, addr, vma);
 	*vma = 0;
 	if (cached && object_try_open(k, cached, S_vm_area_struct, &o) && addr < GET(k, &o, vm_area_struct, vm_end) &&
 	    addr >= GET(k, &o, vm_area_struct, vm_start)) {
@@ -131,6 +133,8 @@ struct error *insert_vm_struct(struct engine *e, uint64_t mm_addr, uint64_t vma_
 	struct kernel *k = e->k;
 	struct object mm, vma;
 	struct vma_place place;
+	if (!e->classic)
+		return insert_vm_struct_areas(e, mm_addr, vma_addr);
 	TRY(open_mm(e, mm_addr, &mm));
 	TRY(open_vma(e, vma_addr, &vma));
 	TRY(find_vma_prepare(e, &mm, GET(k, &vma, vm_area_struct, vm_start), &place));
@@ -293,6 +297,8 @@ struct error *do_munmap(struct engine *e, uint64_t mm_addr, uint64_t addr, uint6
 	struct object mm, vma;
 	struct vma_place place;
 	uint64_t end, at, prev;
+	if (!e->classic)
+		return do_munmap_areas(e, mm_addr, addr, len);
 	if ((addr & (VMCORE_PAGE_SIZE - 1)) || addr > k->page_offset || len > k->page_offset - addr)
 		return kernel_error(EINVAL, "no user range of pages: %" PRIx64 ", %" PRIu64 " bytes", addr, len);
 	len = PAGE_UP(len);
@@ -456,6 +462,8 @@ struct error *do_mmap_pgoff(struct engine *e, uint64_t mm_addr, uint64_t file, u
 	struct vma_place place;
 	uint64_t vm_flags, vma;
 	bool merged = false;
+	if (!e->classic)
+		return do_mmap_areas(e, mm_addr, file, addr, len, prot, flags, pgoff, result);
 	TRY(check_mmap(e, len, flags, pgoff));
 	len = PAGE_UP(len);
 	TRY(open_mm(e, mm_addr, &mm));
@@ -498,6 +506,8 @@ struct error *do_brk(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t
 	struct vma_place place;
 	uint64_t vma, vm_flags;
 	bool merged;
+	if (!e->classic)
+		return do_brk_areas(e, mm_addr, addr, len);
 	len = PAGE_UP(len);
 	if (!len)
 		return NULL;
@@ -522,6 +532,8 @@ struct error *sys_brk(struct engine *e, uint64_t mm_addr, uint64_t brk, uint64_t
 	struct kernel *k = e->k;
 	struct object mm;
 	struct vma_place place;
+	if (!e->classic)
+		return sys_brk_areas(e, mm_addr, brk, result);
 	TRY(open_mm(e, mm_addr, &mm));
 	uint64_t old = PAGE_UP(GET(k, &mm, mm_struct, brk)), now = PAGE_UP(brk);
 	*result = GET(k, &mm, mm_struct, brk);
@@ -552,6 +564,8 @@ struct error *expand_stack(struct engine *e, const struct object *mm, uint64_t v
 {
 	struct kernel *k = e->k;
 	struct object vma;
+	if (!e->classic)
+		return expand_downwards(e, mm, vma_addr, addr);
 	TRY(open_vma(e, vma_addr, &vma));
 	addr = PAGE_DOWN(addr);
 	uint64_t start = GET(k, &vma, vm_area_struct, vm_start), end = GET(k, &vma, vm_area_struct, vm_end);
@@ -575,6 +589,8 @@ struct error *sys_mprotect(struct engine *e, uint64_t mm_addr, uint64_t start, u
 	struct kernel *k = e->k;
 	struct object mm, vma;
 	uint64_t end, at = start;
+	if (!e->classic)
+		return sys_mprotect_areas(e, mm_addr, start, len, prot);
 	if (start & (VMCORE_PAGE_SIZE - 1))
 		return kernel_error(EINVAL, "not at a page's start: %" PRIx64, start);
 	len = PAGE_UP(len);
@@ -646,6 +662,8 @@ struct error *exit_mmap(struct engine *e, uint64_t mm_addr)
 	struct kernel *k = e->k;
 	struct object mm, vma;
 	uint64_t at;
+	if (!e->classic)
+		return exit_mmap_areas(e, mm_addr);
 	TRY(open_mm(e, mm_addr, &mm));
 	at = GET(k, &mm, mm_struct, mmap);
 	SET(k, &mm, mm_struct, mmap, 0);

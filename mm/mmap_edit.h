@@ -28,4 +28,17 @@ struct error *merge_neighbours(struct engine *e, const struct object *mm, uint64
 struct error *file_open_mode(struct engine *e, uint64_t file, unsigned *mode) MUST_CHECK;
 struct error *file_mapping_list(struct engine *e, const struct object *vma, uint64_t *head) MUST_CHECK;
 
+/* What the functions of mm/engine.h hand on where areas have an anon_vma: mm/mmap_areas.c, vma_edit.c, mprotect_areas.c, area_pages.c. */
+struct error *do_mmap_areas(struct engine *e, uint64_t mm, uint64_t file, uint64_t addr, uint64_t len, unsigned prot, unsigned flags, uint64_t pgoff,
+			    uint64_t *result) MUST_CHECK;
+struct error *do_munmap_areas(struct engine *e, uint64_t mm, uint64_t start, uint64_t len) MUST_CHECK;
+struct error *do_brk_areas(struct engine *e, uint64_t mm, uint64_t addr, uint64_t len) MUST_CHECK;
+struct error *insert_vm_struct_areas(struct engine *e, uint64_t mm, uint64_t vma) MUST_CHECK;
+struct error *exit_mmap_areas(struct engine *e, uint64_t mm) MUST_CHECK;
+struct error *find_vma_areas(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *vma) MUST_CHECK;
+struct error *sys_mprotect_areas(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, unsigned prot) MUST_CHECK;
+struct error *sys_brk_areas(struct engine *e, uint64_t mm, uint64_t brk, uint64_t *result) MUST_CHECK;
+struct error *fput_delayed(struct engine *e, uint64_t file) MUST_CHECK;
+uint64_t vm_get_page_prot_areas(struct engine *e, uint64_t vm_flags);
+
 #endif

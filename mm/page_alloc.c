@@ -326,9 +326,17 @@ uint64_t nr_free_pages(struct engine *e)
 
 /* ---- References ---- */
 
+/* Of a compound page the head is counted. */
+static uint64_t counted_page(struct engine *e, uint64_t page)
+{
+	struct page p;
+	return e->modern && !error_drop(page_open_known(e, page, &p)) ? page_compound_head(e->k, &p) : page;
+}
+
 void get_page(struct engine *e, uint64_t page)
 {
 	struct page p;
+	page = counted_page(e, page);
 	if (!error_drop(page_open_writable(e, page, &p)))
 		ADD(e->k, &p.object, page, refcount, 1);
 }
@@ -337,6 +345,7 @@ struct error *put_page(struct engine *e, uint64_t page)
 {
 	struct page p;
 	struct kernel *k = e->k;
+	page = counted_page(e, page);
 	TRY(page_open_writable(e, page, &p));
 	int32_t count = page_refcount(k, &p);
 	/* __free_pages(): reserved pages are never freed. */
@@ -344,6 +353,8 @@ struct error *put_page(struct engine *e, uint64_t page)
 		return NULL;
 	if (count <= 0)
 		return error_at(ERR_BAD_OBJECT, page, "releasing a page that nobody holds: %" PRIx64 ", count %d", page, count);
+	if (e->modern && count == 1)
+		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " would be given back: not done yet", page);
 	SET(k, &p.object, page, refcount, (uint64_t)(count - 1));
 	return count == 1 ? free_pages_ok(e, page, 0) : NULL;
 }

@@ -189,7 +189,8 @@ uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot)
 /* protection_map[] (mm/mmap.c) with i386's __P… and __S… (include/asm-i386/pgtable.h): a page that may be read may be executed. */
 uint64_t vm_get_page_prot(struct engine *e, uint64_t vm_flags)
 {
-	(void)e;
+	if (!e->classic)
+		return vm_get_page_prot_areas(e, vm_flags);
 	if (!(vm_flags & (VM_READ | VM_WRITE | VM_EXEC)))
 		return PTE_PROTNONE | X86_ACCESSED;
 	if ((vm_flags & VM_SHARED) && (vm_flags & VM_WRITE))

@@ -35,6 +35,17 @@ static inline uint64_t pte_wrprotect(uint64_t pte)
 	return pte & ~X86_RW;
 }
 
+static inline uint64_t pte_mkold(uint64_t pte)
+{
+	return pte & ~X86_ACCESSED;
+}
+
+/* Software bits (arch/x86/include/asm/pgtable_types.h): no struct page behind it; written since it was last asked; watched by userfaultfd. */
+#define PTE_SPECIAL    (1ull << 9)
+#define PTE_UFFD_WP    (1ull << 10)
+#define PTE_SOFT_DIRTY (1ull << 11)
+#define PTE_PKEY_SHIFT 59
+
 /* Swap entries: type in bits 1 to 6, offset from bit 8 (SWP_TYPE, SWP_OFFSET). */
 static inline unsigned swp_type(uint64_t entry)
 {

@@ -286,7 +286,7 @@ static bool plausible_object(struct kernel *k, uint64_t at)
 	return !at || at - k->page_offset < k->direct_end - k->page_offset;
 }
 
-static bool next_free(struct kernel *k, const struct slab_cache *c, uint64_t at, uint64_t *next)
+bool slab_next_free(struct kernel *k, const struct slab_cache *c, uint64_t at, uint64_t *next)
 {
 	uint64_t word, where = at + c->offset;
 	if (error_drop(kernel_read_pointer(k, where, &word)))
@@ -307,7 +307,7 @@ static uint64_t freelist_length(struct kernel *k, const struct slab_cache *c, ui
 	uint64_t n = 0;
 	while (at && n < max) {
 		n++;
-		if (!next_free(k, c, at, &at))
+		if (!slab_next_free(k, c, at, &at))
 			break;
 	}
 	return n;
@@ -324,7 +324,7 @@ static struct error *mark_list(struct kernel *k, const struct slab *s, uint64_t 
 					"free list of slab %" PRIx64 " leads astray: %" PRIx64,
 					s->page, at);
 		status[i] = (struct object_status){(uint8_t)state, (uint16_t)cpu};
-		if (!next_free(k, &s->cache, at, &at))
+		if (!slab_next_free(k, &s->cache, at, &at))
 			return error_at(ERR_BAD_LIST, s->page,
 					"free list of slab %" PRIx64 " leads out of memory",
 					s->page);

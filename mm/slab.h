@@ -80,4 +80,7 @@ struct error *slab_object_states(struct kernel *k, const struct slab *s,
  * none. */
 bool slab_cache_name(struct kernel *k, uint64_t addr, char *buf, size_t size);
 
+/* The free object after the one at `at` on a free list (0: none), decoded; false when it cannot be one. */
+bool slab_next_free(struct kernel *k, const struct slab_cache *c, uint64_t at, uint64_t *next);
+
 #endif

@@ -32,7 +32,7 @@ static struct error *open_cache(struct engine *e, uint64_t addr, struct cache *c
 {
 	struct kernel *k = e->k;
 	if (!HAS(k, kmem_cache, cpu_slab))
-		return error_new(ERR_UNSUPPORTED, "slab objects are kept in sheaves here: taking and giving them back is not known");
+		return error_at(ERR_UNSUPPORTED, addr, "cache %" PRIx64 ": this CPU's sheaf cannot serve: exchanging it with the node's is not done", addr);
 	*c = (struct cache){ .e = e, .k = k, .hardened = HAS(k, kmem_cache, random) };
 	TRY(object_open_bytes(k, addr, OFFSET(k, kmem_cache, node), &c->o));
 	c->offset = (uint32_t)GET(k, &c->o, kmem_cache, offset);
@@ -253,9 +253,13 @@ static struct error *get_partial(const struct cache *c, const struct object *nod
 /* The node whose memory the acting CPU takes first. */
 static struct error *local_node(const struct cache *c, struct object *node)
 {
-	uint64_t addr;
 	struct kernel *k = c->k;
-	TRY(kernel_read_pointer(k, c->o.addr + OFFSET(k, kmem_cache, node) + (uint64_t)c->e->areas.node * k->arch->pointer_size, &addr));
+	uint64_t addr, id = 0;
+	if (c->e->areas.nodes > 1 && c->e->areas.numa_node)
+		TRY(kernel_read_uint(k, percpu_addr(k, c->e->areas.numa_node, c->e->cpu), 4, &id));
+	if (id >= c->e->areas.nodes)
+		return error_at(ERR_BAD_OBJECT, c->e->areas.numa_node, "CPU %u says that it is on node %" PRIu64, c->e->cpu, id);
+	TRY(kernel_read_pointer(k, c->o.addr + OFFSET(k, kmem_cache, node) + id * k->arch->pointer_size, &addr));
 	return object_open_writable(k, addr, S_kmem_cache_node, node);
 }
 
@@ -318,7 +322,14 @@ struct error *slub_alloc(struct engine *e, uint64_t cache, uint64_t *object)
 {
 	struct kernel *k = e->k;
 	struct cache c;
-	uint64_t next;
+	uint64_t next, sheaves = 0;
+	if (HAS(k, kmem_cache, cpu_sheaves))
+		TRY(kernel_get(k, cache, M_kmem_cache_cpu_sheaves, &sheaves));
+	*object = 0;
+	if (sheaves)
+		TRY(slub_sheaves_alloc(e, sheaves, object));
+	if (*object)
+		return NULL;
 	TRY(open_cache(e, cache, &c));
 	*object = GET(k, &c.cpu, slub_cpu, freelist);
 	if (!*object || !GET(k, &c.cpu, slub_cpu, slab))
@@ -387,7 +398,17 @@ struct error *slub_free(struct engine *e, uint64_t cache, uint64_t object)
 	struct cache c;
 	struct slab at;
 	struct object slab;
-	bool found;
+	uint64_t sheaves = 0, capacity = 0;
+	bool found, done;
+	if (HAS(k, kmem_cache, cpu_sheaves) && HAS(k, kmem_cache, sheaf_capacity)) {
+		TRY(kernel_get(k, cache, M_kmem_cache_cpu_sheaves, &sheaves));
+		TRY(kernel_get(k, cache, M_kmem_cache_sheaf_capacity, &capacity));
+	}
+	if (sheaves) {
+		TRY(slub_sheaves_free(e, sheaves, capacity, object, &done));
+		if (done)
+			return NULL;
+	}
 	TRY(open_cache(e, cache, &c));
 	TRY(slab_at(k, object, &at, &found));
 	if (!found || at.cache.addr != cache)

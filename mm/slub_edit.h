@@ -12,6 +12,10 @@
 struct error *slub_alloc(struct engine *e, uint64_t cache, uint64_t *object) MUST_CHECK;
 struct error *slub_free(struct engine *e, uint64_t cache, uint64_t object) MUST_CHECK;
 
+/* mm/slub_sheaves.c. *object 0, *done false: the CPU's sheaves are empty (full). */
+struct error *slub_sheaves_alloc(struct engine *e, uint64_t percpu, uint64_t *object) MUST_CHECK;
+struct error *slub_sheaves_free(struct engine *e, uint64_t percpu, uint64_t capacity, uint64_t object, bool *done) MUST_CHECK;
+
 /* mm/slub_slabs.c: a slab from, and back to, the page allocator. *slab: its struct slab, with its free list, nothing in use. */
 struct error *slub_new_slab(struct engine *e, uint64_t cache, uint64_t *slab) MUST_CHECK;
 struct error *slub_discard_slab(struct engine *e, uint64_t cache, uint64_t slab, uint64_t node /* kmem_cache_node */) MUST_CHECK;

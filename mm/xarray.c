@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
+#include <string.h>
 
 #include "core/interrupt.h"
 #include "mm/xarray.h"
@@ -71,4 +72,36 @@ struct error *xarray_for_each_path(struct kernel *k, uint64_t head, struct tree_
 struct error *xarray_for_each(struct kernel *k, uint64_t head, xarray_visitor *visit, void *context)
 {
 	return xarray_for_each_path(k, head, NULL, visit, context);
+}
+
+struct error *xarray_load(struct kernel *k, uint64_t head, uint64_t index, uint64_t *entry)
+{
+	struct xarray_walk w = {.k = k};
+	unsigned above = 64;
+	*entry = 0;
+	TRY(members_require(k, "xarrays", M_xa_node_shift, M_xa_node_slots, MEMBER_NONE));
+	w.radix = !strcmp(k->structs[S_xa_node].name, "radix_tree_node");
+	/* A single entry stands at index 0. */
+	if (!is_node(&w, head)) {
+		*entry = index ? 0 : head;
+		return NULL;
+	}
+	for (uint64_t at = head, first = 1; is_node(&w, at); first = 0) {
+		struct object node;
+		TRY(object_open(k, at & ~3ull, S_xa_node, &node));
+		uint64_t shift = GET(k, &node, xa_node, shift);
+		uint32_t slots = k->members[M_xa_node_slots].count;
+		if (shift >= above || shift > 58 || !slots || (slots & (slots - 1)))
+			return error_at(ERR_BAD_LIST, node.addr, "xarray node is damaged: %" PRIx64, node.addr);
+		/* Beyond what the tree's height reaches. */
+		if (first && index >> shift >= slots)
+			return NULL;
+		above = (unsigned)shift;
+		at = object_get_element(k, &node, M_xa_node_slots, index >> shift & (slots - 1));
+		/* A sibling: the entry of several indexes stands in the first one's slot (xa_is_sibling()). */
+		if (!w.radix && (at & 3) == 2 && at >> 2 < slots)
+			at = object_get_element(k, &node, M_xa_node_slots, at >> 2);
+		*entry = is_node(&w, at) ? 0 : at;
+	}
+	return NULL;
 }

@@ -26,4 +26,7 @@ struct error *xarray_for_each(struct kernel *k, uint64_t head, xarray_visitor *v
 /* The same; `path` (the caller's, NULL for none) is the way to the entry while visit() runs. */
 struct error *xarray_for_each_path(struct kernel *k, uint64_t head, struct tree_path *path, xarray_visitor *visit, void *context) MUST_CHECK;
 
+/* The entry at one index; 0 for none. Values (low bit set) are given as they are. ERR_BAD_LIST. */
+struct error *xarray_load(struct kernel *k, uint64_t head, uint64_t index, uint64_t *entry) MUST_CHECK;
+
 #endif
