@@ -254,6 +254,7 @@ COMMAND(trace) = {
 	.name = "trace",
 	.summary = "whether acts say what they do",
 	.synopsis = "[on | off]",
+	.words = "on off",
 	.help = "DESCRIPTION\n"
 		"  With \"trace on\" every command that acts prints the kernel functions that it goes through, the\n"
 		"  decision that each takes, and the values that it is taken on, under the names that the kernel has.\n"

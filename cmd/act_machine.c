@@ -328,6 +328,7 @@ COMMAND(pin) = {
 	.name = "pin",
 	.summary = "says which frames and slab slots come next",
 	.synopsis = "[frame ADDRESS [ORDER] | slot CACHE ADDRESS…]",
+	.words = "frame slot",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  For scenarios: the next block of 2^ORDER frames that is allocated is the one at this physical\n"

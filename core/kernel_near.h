@@ -12,7 +12,9 @@
 static inline unsigned char *kernel_near(const struct kernel *k, uint64_t addr, size_t size)
 {
 	uint64_t offset = addr - k->page_offset;
-	return __builtin_expect(offset < k->near_size && size <= NEAR_BYTES, 1) ? k->flat->bytes + offset : NULL;
+	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES, 0))
+		return NULL;
+	return vmcore_flat_at(k->flat, offset);
 }
 
 static inline unsigned char *kernel_near_writable(const struct kernel *k, uint64_t addr, size_t size)
@@ -20,7 +22,7 @@ static inline unsigned char *kernel_near_writable(const struct kernel *k, uint64
 	uint64_t offset = addr - k->page_offset;
 	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES || vmcore_must_keep(k->flat, offset, size), 0))
 		return NULL;
-	return k->flat->bytes + offset;
+	return vmcore_flat_at(k->flat, offset);
 }
 
 /* Of the architecture's pointer size. */
@@ -152,11 +154,13 @@ static inline MUST_CHECK struct error *object_open_bytes_writable(struct kernel 
 static inline MUST_CHECK struct error *kernel_get(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out)
 {
 	const struct member *m = &k->members[id];
-	const unsigned char *p = kernel_near(k, object, m->offset + (uint64_t)m->size);
-	if (!p || !m->size)
+	const unsigned char *p = kernel_near(k, object + m->offset, sizeof(uint64_t));
+	if (__builtin_expect(p && m->end4 && !m->is_signed, 1))
+		*out = load_uint(p, 4);
+	else if (p && m->end8)
+		*out = load_uint(p, 8);
+	else
 		return kernel_get_far(k, object, id, out);
-	const struct object window = { p, object, m->offset + m->size };
-	*out = object_get(k, &window, id);
 	return NULL;
 }
 

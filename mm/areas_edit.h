@@ -12,7 +12,7 @@
 
 void engine_areas_open(struct engine *e);
 
-/* ---- mm/anon_vma.c ---- */
+/* ---- mm/anon_vma_edit.c ---- */
 
 /* Bits of vm_flags that have not moved since 3.7 and that only acts need (include/linux/mm.h). */
 #define VM_PFNMAP      0x400ull

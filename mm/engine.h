@@ -236,17 +236,21 @@ void set_pte_far(struct engine *e, uint64_t entry_addr, uint64_t entry);
 
 static inline uint64_t get_pte(struct engine *e, uint64_t entry_addr)
 {
-	const unsigned char *p = vmcore_near(e->k->flat, entry_addr, e->k->geometry.entry_size);
-	return p ? load_uint(p, e->k->geometry.entry_size) : get_pte_far(e, entry_addr);
+	const unsigned char *p = vmcore_near(e->k->flat, entry_addr, 8);
+	if (!p)
+		return get_pte_far(e, entry_addr);
+	return e->k->geometry.entry_size == 8 ? load_uint(p, 8) : load_uint(p, 4);
 }
 
 static inline void set_pte(struct engine *e, uint64_t entry_addr, uint64_t entry)
 {
-	unsigned char *p = vmcore_near_writable(e->k->flat, entry_addr, e->k->geometry.entry_size);
-	if (p)
-		store_uint(p, e->k->geometry.entry_size, entry);
-	else
+	unsigned char *p = vmcore_near_writable(e->k->flat, entry_addr, 8);
+	if (!p)
 		set_pte_far(e, entry_addr, entry);
+	else if (e->k->geometry.entry_size == 8)
+		store_uint(p, 8, entry);
+	else
+		store_uint(p, 4, entry);
 }
 /* mk_pte(page, vma->vm_page_prot). */
 uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot);
@@ -276,7 +280,7 @@ struct error *expand_downwards(struct engine *e, const struct object *mm, uint64
 struct error *insert_vm_struct(struct engine *e, uint64_t mm, uint64_t vma) MUST_CHECK;
 struct error *exit_mmap(struct engine *e, uint64_t mm) MUST_CHECK;
 
-/* ---- Reverse mapping of anonymous pages (mm/anon_vma.c); areas are given by their addresses ---- */
+/* ---- Reverse mapping of anonymous pages (mm/anon_vma_edit.c); areas are given by their addresses ---- */
 
 /* The area gets an anon_vma, if it has none: that of a neighbour with which it could merge, or a new one. ENOMEM. */
 struct error *anon_vma_prepare(struct engine *e, uint64_t vma) MUST_CHECK;
@@ -312,6 +316,8 @@ struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, 
 struct error *lru_cache_add(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *lru_cache_del(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *mark_page_accessed(struct engine *e, uint64_t page) MUST_CHECK;
+/* The one, then the other: a new page that is used at once. */
+struct error *lru_cache_add_accessed(struct engine *e, uint64_t page) MUST_CHECK;
 /* PG_dirty, and from the mapping's clean pages to its dirty ones. */
 struct error *set_page_dirty(struct engine *e, uint64_t page) MUST_CHECK;
 /* The page of (mapping, index) in the page-cache hash, 0 when there is none; no reference taken. */
@@ -350,6 +356,9 @@ struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *mmput(struct engine *e, uint64_t mm) MUST_CHECK;
 
 /* Files: a struct file for the path (its count is 1), ENOENT. */
+/* The names in a directory of the machine, in no order; a directory's ends in a slash. ENOENT, ENOTDIR. */
+typedef void file_name_visitor(void *context, const char *name);
+struct error *file_names(struct engine *e, const char *directory, file_name_visitor *visit, void *context) MUST_CHECK;
 struct error *filp_open(struct engine *e, const char *path, uint64_t *file) MUST_CHECK;
 void get_file(struct engine *e, uint64_t file);
 struct error *fput(struct engine *e, uint64_t file) MUST_CHECK;
@@ -366,6 +375,11 @@ struct error *make_file(struct engine *e, const char *path, const void *bytes, u
  */
 enum pin_kind { PIN_FRAME = 1, PIN_SLOT = 2 };
 struct error *pin_add(struct engine *e, enum pin_kind kind, uint64_t what /* physical address, or object */, uint64_t where /* order, or cache */) MUST_CHECK;
+/* Is there any? Looked at by every allocation. */
+static inline bool pins_wait(const struct engine *e)
+{
+	return e->pin_bytes && load_uint(e->pin_bytes + OFFSET(e->k, sim_pins, count), 4);
+}
 /* The next pin of that kind and place, taken off; false when there is none. */
 bool pin_take(struct engine *e, enum pin_kind kind, uint64_t where, uint64_t *what);
 
