@@ -59,6 +59,11 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+# Random acts on the areas of a dump's processes: tests/guest/check-guests runs it on kernels that have such areas.
+$(OUT)/tests/random-areas: $(OUT)/tests/areas/areas.o $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 .PRECIOUS: $(OUT)/%.o $(OUT)/programs/%.o $(OUT)/tests/unit/%.o
 
 unit: $(UNIT)

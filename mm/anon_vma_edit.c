@@ -15,11 +15,6 @@
 
 /* ---- Objects ---- */
 
-static struct error *open_vma(struct engine *e, uint64_t vma, struct object *o)
-{
-	return object_open_writable(e->k, vma, S_vm_area_struct, o);
-}
-
 static struct error *open_anon_vma(struct engine *e, uint64_t anon_vma, struct object *o)
 {
 	return object_open_writable(e->k, anon_vma, S_anon_vma, o);

@@ -13,11 +13,6 @@
 #define PAGE_DOWN(a) ((a) & ~(uint64_t)(VMCORE_PAGE_SIZE - 1))
 #define PAGE_UP(a)   PAGE_DOWN((a) + VMCORE_PAGE_SIZE - 1)
 
-static struct error *open_vma(struct engine *e, uint64_t vma, struct object *o)
-{
-	return object_open_writable(e->k, vma, S_vm_area_struct, o);
-}
-
 struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o)
 {
 	TRY(areas_known(e));

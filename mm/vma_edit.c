@@ -12,11 +12,6 @@
 #include "mm/rbtree_edit.h"
 #include "mm/state.h"
 
-static struct error *open_vma(struct engine *e, uint64_t vma, struct object *o)
-{
-	return object_open_writable(e->k, vma, S_vm_area_struct, o);
-}
-
 struct error *areas_known(struct engine *e)
 {
 	if (HAS(e->k, mm_struct, mm_mt))

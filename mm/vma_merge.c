@@ -44,7 +44,7 @@ static bool is_mergeable_anon_vma(const struct merging *m, uint64_t one, uint64_
 	return one == other;
 }
 
-static bool can_vma_merge(const struct merging *m, const struct object *vma, uint64_t pgoff)
+static bool may_join(const struct merging *m, const struct object *vma, uint64_t pgoff)
 {
 	struct kernel *k = m->e->k;
 	return is_mergeable_vma(m, vma) && is_mergeable_anon_vma(m, m->r->anon_vma, GET(k, vma, vm_area_struct, anon_vma), vma) &&
@@ -56,13 +56,13 @@ static bool can_vma_merge_after(const struct merging *m, const struct object *vm
 {
 	struct kernel *k = m->e->k;
 	uint64_t start = GET(k, vma, vm_area_struct, vm_start), end = GET(k, vma, vm_area_struct, vm_end);
-	return end == m->r->start && can_vma_merge(m, vma, m->r->pgoff - pages_in(m, start, end));
+	return end == m->r->start && may_join(m, vma, m->r->pgoff - pages_in(m, start, end));
 }
 
 /* Or before it. */
 static bool can_vma_merge_before(const struct merging *m, const struct object *vma)
 {
-	return GET(m->e->k, vma, vm_area_struct, vm_start) == m->r->end && can_vma_merge(m, vma, m->r->pgoff + pages_in(m, m->r->start, m->r->end));
+	return GET(m->e->k, vma, vm_area_struct, vm_start) == m->r->end && may_join(m, vma, m->r->pgoff + pages_in(m, m->r->start, m->r->end));
 }
 
 static struct error *open_if(struct engine *e, uint64_t addr, struct object *o)
