@@ -116,6 +116,9 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->file_mapped = stat_item(k, "NR_FILE_MAPPED", NULL);
 	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
 	m->anon_thps = stat_item(k, "NR_ANON_THPS", "NR_ANON_TRANSPARENT_HUGEPAGES");
+	/* In bytes to those who count, in pages where it is kept. */
+	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
+	m->slab_unreclaimable = stat_item(k, "NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE");
 	m->event_pgfault = enumerator(k, "PGFAULT", -1);
 	m->event_pgmajfault = enumerator(k, "PGMAJFAULT", -1);
 	m->rss_file = enumerator(k, "MM_FILEPAGES", 0);

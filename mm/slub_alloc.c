@@ -124,6 +124,20 @@ static struct error *set_freepointer(const struct cache *c, uint64_t object, uin
 	return kernel_write_pointer(c->k, where, next ^ mix(c, where, c->e->areas.freelist_swaps != FREELIST_PLAIN));
 }
 
+struct error *slub_open_node(struct engine *e, uint64_t cache, uint64_t slab, struct object *node)
+{
+	struct cache c;
+	TRY(open_cache(e, cache, &c));
+	return open_node(&c, slab, node);
+}
+
+struct error *slub_link_free(struct engine *e, uint64_t cache, uint64_t object, uint64_t next)
+{
+	struct cache c;
+	TRY(open_cache(e, cache, &c));
+	return set_freepointer(&c, object, next);
+}
+
 /* ---- A node's list of partial slabs ---- */
 
 /* Since 6.8 a flag of the slab says that it is on the node's list, and slabs on a CPU's list are not frozen. */

@@ -12,6 +12,10 @@
 struct error *slub_alloc(struct engine *e, uint64_t cache, uint64_t *object) MUST_CHECK;
 struct error *slub_free(struct engine *e, uint64_t cache, uint64_t object) MUST_CHECK;
 
+/* For mm/slub_slabs.c: the node (kmem_cache_node) that a slab's memory lies on; the word by which a free object points to the next. */
+struct error *slub_open_node(struct engine *e, uint64_t cache, uint64_t slab, struct object *node) MUST_CHECK;
+struct error *slub_link_free(struct engine *e, uint64_t cache, uint64_t object, uint64_t next) MUST_CHECK;
+
 /* mm/slub_sheaves.c. *object 0, *done false: the CPU's sheaves are empty (full). */
 struct error *slub_sheaves_alloc(struct engine *e, uint64_t percpu, uint64_t *object) MUST_CHECK;
 struct error *slub_sheaves_free(struct engine *e, uint64_t percpu, uint64_t capacity, uint64_t object, bool *done) MUST_CHECK;

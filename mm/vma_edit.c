@@ -153,12 +153,13 @@ static struct error *link_in_mm(struct engine *e, const struct object *mm, const
 	struct rb_augment a;
 	TRY(link_list(e, mm, vma, place->prev));
 	uint64_t next = GET(k, vma, vm_area_struct, vm_next);
-	if (!next)
+	/* The gap behind it is smaller now: known before the tree turns, which trusts what its nodes keep. */
+	if (next)
+		TRY(vma_gap_update(e, next));
+	else
 		SET(k, mm, mm_struct, highest_vm_end, GET(k, vma, vm_area_struct, vm_end));
-	TRY(rb_insert_augmented(k, MEMBER_ADDR(k, mm, mm_struct, mm_rb), MEMBER_ADDR(k, vma, vm_area_struct, vm_rb), place->parent, place->link,
-				gap_augment(k, &a)));
-	/* The gap behind it is smaller now. */
-	return next ? vma_gap_update(e, next) : NULL;
+	return rb_insert_augmented(k, MEMBER_ADDR(k, mm, mm_struct, mm_rb), MEMBER_ADDR(k, vma, vm_area_struct, vm_rb), place->parent, place->link,
+				   gap_augment(k, &a));
 }
 
 static struct error *unlink_from_mm(struct engine *e, const struct object *mm, const struct object *vma)
@@ -351,7 +352,7 @@ static struct error *move_bounds(struct adjusting *a)
 	SET(k, &a->vma, vm_area_struct, vm_pgoff, a->pgoff);
 	if (a->adjust_next) {
 		ADD(k, &a->next, vm_area_struct, vm_start, a->adjust_next);
-		ADD(k, &a->next, vm_area_struct, vm_pgoff, a->adjust_next / VMCORE_PAGE_SIZE);
+		ADD(k, &a->next, vm_area_struct, vm_pgoff, a->adjust_next / (int64_t)VMCORE_PAGE_SIZE);
 	}
 	if (a->mapping) {
 		if (a->adjust_next)

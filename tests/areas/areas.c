@@ -87,7 +87,7 @@ static uint64_t look(uint64_t node, uint64_t parent, unsigned blacks, unsigned d
 	if (depth > 128 || t.count >= 200000)
 		bad("a tree without an end at %" PRIx64, node);
 	if ((link & ~3ull) != parent || (link & 2))
-		bad("node %" PRIx64 " says that its parent is %" PRIx64 ", not %" PRIx64, node, link & ~3ull, parent);
+		bad("node %" PRIx64 " says that its parent is %" PRIx64 ", not %" PRIx64, node, (uint64_t)(link & ~3ull), parent);
 	if (!(link & 1) && (!parent || !(READ(parent, rb_node, rb_parent_color) & 1)))
 		bad("red node %" PRIx64 " under a red one, or at the top", node);
 	greatest = t.own(node);
