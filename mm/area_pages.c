@@ -201,17 +201,7 @@ struct error *vma_adjust_trans_huge(struct engine *e, const struct object *mm, c
 	return NULL;
 }
 
-/* ---- Unmapping ---- */
-
-static struct error *unmap_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
-{
-	return error_at(ERR_UNSUPPORTED, addr, "a page is mapped at %" PRIx64 ": unmapping pages is not done on a kernel like this one yet", addr);
-}
-
-struct error *unmap_page_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)
-{
-	return area_entries(e, mm, start, end, unmap_entry, e);
-}
+/* ---- Locked pages ---- */
 
 struct error *munlock_range(struct engine *e, const struct object *mm, uint64_t first, uint64_t end)
 {
@@ -286,12 +276,6 @@ struct error *free_pgtables_between(struct engine *e, const struct object *mm, u
 	uint64_t pgd;
 	TRY(kernel_vtop(e->k, GET(e->k, mm, mm_struct, pgd), &pgd));
 	return free_level(&f, 0, pgd, start, end ? end : GET(e->k, mm, mm_struct, task_size));
-}
-
-struct error *free_page_table(struct engine *e, const struct object *mm, uint64_t entry_addr, uint64_t entry, unsigned level)
-{
-	return error_at(ERR_UNSUPPORTED, entry_addr, "the page table at physical %" PRIx64 " is needed no more: freeing it is not done yet",
-			entry & e->k->geometry.frame_mask);
 }
 
 /* ---- Files ---- */

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "mm/clear_page.h"
 #include "mm/engine.h"
 #include "mm/fault.h"
 #include "mm/mmap_edit.h"
@@ -88,7 +89,7 @@ static struct error *do_anonymous_page(struct fault *f)
 	if (!page)
 		return NULL;
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
-	memset(bytes, 0, VMCORE_PAGE_SIZE);
+	clear_page(bytes);
 	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
 	if (e->modern) {
 		TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },
@@ -277,7 +278,7 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 		return error_at(ERR_NOT_IN_IMAGE, old->object.addr, "the page's frame is not in the image: %" PRIx64, old->object.addr);
 	/* copy_cow_page(): the zero page is cleared for, not copied. */
 	if (old->object.addr == e->empty_zero_page)
-		memset(to, 0, VMCORE_PAGE_SIZE);
+		clear_page(to);
 	else
 		memcpy(to, from, VMCORE_PAGE_SIZE);
 	TRY(map_copy(f, old, page));

@@ -119,6 +119,9 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	/* In bytes to those who count, in pages where it is kept. */
 	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
 	m->slab_unreclaimable = stat_item(k, "NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE");
+	m->lru_node = stat_item(k, "NR_INACTIVE_ANON", NULL);
+	m->lru_zone = stat_item(k, "NR_ZONE_INACTIVE_ANON", NULL);
+	m->event_pgfree = enumerator(k, "PGFREE", -1);
 	m->event_pgfault = enumerator(k, "PGFAULT", -1);
 	m->event_pgmajfault = enumerator(k, "PGMAJFAULT", -1);
 	m->rss_file = enumerator(k, "MM_FILEPAGES", 0);

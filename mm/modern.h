@@ -33,8 +33,8 @@ struct engine_modern {
 	bool split_rss, percpu_rss;
 	enum reuse_policy reuse;
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable;
-	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps, slab_reclaimable, slab_unreclaimable;
-	int event_pgfault, event_pgmajfault; /* enum vm_event_item, -1 */
+	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps, slab_reclaimable, slab_unreclaimable, lru_node, lru_zone; /* lru_…: of the first LRU list */
+	int event_pgfault, event_pgmajfault, event_pgfree; /* enum vm_event_item, -1 */
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
 	uint64_t vm_events, lru_add; /* per-CPU symbols, 0 */
