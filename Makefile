@@ -110,6 +110,6 @@ install: all
 clean:
 	rm -rf out mmscope
 
--include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
+-include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(OUT)/tests/areas/areas.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
 .PHONY: all unit run demo check check-newest check-crash bench bench-engine install clean
