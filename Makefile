@@ -82,11 +82,11 @@ demo:
 
 check:
 	@tests/packages
-	@$(MAKE) --no-print-directory -j$$(nproc) all $(UNIT)
+	@$(MAKE) --no-print-directory -j$$(nproc) all $(UNIT) $(OUT)/tests/random-areas
 	@MMSCOPE=$(abspath $(PROG)) MMSCOPE_UNIT=$(abspath $(OUT)/tests) tests/run $(SUITES)
 
 # Not in check: a new release of Linux turns no build red.
-check-newest: all
+check-newest: all $(OUT)/tests/random-areas
 	@MMSCOPE=$(abspath $(PROG)) tests/guest/check-guests newest newest-bare
 
 # Not in check: they download crash and a vmlinux, and need root for a chroot.
@@ -110,6 +110,6 @@ install: all
 clean:
 	rm -rf out mmscope
 
--include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
+-include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(OUT)/tests/areas/areas.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
 .PHONY: all unit run demo check check-newest check-crash bench bench-engine install clean

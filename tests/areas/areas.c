@@ -489,9 +489,9 @@ int main(int argc, char **argv)
 	snprintf(act, sizeof(act), "opening");
 	ok(vmcore_open(argv[1], &options, &vc));
 	ok(kernel_open(vc, NULL, &k));
-	ok(engine_open(k, &e));
 	if (!HAS(k, vm_area_struct, rb_subtree_gap))
 		return printf("areas: this kernel keeps them in no tree with gaps: nothing to do\n"), 0;
+	ok(engine_open(k, &e));
 	take_tasks();
 	run(steps, false);
 	if (argc > 4)
