@@ -76,16 +76,11 @@ struct error *act_change(struct session *s, change_function *change, void *conte
 	failure = change(s, context);
 	s->out->steadfast = false;
 	if (failure) {
-		struct error *worse = vmcore_undo(s->vmcore);
-
 		if (failure->code == ERR_INTERRUPTED) {
 			error_free(failure);
 			failure = error_new(ERR_INTERRUPTED, "interrupted; nothing is changed");
 		}
-		if (worse) {
-			error_free(failure);
-			failure = worse;
-		}
+		failure = error_worse(failure, vmcore_undo(s->vmcore));
 	} else {
 		s->acts.last_act = true;
 	}

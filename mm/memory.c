@@ -76,10 +76,8 @@ static struct error *copy_early(struct fault *f, uint64_t *page)
 	uint64_t copy;
 	void *from, *to;
 	struct error *failure = alloc_pages(e, GFP24_HIGHUSER, 0, &copy);
-	if (failure) {
-		TRY(put_page(e, *page));
-		return failure;
-	}
+	if (failure)
+		return error_worse(failure, put_page(e, *page));
 	TRY(frame_bytes(e, engine_page_phys(e, copy), &to));
 	from = (void *)vmcore_try_map(e->k->vmcore, engine_page_phys(e, *page), VMCORE_PAGE_SIZE);
 	if (!from)
@@ -192,7 +190,7 @@ static struct error *copy_for_write(struct fault *f, const struct page *old)
 	/* The reference keeps the page while reclaim, which may come with the allocation, takes it out of the page table. */
 	get_page(e, old->object.addr);
 	struct error *failure = alloc_pages(e, GFP24_HIGHUSER, 0, &page);
-	TRY(put_page(e, old->object.addr));
+	failure = error_worse(failure, put_page(e, old->object.addr));
 	if (failure)
 		return failure;
 	if (get_pte(e, f->entry_addr) != f->entry) {
