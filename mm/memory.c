@@ -288,7 +288,7 @@ static void say(char *why, size_t size, const char *text)
 }
 
 /* The area that a fault at addr belongs to, grown down when it is a stack's. *found is false when there is none, and `why` says so. */
-static struct error *area_for(struct engine *e, const struct object *mm, uint64_t addr, struct vma *vma, bool *found, char *why, size_t why_size)
+static struct error *area_for(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, struct vma *vma, bool *found, char *why, size_t why_size)
 {
 	uint64_t vma_addr;
 	*found = false;
@@ -306,7 +306,7 @@ static struct error *area_for(struct engine *e, const struct object *mm, uint64_
 		say(why, why_size, "in a hole, and the area above does not grow down");
 		return NULL;
 	}
-	struct error *error = expand_stack(e, mm, vma_addr, addr);
+	struct error *error = expand_stack(e, task, mm, vma_addr, addr);
 	if (error && error->code == ERR_KERNEL) {
 		say(why, why_size, error->message);
 		error_free(error);
@@ -341,7 +341,7 @@ static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct o
 		say(why, why_size, mm ? "a kernel address" : "a kernel thread has no user memory");
 		return NULL;
 	}
-	TRY(area_for(e, mm, addr, &vma, &found, why, why_size));
+	TRY(area_for(e, task, mm, addr, &vma, &found, why, why_size));
 	if (!found) {
 		TRACE(e, "do_page_fault", "bad area", { "address", addr });
 		return NULL;

@@ -27,7 +27,7 @@ struct machine {
 
 static void boot(struct machine *m, uint64_t megabytes, bool highmem)
 {
-	struct machine_options o = { megabytes << 20, highmem };
+	struct machine_options o = { .mem = megabytes << 20, .highmem = highmem };
 	struct error *e = machine_boot(MACHINE_DEFAULT, &o, &m->vc, &m->k);
 	if (e)
 		fail_msg("%llu MB: %s", (unsigned long long)megabytes, e->message);
@@ -188,6 +188,7 @@ static void test_zones(void **state)
 	} machines[] = {
 		{ 16, false, { 4096, 0, 0 } },	      { 24, false, { 4096, 2048, 0 } },	       { 64, true, { 4096, 12288, 0 } },
 		{ 512, false, { 4096, 126976, 0 } },  { 1024, false, { 4096, 225280, 32768 } },
+		{ 17, false, { 4096, 256, 0 } },      { 897, false, { 4096, 225280, 256 } },
 	};
 	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
 		struct machine m;
