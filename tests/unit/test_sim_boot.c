@@ -400,12 +400,12 @@ static void test_bare_memory(void **state)
 
 static void test_bad_options(void **state)
 {
-	static const uint64_t sizes[] = { 1, 15ull << 20, 18ull << 20, (4096ull << 20) + 4096, 8ull << 30, UINT64_MAX };
+	static const uint64_t sizes[] = { 1, 15ull << 20, (18ull << 20) + 1024, (4096ull << 20) + 4096, 8ull << 30, UINT64_MAX };
 	struct vmcore *vc;
 	struct kernel *k;
 	struct error *e;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct machine_options o = { sizes[i], false };
+		struct machine_options o = { .mem = sizes[i] };
 		e = machine_boot(MACHINE_DEFAULT, &o, &vc, &k);
 		assert_non_null(e);
 		assert_int_equal(e->code, ERR_USAGE);
