@@ -71,14 +71,16 @@ struct error *act_change(struct session *s, change_function *change, void *conte
 		TRY(vmcore_forget(s->vmcore));
 	}
 	TRY(vmcore_mark(s->vmcore, NULL));
+	/* Only Ctrl-C takes back a change half-way; a reader of the trace who leaves does not. */
+	s->out->steadfast = true;
 	failure = change(s, context);
+	s->out->steadfast = false;
 	if (failure) {
-		struct error *worse = vmcore_undo(s->vmcore);
-
-		if (worse) {
+		if (failure->code == ERR_INTERRUPTED) {
 			error_free(failure);
-			failure = worse;
+			failure = error_new(ERR_INTERRUPTED, "interrupted; nothing is changed");
 		}
+		failure = error_worse(failure, vmcore_undo(s->vmcore));
 	} else {
 		s->acts.last_act = true;
 	}

@@ -57,8 +57,10 @@ struct error *parse_machine(const char *text, char *flavour, size_t size, struct
 		else if (len == 12 && !memcmp(text, "scenario=off", 12))
 			*scenario = false;
 		else if (len == 10 && !memcmp(text, "highmem=on", 10))
-			options->highmem = true;
-		else if (len != 11 || memcmp(text, "highmem=off", 11))
+			options->highmem = true, options->nohighmem = false;
+		else if (len == 11 && !memcmp(text, "highmem=off", 11))
+			options->nohighmem = true, options->highmem = false;
+		else
 			return error_new(ERR_USAGE, "no such property of a simulated machine: %.*s", (int)len, text);
 	}
 	return NULL;

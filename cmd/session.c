@@ -179,7 +179,7 @@ static struct error *sink_close(struct session *s, struct sink *sink)
 		e = error_new(ERR_IO, "cannot write: %s", strerror(o->error));
 	if (o->failed && o->error == EPIPE && sink->file < 0)
 		s->quit = true; /* nobody reads the program's own output any more */
-	o->failed = false;
+	o->failed = o->stopped = o->steadfast = false;
 	o->fd = sink->fd;
 	if (sink->file >= 0)
 		close(sink->file);
@@ -219,8 +219,8 @@ static struct error *run_parsed(struct session *s, struct line *line)
 	}
 	s->quotes = NULL;
 	/* A reader who has seen enough (q in the pager, head) ends the command; that is no failure.
-	 */
-	if (s->out->failed && s->out->error == EPIPE)
+	 * An act goes on without a reader, so what interrupted it was Ctrl-C. */
+	if (s->out->stopped && s->out->error == EPIPE)
 		quiet = true;
 	out_document_end(s->out, e ? e->message : NULL);
 	unwritten = sink_close(s, &sink);

@@ -94,11 +94,14 @@ static void write_all(struct out *o, const char *bytes, size_t len)
 		if (n < 0 && errno == EINTR && !interrupted())
 			continue;
 		if (n < 0) {
-			/* Nobody reads on: the command that is writing should end too, and it polls
-			 * this flag. */
 			o->failed = true;
 			o->error = errno;
-			interrupt_flag = 1;
+			/* Nobody reads on: the command that is writing should end too, and it polls
+			 * this flag. */
+			if (!o->steadfast) {
+				o->stopped = true;
+				interrupt_flag = 1;
+			}
 			return;
 		}
 		bytes += n;

@@ -53,8 +53,11 @@ struct out {
 	enum out_mode mode;
 	int fd;	     /* where the bytes go; -1: memory (out_memory()) */
 	bool failed; /* a write failed (EPIPE, ENOSPC): everything after is dropped, and the
-			interrupt flag is raised */
+			interrupt flag is raised unless steadfast */
 	int error;   /* errno of the failed write */
+	bool steadfast; /* what is done must be done whole, whoever reads of it (an act): a failed
+			   write does not raise the interrupt flag */
+	bool stopped;	/* a failed write has raised it */
 	/* JSON nesting */
 	unsigned depth;
 	bool any[OUT_MAX_DEPTH];

@@ -350,15 +350,7 @@ struct error *do_execve(struct engine *e, uint64_t task, const char *path, char 
 	if (!pid)
 		return kernel_error(EPERM, "the idle task never executes a program");
 	failure = prepare(e, &b, path, argv, envp);
-	if (failure) {
-		struct error *worse = give_up(e, &b);
-		if (worse) {
-			error_free(failure);
-			failure = worse;
-		}
-	} else {
-		failure = load_elf_binary(e, &b, path);
-	}
+	failure = failure ? error_worse(failure, give_up(e, &b)) : load_elf_binary(e, &b, path);
 	elf_image_free(&b.program);
 	elf_image_free(&b.interpreter);
 	return failure;

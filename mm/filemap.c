@@ -170,8 +170,7 @@ static struct error *read_cluster_nonblocking(struct engine *e, uint64_t inode, 
 		failure = page_cache_read(e, inode, mapping, i);
 	if (failure && failure->code != ERR_KERNEL)
 		return failure;
-	TRY(end_reading(e, mapping, first, stop));
-	return failure;
+	return error_worse(failure, end_reading(e, mapping, first, stop));
 }
 
 struct error *filemap_nopage(struct engine *e, uint64_t vma_addr, uint64_t addr, uint64_t *page, bool *major)

@@ -328,9 +328,7 @@ static struct error *fill_child(struct engine *e, const struct object *t, const 
 	SET(k, t, task_struct, state, 2); /* TASK_UNINTERRUPTIBLE */
 	TRY(copy_shared_structs(e, t, clone_flags));
 	struct error *failure = copy_mm(e, t, clone_flags);
-	if (failure)
-		TRY(put_shared_structs(e, t));
-	return failure;
+	return failure ? error_worse(failure, put_shared_structs(e, t)) : NULL;
 }
 
 struct error *do_fork(struct engine *e, uint64_t parent_addr, unsigned clone_flags, uint32_t pid, uint64_t *task)
@@ -349,9 +347,8 @@ struct error *do_fork(struct engine *e, uint64_t parent_addr, unsigned clone_fla
 	TRY(count_user(e, &t, 1));
 	struct error *failure = fill_child(e, &t, &parent, clone_flags, pid);
 	if (failure) {
-		TRY(count_user(e, &t, -1));
-		TRY(free_pages_addr(e, *task, TASK_UNION_ORDER));
-		return failure;
+		failure = error_worse(failure, count_user(e, &t, -1));
+		return error_worse(failure, free_pages_addr(e, *task, TASK_UNION_ORDER));
 	}
 	TRY(copy_thread(e, &t, parent_addr));
 	/* The time slice is shared between the two. */

@@ -26,10 +26,8 @@ static struct error *mm_init(struct engine *e, uint64_t addr)
 	struct object mm;
 	uint64_t pgd;
 	struct error *failure = pgd_alloc(e, &pgd);
-	if (failure) {
-		TRY(kmem_cache_free(e, e->mm_cachep, addr));
-		return failure;
-	}
+	if (failure)
+		return error_worse(failure, kmem_cache_free(e, e->mm_cachep, addr));
 	TRY(open_mm(e, addr, &mm));
 	SET(k, &mm, mm_struct, mm_users, 1);
 	SET(k, &mm, mm_struct, mm_count, 1);
@@ -212,7 +210,7 @@ struct error *dup_mm(struct engine *e, uint64_t old, uint64_t *mm)
 	struct error *failure = dup_mmap(e, old, *mm);
 	if (failure && failure->code == ERR_KERNEL) {
 		TRACE(e, "dup_mm", "no memory: the copy is given up", { "mm", *mm });
-		TRY(mmput(e, *mm));
+		failure = error_worse(failure, mmput(e, *mm));
 	}
 	return failure;
 }

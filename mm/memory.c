@@ -111,10 +111,8 @@ static struct error *copy_early(struct fault *f, uint64_t *page)
 	uint64_t copy;
 	void *from, *to;
 	struct error *failure = alloc_pages(e, GFP24_HIGHUSER, 0, &copy);
-	if (failure) {
-		TRY(put_page(e, *page));
-		return failure;
-	}
+	if (failure)
+		return error_worse(failure, put_page(e, *page));
 	TRY(frame_bytes(e, engine_page_phys(e, copy), &to));
 	from = (void *)vmcore_try_map(e->k->vmcore, engine_page_phys(e, *page), VMCORE_PAGE_SIZE);
 	if (!from)
@@ -265,7 +263,7 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 	/* The reference keeps the page while reclaim, which may come with the allocation, takes it out of the page table. */
 	get_page(e, old->object.addr);
 	struct error *failure = alloc_user_page(f, &page);
-	TRY(put_page(e, old->object.addr));
+	failure = error_worse(failure, put_page(e, old->object.addr));
 	if (failure || !page)
 		return failure;
 	if (get_pte(e, f->entry_addr) != f->entry) {
@@ -368,7 +366,7 @@ static void say(char *why, size_t size, const char *text)
 }
 
 /* The area that a fault at addr belongs to, grown down when it is a stack's. *found is false when there is none, and `why` says so. */
-static struct error *area_for(struct engine *e, const struct object *mm, uint64_t addr, struct vma *vma, bool *found, char *why, size_t why_size)
+static struct error *area_for(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, struct vma *vma, bool *found, char *why, size_t why_size)
 {
 	uint64_t vma_addr;
 	*found = false;
@@ -386,7 +384,7 @@ static struct error *area_for(struct engine *e, const struct object *mm, uint64_
 		say(why, why_size, "in a hole, and the area above does not grow down");
 		return NULL;
 	}
-	struct error *error = expand_stack(e, mm, vma_addr, addr);
+	struct error *error = expand_stack(e, task, mm, vma_addr, addr);
 	if (error && error->code == ERR_KERNEL) {
 		say(why, why_size, error->message);
 		error_free(error);
@@ -449,7 +447,7 @@ static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct o
 	}
 	if (e->modern)
 		return do_user_addr_fault(e, task, mm, addr, access, result, why, why_size);
-	TRY(area_for(e, mm, addr, &vma, &found, why, why_size));
+	TRY(area_for(e, task, mm, addr, &vma, &found, why, why_size));
 	if (!found) {
 		TRACE(e, "do_page_fault", "bad area", { "address", addr });
 		return NULL;

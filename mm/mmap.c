@@ -604,7 +604,23 @@ struct error *sys_brk(struct engine *e, uint64_t mm_addr, uint64_t brk, uint64_t
 
 /* ---- The stack ---- */
 
-struct error *expand_stack(struct engine *e, const struct object *mm, uint64_t vma_addr, uint64_t addr)
+/* include/asm-i386/resource.h; the same on all that this can act on */
+#define RLIMIT_STACK 3
+#define RLIMIT_AS    9
+
+/* The limit's value in bytes. In the task_struct until signal_struct got the limits. */
+static struct error *task_limit(struct engine *e, uint64_t task, unsigned number, uint64_t *value)
+{
+	struct kernel *k = e->k;
+	uint64_t limits = task + (HAS(k, task_struct, rlim) ? OFFSET(k, task_struct, rlim) : 0);
+	if (!HAS(k, task_struct, rlim)) {
+		TRY(kernel_get(k, task, M_task_struct_signal, &limits));
+		limits += OFFSET(k, signal_struct, rlim);
+	}
+	return kernel_read_pointer(k, limits + number * SIZE_OF(k, rlimit) + OFFSET(k, rlimit, rlim_cur), value);
+}
+
+struct error *expand_stack(struct engine *e, uint64_t task, const struct object *mm, uint64_t vma_addr, uint64_t addr)
 {
 	struct kernel *k = e->k;
 	struct object vma;
@@ -613,11 +629,16 @@ struct error *expand_stack(struct engine *e, const struct object *mm, uint64_t v
 	TRY(open_vma(e, vma_addr, &vma));
 	addr = PAGE_DOWN(addr);
 	uint64_t start = GET(k, &vma, vm_area_struct, vm_start), end = GET(k, &vma, vm_area_struct, vm_end);
-	uint64_t grow = (start - addr) >> k->arch->page_shift;
-	TRACE(e, "expand_stack", end - addr > STACK_LIMIT ? "beyond RLIMIT_STACK" : "the area grows down", { "address", addr },
-	      { "vma->vm_start", start }, { "pages", grow });
-	if (end - addr > STACK_LIMIT)
-		return kernel_error(ENOMEM, "the stack would pass its limit of %u bytes", STACK_LIMIT);
+	uint64_t grow = (start - addr) >> k->arch->page_shift, stack, space;
+	uint64_t total = (GET(k, mm, mm_struct, total_vm) + grow) << k->arch->page_shift;
+	TRY(task_limit(e, task, RLIMIT_STACK, &stack));
+	TRY(task_limit(e, task, RLIMIT_AS, &space));
+	TRACE(e, "expand_stack", end - addr > stack ? "beyond RLIMIT_STACK" : total > space ? "beyond RLIMIT_AS" : "the area grows down",
+	      { "address", addr }, { "vma->vm_start", start }, { "pages", grow });
+	if (end - addr > stack)
+		return kernel_error(ENOMEM, "the stack would pass its limit of %" PRIu64 " bytes", stack);
+	if (total > space)
+		return kernel_error(ENOMEM, "the task would have %" PRIu64 " bytes, more than RLIMIT_AS allows", total);
 	SET(k, &vma, vm_area_struct, vm_start, addr);
 	SET(k, &vma, vm_area_struct, vm_pgoff, GET(k, &vma, vm_area_struct, vm_pgoff) - grow);
 	ADD(k, mm, mm_struct, total_vm, (int64_t)grow);

@@ -7,9 +7,6 @@
 
 #include "mm/engine.h"
 
-/* RLIMIT_STACK's default (include/asm-i386/resource.h: _STK_LIM). */
-#define STACK_LIMIT (8u << 20)
-
 struct vma_place {
 	uint64_t vma;	 /* the first area that ends above the address, 0 for none */
 	bool inside;	 /* it holds the address: the rest is not filled then */

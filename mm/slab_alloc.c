@@ -238,7 +238,7 @@ static struct error *kmem_cache_grow(struct engine *e, const struct object *c, u
 	failure = set_up_slab(e, c, start, colour, gfp);
 	/* There was no room for a slab_s of its own. */
 	if (failure && failure->code == ERR_KERNEL)
-		TRY(free_pages_addr(e, start, (unsigned)GET(k, c, kmem_cache, gfporder)));
+		failure = error_worse(failure, free_pages_addr(e, start, (unsigned)GET(k, c, kmem_cache, gfporder)));
 	return failure;
 }
 

@@ -73,6 +73,16 @@ void error_free(struct error *e);
 			return try_error_;                   \
 	} while (0)
 
+/* Of a failure and what clearing up after it came to: the latter when it failed too (`failure` is then
+ * freed). Either may be NULL. */
+static inline struct error *error_worse(struct error *failure, struct error *clearing)
+{
+	if (!clearing)
+		return failure;
+	error_free(failure);
+	return clearing;
+}
+
 /* Drops an error that does not matter; true when there was one. */
 static inline int error_drop(struct error *e)
 {

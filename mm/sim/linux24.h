@@ -53,6 +53,6 @@ struct error *linux24_memory(struct linux24 *m) MUST_CHECK;
 struct error *linux24_caches(struct engine *e) MUST_CHECK;
 
 /* linux24_log.c: what the kernel says while it boots; `free_pages` were free when memory was set up. */
-struct error *linux24_log(struct kernel *k, uint64_t free_pages) MUST_CHECK;
+struct error *linux24_log(struct kernel *k, uint64_t free_pages, bool too_much) MUST_CHECK;
 
 #endif

@@ -19,9 +19,10 @@ static struct error *set_up(struct linux24 *m, struct vmcore *vc)
 
 struct error *linux24_boot(const struct machine_options *options, struct vmcore *vc, struct kernel **k)
 {
-	struct linux24 m = { .highmem = options->highmem || options->mem > MAXMEM };
+	struct linux24 m = { .highmem = !options->nohighmem && (options->highmem || options->mem > MAXMEM) };
 	uint64_t low = options->mem < MAXMEM ? options->mem : MAXMEM;
-	m.max_pfn = (uint32_t)(options->mem >> LINUX24_PAGE_SHIFT);
+	bool too_much = !m.highmem && options->mem > low;
+	m.max_pfn = (uint32_t)((m.highmem ? options->mem : low) >> LINUX24_PAGE_SHIFT);
 	m.max_low_pfn = (uint32_t)(low >> LINUX24_PAGE_SHIFT);
 	struct error *e = set_up(&m, vc);
 	image_end(&m.image);
@@ -32,5 +33,5 @@ struct error *linux24_boot(const struct machine_options *options, struct vmcore 
 	TRY(engine_open(*k, &engine));
 	uint64_t free_pages = nr_free_pages(engine);
 	TRY(linux24_caches(engine));
-	return linux24_log(*k, free_pages);
+	return linux24_log(*k, free_pages, too_much);
 }

@@ -76,7 +76,7 @@ static uint64_t kilobytes(const struct log_writer *w, const char *from, const ch
 	return (symbol_addr(w->k, to) - symbol_addr(w->k, from)) >> 10;
 }
 
-struct error *linux24_log(struct kernel *k, uint64_t free_pages)
+struct error *linux24_log(struct kernel *k, uint64_t free_pages, bool too_much)
 {
 	struct log_writer w = { .k = k, .buffer = symbol_addr(k, "log_buf") };
 	uint64_t low = word(&w, "max_low_pfn"), high = word(&w, "totalhigh_pages"), total = word(&w, "totalram_pages");
@@ -84,6 +84,9 @@ struct error *linux24_log(struct kernel *k, uint64_t free_pages)
 	TRY(kernel_read_string(k, symbol_addr(k, "linux_banner"), banner, sizeof(banner)));
 	printk(&w, "<4>%s", banner);
 	print_memory_map(&w);
+	/* find_max_low_pfn() of a build without HIGHMEM (arch/i386/kernel/setup.c) */
+	if (too_much)
+		printk(&w, "<4>Warning only %" PRIu64 "MB will be used.\n<4>Use a HIGHMEM enabled kernel.\n", low >> 8);
 	if (symbol_addr(k, "pkmap_page_table") && word(&w, "pkmap_page_table"))
 		printk(&w, "<5>%" PRIu64 "MB HIGHMEM available.\n", (word(&w, "highend_pfn") - word(&w, "highstart_pfn")) >> 8);
 	printk(&w, "<5>%" PRIu64 "MB LOWMEM available.\n", low >> 8);

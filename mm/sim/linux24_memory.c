@@ -390,13 +390,18 @@ static uint32_t free_low_memory(struct bootmem *b, struct freeing *f, const stru
 	return freed;
 }
 
-/* one_highpage_init() frees high memory from its end down, frame by frame; the largest blocks in that order come to the same. All are whole. */
+/*
+ * one_highpage_init() frees high memory from its end down, frame by frame; the largest blocks in that order come to the same. Of
+ * what is left over at the end no two blocks are of one order, so theirs does not matter.
+ */
 static uint32_t free_high_memory(struct freeing *f, const struct zone_plan *z)
 {
 	const uint32_t step = 1u << (MAX_ORDER - 1);
 	f->zone = z;
 	unreserve(f, z->first, z->size, 1u << 11); /* PG_highmem */
-	for (uint32_t at = z->size; at; at -= step)
+	uint32_t whole = z->size & -step;
+	free_frames(f, z->first + whole, z->first + z->size);
+	for (uint32_t at = whole; at; at -= step)
 		free_frames(f, z->first + at - step, z->first + at);
 	return z->size;
 }

@@ -17,8 +17,7 @@ static const struct flavour flavours[] = {
 };
 
 #define DEFAULT_MEM (512ull << 20)
-/* What i386's large pages map: the direct map ends at a multiple of it. */
-#define MEM_STEP (4ull << 20)
+#define FRAME	    4096u
 
 struct error *machine_boot(const char *flavour, const struct machine_options *options, struct vmcore **vc, struct kernel **k)
 {
@@ -33,8 +32,8 @@ struct error *machine_boot(const char *flavour, const struct machine_options *op
 		return error_new(ERR_USAGE, "no such simulated machine: %s", flavour);
 	if (!o.mem)
 		o.mem = DEFAULT_MEM;
-	if (o.mem < f->min || o.mem > f->max || o.mem % MEM_STEP)
-		return error_new(ERR_USAGE, "%s has from %" PRIu64 " MB to %" PRIu64 " MB of memory, in steps of 4 MB", f->name, f->min >> 20,
+	if (o.mem < f->min || o.mem > f->max || o.mem % FRAME)
+		return error_new(ERR_USAGE, "%s has from %" PRIu64 " MB to %" PRIu64 " MB of memory, in frames of 4 kB", f->name, f->min >> 20,
 				 f->max >> 20);
 	TRY(vmcore_new_ram(o.mem, vc));
 	struct error *e = f->boot(&o, *vc, k);

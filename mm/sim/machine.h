@@ -14,8 +14,9 @@
 #define MACHINE_DEFAULT "linux-2.4-i386"
 
 struct machine_options {
-	uint64_t mem; /* bytes of RAM, a multiple of 4 MB; 0: 512 MB */
-	bool highmem; /* the HIGHMEM build even if the memory does not ask for it */
+	uint64_t mem;	/* bytes of RAM, a multiple of 4 kB; 0: 512 MB */
+	bool highmem;	/* the HIGHMEM build even if the memory does not ask for it */
+	bool nohighmem; /* the build without, even if it does: what is above 896 MB lies idle */
 };
 
 /*

@@ -27,7 +27,7 @@ struct machine {
 
 static void boot(struct machine *m, uint64_t megabytes, bool highmem)
 {
-	struct machine_options o = { megabytes << 20, highmem };
+	struct machine_options o = { .mem = megabytes << 20, .highmem = highmem };
 	struct error *e = machine_boot(MACHINE_DEFAULT, &o, &m->vc, &m->k);
 	if (e)
 		fail_msg("%llu MB: %s", (unsigned long long)megabytes, e->message);
@@ -188,6 +188,7 @@ static void test_zones(void **state)
 	} machines[] = {
 		{ 16, false, { 4096, 0, 0 } },	      { 24, false, { 4096, 2048, 0 } },	       { 64, true, { 4096, 12288, 0 } },
 		{ 512, false, { 4096, 126976, 0 } },  { 1024, false, { 4096, 225280, 32768 } },
+		{ 17, false, { 4096, 256, 0 } },      { 897, false, { 4096, 225280, 256 } },
 	};
 	for (size_t i = 0; i < sizeof(machines) / sizeof(machines[0]); i++) {
 		struct machine m;
@@ -399,12 +400,12 @@ static void test_bare_memory(void **state)
 
 static void test_bad_options(void **state)
 {
-	static const uint64_t sizes[] = { 1, 15ull << 20, 18ull << 20, (4096ull << 20) + 4096, 8ull << 30, UINT64_MAX };
+	static const uint64_t sizes[] = { 1, 15ull << 20, (18ull << 20) + 1024, (4096ull << 20) + 4096, 8ull << 30, UINT64_MAX };
 	struct vmcore *vc;
 	struct kernel *k;
 	struct error *e;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct machine_options o = { sizes[i], false };
+		struct machine_options o = { .mem = sizes[i] };
 		e = machine_boot(MACHINE_DEFAULT, &o, &vc, &k);
 		assert_non_null(e);
 		assert_int_equal(e->code, ERR_USAGE);
