@@ -4,6 +4,7 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,6 +75,34 @@ struct error *parse_count(const char *text, uint64_t *out)
 
 	if (prefixed ? !scan_number(text, true, out) : !scan_digits(text, 10, out))
 		return error_new(ERR_USAGE, "not a count: %s", *text ? text : "\"\"");
+	return NULL;
+}
+
+struct error *parse_cpus(struct session *s, char *text, bool **out)
+{
+	unsigned cpus = s->kernel->cpus;
+	char *rest, *word;
+	bool *flags = *out = calloc(cpus, sizeof(*flags));
+
+	if (!flags)
+		return error_new(ERR_NO_MEMORY, "out of memory");
+	for (word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		char *dash = strchr(word, '-');
+		uint64_t first = 0, last = cpus - 1;
+
+		if (strcmp(word, "a") && strcmp(word, "all")) {
+			if (dash)
+				*dash = '\0';
+			TRY(parse_count(word, &first));
+			last = first;
+			if (dash)
+				TRY(parse_count(dash + 1, &last));
+		}
+		if (first > last || last >= cpus)
+			return error_new(ERR_USAGE, "no such CPU: %" PRIu64 " (there are %u)", last, cpus);
+		for (uint64_t cpu = first; cpu <= last; cpu++)
+			flags[cpu] = true;
+	}
 	return NULL;
 }
 

@@ -23,6 +23,27 @@ struct error *kmem_zones(struct session *s) MUST_CHECK;
 struct error *kmem_nodes(struct session *s) MUST_CHECK;
 struct error *kmem_percpu_offsets(struct session *s) MUST_CHECK;
 
+/* -s, -S, -I. cmd/kmem_cache.c */
+struct kmem_slab_options {
+	bool objects;	    /* -S: every slab and object */
+	const char *ignore; /* comma-separated names of caches, or NULL */
+	const bool *cpus;   /* -S=CPUS: one a CPU; NULL for all */
+};
+/* Of all caches; or of one by name, or of the slab that an address lies in; "list" for names alone. */
+struct error *kmem_slabs(struct session *s, const struct kmem_slab_options *options, int argc, char **argv, bool physical) MUST_CHECK;
+
+/* -r: ERR_UNSUPPORTED where the kernel has no slab_root_caches. */
+struct error *kmem_root_caches(struct session *s, const struct kmem_slab_options *options) MUST_CHECK;
+
+/* -v, -V, -h. cmd/kmem_vm.c */
+struct error *kmem_vmalloc(struct session *s, const char *word, bool physical) MUST_CHECK; /* NULL for all areas */
+struct vmalloc_area;
+/* Its table, closed by out_table_end(), and a row. */
+void kmem_vmalloc_begin(struct session *s);
+void kmem_vmalloc_row(struct session *s, const struct vmalloc_area *area);
+struct error *kmem_counters(struct session *s) MUST_CHECK;
+struct error *kmem_hstates(struct session *s) MUST_CHECK;
+
 /* -c, and with `pages` -C. cmd/kmem_hash.c */
 struct error *kmem_page_hash(struct session *s, bool pages) MUST_CHECK;
 

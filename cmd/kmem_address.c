@@ -61,13 +61,6 @@ static struct error *say_slab(struct session *s, const struct kmem_place *place)
 
 static struct error *say_vmalloc(struct session *s, const struct kmem_place *place, bool *found)
 {
-	static const struct column columns[] = {
-		{"vmap_area", "VMAP_AREA", 16, '^', 0},
-		{"vm_struct", "VM_STRUCT", 16, '^', 2},
-		{"start", "ADDRESS RANGE", 16, '>', 2},
-		{"end", "", 16, '<', 0},
-		{"size", "SIZE", 9, '>', 1},
-	};
 	struct kernel *k = s->kernel;
 	struct vmalloc_area area;
 	*found = false;
@@ -78,16 +71,8 @@ static struct error *say_vmalloc(struct session *s, const struct kmem_place *pla
 	TRY(vmalloc_at(k, place->addr, &area, found));
 	if (!*found)
 		return NULL;
-	out_table(s->out, "vmalloc", columns, 5, true);
-	out_cell_hex(s->out, area.addr);
-	out_cell_hex(s->out, area.vm);
-	out_cell_hex(s->out, area.start);
-	if (!out_json(s->out))
-		out_cell_printf(s->out, " - %" PRIx64, area.end);
-	else
-		out_cell_hex(s->out, area.end);
-	out_cell_dec(s->out, area.end - area.start);
-	out_row_end(s->out);
+	kmem_vmalloc_begin(s);
+	kmem_vmalloc_row(s, &area);
 	out_table_end(s->out);
 	out_text(s->out, "\n");
 	return NULL;

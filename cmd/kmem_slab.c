@@ -7,22 +7,27 @@
 #include "cmd/kmem_slab.h"
 #include "mm/zone.h"
 
-struct error *kmem_print_cache(struct session *s, const struct slab_cache *cache)
+static const struct column cache_columns[] = {
+	{"cache", "CACHE", 16, '<', 0},
+	{"object_size", "OBJSIZE", 8, '>', 1},
+	{"allocated", "ALLOCATED", 10, '>', 1},
+	{"total", "TOTAL", 9, '>', 1},
+	{"slabs", "SLABS", 6, '>', 1},
+	{"slab_size", "SSIZE", 6, '>', 1},
+	{"name", "NAME", 0, '<', 2},
+};
+
+void kmem_caches_begin(struct session *s, bool heading)
 {
-	static const struct column columns[] = {
-		{"cache", "CACHE", 16, '<', 0},
-		{"object_size", "OBJSIZE", 8, '>', 1},
-		{"allocated", "ALLOCATED", 10, '>', 1},
-		{"total", "TOTAL", 9, '>', 1},
-		{"slabs", "SLABS", 6, '>', 1},
-		{"slab_size", "SSIZE", 6, '>', 1},
-		{"name", "NAME", 0, '<', 2},
-	};
+	out_table(s->out, "cache", cache_columns, 7, heading);
+}
+
+struct error *kmem_cache_row(struct session *s, const struct slab_cache *cache)
+{
 	struct slab_cache_totals totals;
 	char size[24];
 	struct error *e = slab_cache_totals(s->kernel, cache, &totals);
 	snprintf(size, sizeof(size), "%" PRIu64 "k", totals.slab_size >> 10);
-	out_table(s->out, "cache", columns, 7, true);
 	out_cell_hex(s->out, cache->addr);
 	out_cell_dec(s->out, cache->object_size);
 	if (totals.known) {
@@ -37,6 +42,13 @@ struct error *kmem_print_cache(struct session *s, const struct slab_cache *cache
 	out_cell_dec_as(s->out, totals.slab_size, size);
 	out_cell_str(s->out, cache->name);
 	out_row_end(s->out);
+	return e;
+}
+
+struct error *kmem_print_cache(struct session *s, const struct slab_cache *cache)
+{
+	kmem_caches_begin(s, true);
+	struct error *e = kmem_cache_row(s, cache);
 	out_table_end(s->out);
 	return e;
 }
@@ -47,6 +59,20 @@ static void print_object(struct session *s, const struct slab *slab, uint32_t i,
 	static const char *const names[] = {"allocated", "free", "cpu", "barn"};
 	struct out *o = s->out;
 	uint64_t addr = slab_object(slab, i);
+	/* Most lines of kmem -S are these. */
+	if (!out_json(o) && status->state <= OBJECT_FREE) {
+		char *p = out_reserve(o, 32);
+		bool free = status->state == OBJECT_FREE;
+		*p++ = ' ';
+		*p++ = ' ';
+		*p++ = free ? ' ' : '[';
+		p = put_hex(p, addr, 1);
+		if (!free)
+			*p++ = ']';
+		*p++ = '\n';
+		o->at = p;
+		return;
+	}
 	out_object_begin(o, NULL);
 	out_hex(o, "object", NULL, addr);
 	out_str(o, "state", NULL, names[status->state]);
@@ -87,14 +113,9 @@ static void print_row(struct session *s, const struct slab *slab,
 	out_table_end(s->out);
 }
 
-struct error *kmem_print_slab(struct session *s, const struct slab *slab, uint64_t addr)
+void kmem_print_states(struct session *s, const struct slab *slab, const struct object_status *status, uint64_t addr)
 {
-	struct object_status *status;
 	uint32_t wanted = 0;
-	TRY(nodes_open(s->kernel));
-	struct error *e = slab_object_states(s->kernel, slab, &status);
-	if (!status)
-		return e;
 	print_row(s, slab, status);
 	out_text(s->out, "  FREE / [ALLOCATED]\n");
 	out_array_begin(s->out, "objects");
@@ -106,6 +127,15 @@ struct error *kmem_print_slab(struct session *s, const struct slab *slab, uint64
 	else
 		out_printf(s->out, "  (%" PRIx64 " is past the last object)\n", addr);
 	out_array_end(s->out);
+}
+
+struct error *kmem_print_slab(struct session *s, const struct slab *slab, uint64_t addr)
+{
+	struct object_status *status;
+	TRY(nodes_open(s->kernel));
+	struct error *e = slab_object_states(s->kernel, slab, &status);
+	if (status)
+		kmem_print_states(s, slab, status, addr);
 	free(status);
 	return e;
 }

@@ -45,37 +45,6 @@ static struct error *parse_policies(struct ps *ps, char *text)
 	return NULL;
 }
 
-/* "0", "0,2", "1-3", "a": flags for each CPU. */
-static struct error *parse_cpus(struct session *s, struct ps *ps, char *text)
-{
-	unsigned cpus = s->kernel->cpus;
-	char *rest, *word;
-
-	free(ps->cpus);
-	ps->cpus = calloc(cpus, sizeof(*ps->cpus));
-	if (!ps->cpus)
-		return error_new(ERR_NO_MEMORY, "out of memory");
-	for (word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		char *dash = strchr(word, '-');
-		uint64_t first = 0, last = cpus - 1;
-
-		if (strcmp(word, "a") && strcmp(word, "all")) {
-			if (dash)
-				*dash = '\0';
-			TRY(parse_count(word, &first));
-			last = first;
-			if (dash)
-				TRY(parse_count(dash + 1, &last));
-		}
-		if (first > last || last >= cpus)
-			return error_new(ERR_USAGE, "no such CPU: %" PRIu64 " (there are %u)", last,
-					 cpus);
-		for (uint64_t cpu = first; cpu <= last; cpu++)
-			ps->cpus[cpu] = true;
-	}
-	return NULL;
-}
-
 static struct error *set_mode(struct ps *ps, enum ps_mode mode)
 {
 	if (ps->mode != PS_LIST && ps->mode != mode)
@@ -120,7 +89,8 @@ static struct error *parse_option(struct session *s, struct ps *ps, int option, 
 	case 'y':
 		return parse_policies(ps, argument);
 	case 'C':
-		return parse_cpus(s, ps, argument);
+		free(ps->cpus);
+		return parse_cpus(s, argument, &ps->cpus);
 	}
 	if (ps->kernel_threads && ps->user_tasks)
 		return usage_error("ps", "-k and -u exclude each other");

@@ -37,6 +37,9 @@ struct error *slab_cache_open(struct kernel *k, uint64_t addr, struct slab_cache
 	out->red_left_pad = (uint32_t)GET(k, &out->object, kmem_cache, red_left_pad);
 	out->random = GET(k, &out->object, kmem_cache, random);
 	name = GET(k, &out->object, kmem_cache, name);
+	/* Until 2.6 the name stands in the cache. */
+	if (k->members[M_kmem_cache_name].total > k->arch->pointer_size)
+		name = MEMBER_ADDR(k, &out->object, kmem_cache, name);
 	if (!out->size || out->size > OBJECT_SIZE_MAX || out->object_size > out->size ||
 	    out->red_left_pad > out->size || out->offset > out->size ||
 	    error_drop(kernel_read_string(k, name, out->name, sizeof(out->name))) || !out->name[0])
@@ -75,6 +78,11 @@ unsigned slab_nodes(struct kernel *k)
 struct free_count {
 	struct kernel *k;
 	uint64_t free;
+};
+
+struct slab24_count {
+	struct kernel *k;
+	uint64_t slabs, inuse;
 };
 
 static bool count_partial(void *context, uint64_t node)
@@ -120,7 +128,7 @@ static uint64_t cpu_free(struct kernel *k, const struct slab_cache *c, unsigned 
 	return free;
 }
 
-static uint64_t sheaf_size(struct kernel *k, uint64_t sheaf)
+uint64_t slab_sheaf_size(struct kernel *k, uint64_t sheaf)
 {
 	uint64_t size;
 	return !sheaf || error_drop(kernel_get(k, sheaf, M_slab_sheaf_size, &size)) ||
@@ -135,13 +143,12 @@ static uint64_t cpu_sheaves_free(struct kernel *k, const struct slab_cache *c, u
 	uint64_t percpu = GET(k, &c->object, kmem_cache, cpu_sheaves);
 	if (!percpu || !object_try_open(k, percpu_ptr(k, percpu, cpu), S_slub_percpu_sheaves, &o))
 		return 0;
-	return sheaf_size(k, GET(k, &o, slub_percpu_sheaves, main)) +
-	       sheaf_size(k, GET(k, &o, slub_percpu_sheaves, spare)) +
-	       sheaf_size(k, GET(k, &o, slub_percpu_sheaves, rcu_free));
+	return slab_sheaf_size(k, GET(k, &o, slub_percpu_sheaves, main)) +
+	       slab_sheaf_size(k, GET(k, &o, slub_percpu_sheaves, spare)) +
+	       slab_sheaf_size(k, GET(k, &o, slub_percpu_sheaves, rcu_free));
 }
 
-/* The barn of a memory node, or 0. */
-static uint64_t cache_barn(struct kernel *k, const struct slab_cache *c, unsigned node)
+uint64_t slab_cache_barn(struct kernel *k, const struct slab_cache *c, unsigned node)
 {
 	uint64_t barn = 0;
 	if (HAS(k, kmem_cache_per_node_ptrs, barn)) {
@@ -160,14 +167,43 @@ static uint64_t cache_barn(struct kernel *k, const struct slab_cache *c, unsigne
 static bool count_sheaf(void *context, uint64_t node)
 {
 	struct free_count *c = context;
-	c->free += sheaf_size(c->k, node - OFFSET(c->k, slab_sheaf, barn_list));
+	c->free += slab_sheaf_size(c->k, node - OFFSET(c->k, slab_sheaf, barn_list));
 	return true;
+}
+
+/* SLAB with one set of lists per cache (2.4): full, partial and free slabs, each of which counts its objects in use. */
+static bool count_slab24(void *context, uint64_t node)
+{
+	struct slab24_count *c = context;
+	struct object slab;
+	if (object_try_open(c->k, node - OFFSET(c->k, slab_s, list), S_slab_s, &slab))
+		c->inuse += GET(c->k, &slab, slab_s, inuse);
+	c->slabs++;
+	return true;
+}
+
+static struct error *slab24_totals(struct kernel *k, const struct slab_cache *cache, struct slab_cache_totals *out)
+{
+	struct slab24_count c = {.k = k};
+	uint64_t order = GET(k, &cache->object, kmem_cache, gfporder);
+	*out = (struct slab_cache_totals){.known = true};
+	if (order < 20)
+		out->slab_size = (uint64_t)VMCORE_PAGE_SIZE << order;
+	TRY(list_for_each(k, MEMBER_ADDR(k, &cache->object, kmem_cache, slabs_full), count_slab24, &c));
+	TRY(list_for_each(k, MEMBER_ADDR(k, &cache->object, kmem_cache, slabs_partial), count_slab24, &c));
+	TRY(list_for_each(k, MEMBER_ADDR(k, &cache->object, kmem_cache, slabs_free), count_slab24, &c));
+	out->slabs = c.slabs;
+	out->objects = c.slabs * GET(k, &cache->object, kmem_cache, num);
+	out->allocated = c.inuse;
+	return NULL;
 }
 
 struct error *slab_cache_totals(struct kernel *k, const struct slab_cache *cache,
 				struct slab_cache_totals *out)
 {
 	struct free_count free = {k, 0};
+	if (HAS(k, kmem_cache, slabs_full))
+		return slab24_totals(k, cache, out);
 	uint64_t oo = GET(k, &cache->object, kmem_cache, oo);
 	*out = (struct slab_cache_totals){.known = HAS(k, kmem_cache_node, total_objects)};
 	/* kmem_cache_order_objects: the order above 16 bits of objects (mm/slub.c: OO_SHIFT). */
@@ -175,7 +211,7 @@ struct error *slab_cache_totals(struct kernel *k, const struct slab_cache *cache
 		out->slab_size = (uint64_t)VMCORE_PAGE_SIZE << (oo >> 16);
 	for (unsigned node = 0; node < slab_nodes(k); node++) {
 		struct object o;
-		uint64_t addr = slab_cache_node(k, cache, node), barn = cache_barn(k, cache, node);
+		uint64_t addr = slab_cache_node(k, cache, node), barn = slab_cache_barn(k, cache, node);
 		if (barn)
 			TRY(list_for_each(k, barn + OFFSET(k, node_barn, sheaves_full), count_sheaf,
 					  &free));
@@ -313,9 +349,8 @@ static uint64_t freelist_length(struct kernel *k, const struct slab_cache *c, ui
 	return n;
 }
 
-/* Marks the objects of a list; all must lie in the slab. */
-static struct error *mark_list(struct kernel *k, const struct slab *s, uint64_t at,
-			       struct object_status *status, enum object_state state, unsigned cpu)
+struct error *slab_mark_list(struct kernel *k, const struct slab *s, uint64_t at,
+			     struct object_status *status, enum object_state state, unsigned cpu)
 {
 	for (uint32_t n = 0; at; n++) {
 		uint32_t i;
@@ -340,13 +375,13 @@ static struct error *mark_cpu(struct kernel *k, const struct slab *s, unsigned c
 	if (!percpu || !object_try_open(k, percpu_ptr(k, percpu, cpu), S_slub_cpu, &o) ||
 	    GET(k, &o, slub_cpu, slab) != s->page)
 		return NULL;
-	return mark_list(k, s, GET(k, &o, slub_cpu, freelist), status, OBJECT_CPU_FREE, cpu);
+	return slab_mark_list(k, s, GET(k, &o, slub_cpu, freelist), status, OBJECT_CPU_FREE, cpu);
 }
 
 static void mark_sheaf(struct kernel *k, const struct slab *s, uint64_t sheaf,
 		       struct object_status *status, enum object_state state, unsigned cpu)
 {
-	uint64_t size = sheaf_size(k, sheaf), at;
+	uint64_t size = slab_sheaf_size(k, sheaf), at;
 	for (uint64_t n = 0; n < size; n++) {
 		uint32_t i;
 		if (error_drop(kernel_read_pointer(
@@ -395,7 +430,7 @@ struct error *slab_object_states(struct kernel *k, const struct slab *s, struct 
 		return error_new(
 			ERR_UNSUPPORTED,
 			"which objects are free is not known: this kernel has SLAB, not SLUB");
-	first = mark_list(k, s, s->freelist, status, OBJECT_FREE, 0);
+	first = slab_mark_list(k, s, s->freelist, status, OBJECT_FREE, 0);
 	for (unsigned cpu = 0; cpu < k->cpus; cpu++) {
 		struct error *e = mark_cpu(k, s, cpu, status);
 		if (!first)
@@ -406,7 +441,7 @@ struct error *slab_object_states(struct kernel *k, const struct slab *s, struct 
 	}
 	struct barn_walk w = {k, s, status};
 	for (unsigned node = 0; node < slab_nodes(k); node++) {
-		uint64_t barn = cache_barn(k, &s->cache, node);
+		uint64_t barn = slab_cache_barn(k, &s->cache, node);
 		if (barn)
 			error_drop(list_for_each(k, barn + OFFSET(k, node_barn, sheaves_full),
 						 mark_barn_sheaf, &w));

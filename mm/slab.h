@@ -67,6 +67,10 @@ unsigned slab_nodes(struct kernel *k);
 /* The free object after the one at `at`, its pointer decoded; 0 at the end. False when it leads out of memory. */
 bool slab_next_free(struct kernel *k, const struct slab_cache *c, uint64_t at, uint64_t *next);
 
+/* 7.x: how many objects the slab_sheaf at an address (0 for none) holds; the node_barn of a memory node, or 0. */
+uint64_t slab_sheaf_size(struct kernel *k, uint64_t sheaf);
+uint64_t slab_cache_barn(struct kernel *k, const struct slab_cache *c, unsigned node);
+
 enum object_state {
 	OBJECT_ALLOCATED,
 	OBJECT_FREE,
@@ -77,6 +81,11 @@ struct object_status {
 	uint8_t state; /* enum object_state */
 	uint16_t cpu;
 };
+/*
+ * Marks the objects of a free list that begins at `at`; all must lie in the slab (ERR_BAD_LIST).
+ */
+struct error *slab_mark_list(struct kernel *k, const struct slab *s, uint64_t at, struct object_status *status, enum object_state state,
+			     unsigned cpu) MUST_CHECK;
 /* One status per object, in an array of s->objects that the caller frees. ERR_BAD_LIST: a free list
  * that leads astray; what is known is there. */
 struct error *slab_object_states(struct kernel *k, const struct slab *s,

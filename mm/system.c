@@ -187,17 +187,22 @@ const char *memory_map_type(uint32_t type)
 
 /* ---- Taint ---- */
 
-struct error *system_taint(struct kernel *k, uint64_t *mask, char *letters, size_t size)
+void system_taint_letters(uint64_t mask, char *letters, size_t size)
 {
 	/* by bit; a documented interface, to which bits are only added */
 	static const char all[] = "PFSRMBUDAWCIOELKXTNJ";
 	size_t n = 0;
-	if (error_drop(kernel_read_symbol(k, "tainted_mask", 0, mask)))
-		TRY(kernel_read_symbol(k, "tainted", 4, mask));
 	for (unsigned bit = 0; bit < 64 && n + 1 < size; bit++)
-		if (*mask >> bit & 1)
+		if (mask >> bit & 1)
 			letters[n++] = bit < sizeof(all) - 1 ? all[bit] : '?';
 	letters[n] = 0;
+}
+
+struct error *system_taint(struct kernel *k, uint64_t *mask, char *letters, size_t size)
+{
+	if (error_drop(kernel_read_symbol(k, "tainted_mask", 0, mask)))
+		TRY(kernel_read_symbol(k, "tainted", 4, mask));
+	system_taint_letters(*mask, letters, size);
 	return NULL;
 }
 

@@ -30,6 +30,7 @@ struct error *system_memory(struct kernel *k, uint64_t *bytes) MUST_CHECK;
 const char *system_hypervisor(struct kernel *k);
 
 /* tainted_mask (Documentation/admin-guide/tainted-kernels.rst), and the letters of its bits. ERR_NO_SYMBOL. */
+void system_taint_letters(uint64_t mask, char *letters, size_t size); /* the letters alone; also of a module's taints */
 struct error *system_taint(struct kernel *k, uint64_t *mask, char *letters, size_t size) MUST_CHECK;
 
 /* ---- The firmware's memory map (arch/x86/kernel/e820.c) ---- */

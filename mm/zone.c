@@ -279,3 +279,19 @@ int64_t zone_vmstat_unfolded(struct kernel *k, const struct zone *z, size_t inde
 			sum += (int8_t)byte;
 	return sum;
 }
+
+/* Each CPU counts for itself, and the sum is the counter; of 5.14 on numa_stat_item's are counted so too (vm_numa_event). */
+int64_t vmstat_event(struct kernel *k, uint64_t percpu, int64_t index)
+{
+	uint64_t sum = 0, word;
+	for (unsigned cpu = 0; cpu < k->cpus; cpu++)
+		if (!error_drop(kernel_read_pointer(k, percpu_addr(k, percpu, cpu) + (uint64_t)index * k->arch->pointer_size, &word)))
+			sum += word;
+	return (int64_t)sum;
+}
+
+bool vmstat_of(struct kernel *k, enum vmstat_group group, size_t index, int64_t *value)
+{
+	static const char *const arrays[] = {"vm_zone_stat", "vm_node_stat"};
+	return vmstat_at(k, arrays[group], (int64_t)index, value) || vmstat_at(k, "vm_stat", (int64_t)index, value);
+}

@@ -79,5 +79,9 @@ bool vmstat_global(struct kernel *k, const char *name, int64_t *value);
 int64_t zone_vmstat(struct kernel *k, const struct zone *z, size_t index);
 /* What CPUs have counted for it but not added to it yet (mm/vmstat.c: __mod_zone_page_state()). */
 int64_t zone_vmstat_unfolded(struct kernel *k, const struct zone *z, size_t index);
+/* The machine's total by number; false when the kernel has no such array. */
+bool vmstat_of(struct kernel *k, enum vmstat_group group, size_t index, int64_t *value);
+/* The sum over CPUs of word `index` in the per-CPU array at this symbol value (vm_event_states). */
+int64_t vmstat_event(struct kernel *k, uint64_t percpu, int64_t index);
 
 #endif
