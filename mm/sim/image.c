@@ -72,12 +72,24 @@ uint64_t image_place(struct image *i, char type, const char *name, uint64_t size
 	return addr;
 }
 
-uint64_t image_symbol(const struct image *i, const char *name)
+/* 1 + its index, or 0. */
+static uint32_t find(const struct image *i, const char *name)
 {
 	size_t len = strlen(name);
 	uint32_t n = *bucket_of(i, name, len);
 	while (n && (i->symbols[n - 1].len != len || memcmp(i->symbols[n - 1].name, name, len)))
 		n = i->next[n - 1];
+	return n;
+}
+
+bool image_has_symbol(const struct image *i, const char *name)
+{
+	return find(i, name);
+}
+
+uint64_t image_symbol(const struct image *i, const char *name)
+{
+	uint32_t n = find(i, name);
 	assert(n);
 	return i->symbols[n - 1].addr;
 }

@@ -50,6 +50,8 @@ void image_define_len(struct image *i, char type, const char *name, size_t len, 
 uint64_t image_place(struct image *i, char type, const char *name, uint64_t size, uint64_t align);
 /* The address of a symbol that was defined; asserts that it was. */
 uint64_t image_symbol(const struct image *i, const char *name);
+/* Is there one? */
+bool image_has_symbol(const struct image *i, const char *name);
 
 /* The bytes at an address of the image or the direct map. */
 static inline unsigned char *image_bytes(const struct image *i, uint64_t addr)

@@ -14,8 +14,9 @@
 #define MACHINE_DEFAULT "linux-2.4-i386"
 
 struct machine_options {
-	uint64_t mem; /* bytes of RAM, a multiple of 4 MB; 0: 512 MB */
+	uint64_t mem; /* bytes of RAM, a multiple of 4 MB; 0: 512 MB, or 1 GB for each node */
 	bool highmem; /* the HIGHMEM build even if the memory does not ask for it */
+	unsigned nodes, cpus; /* 0: one */
 };
 
 /*

@@ -17,6 +17,7 @@ EMBED(stack_val, "programs/stack_val");
 EMBED(pair, "programs/pair");
 EMBED(linux24, "mm/sim/scenarios/linux-2.4-i386");
 EMBED(types510, "mm/sim/types/linux-5.10-x86_64");
+EMBED(names510, "mm/sim/types/linux-5.10-x86_64.names");
 
 static const struct sim_program programs[] = {
 	{ "init", embedded_init, embedded_end_init },
@@ -54,4 +55,13 @@ const char *sim_types(const char *flavour, size_t *len)
 		return NULL;
 	*len = (size_t)(embedded_end_types510 - embedded_types510);
 	return (const char *)embedded_types510;
+}
+
+const char *sim_names(const char *flavour, size_t *len)
+{
+	*len = 0;
+	if (strcmp(flavour, "linux-5.10-x86_64"))
+		return NULL;
+	*len = (size_t)(embedded_end_names510 - embedded_names510);
+	return (const char *)embedded_names510;
 }
