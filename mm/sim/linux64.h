@@ -171,6 +171,8 @@ void linux64_finish_vmalloc(struct linux64 *m);
 /* linux64_zone.c: zones with their lists, watermarks; at last what is free goes to the lists. */
 void linux64_zones(struct linux64 *m);
 void linux64_free_all(struct linux64 *m);
+/* A zone that has been empty gets its lists: init_currently_empty_zone(). */
+void l64_init_zone_lists(struct linux64 *m, uint64_t zone);
 void l64_count_zone(struct linux64 *m, uint64_t pfn, const char *item, int64_t delta);
 void l64_count_node(struct linux64 *m, uint64_t pfn, const char *item, int64_t delta);
 /* linux64_slab.c */
@@ -181,7 +183,8 @@ uint64_t l64_kmalloc(struct linux64 *m, uint32_t size);
 uint64_t l64_discard_slab(struct linux64 *m, const char *cache);
 /* Sets up the slab that CPU 0 allocates from in each cache, and counts: last of all allocations. */
 void linux64_finish_slabs(struct linux64 *m);
-/* linux64_files.c: a root file system with a few files, one of them in the page cache. */
+/* linux64_files.c: hash tables, from boot memory; then a root file system with a few files, two of them in the page cache. */
+void linux64_hash_tables(struct linux64 *m);
 void linux64_files(struct linux64 *m);
 /* linux64_uses.c: an example of each use of struct page that the kernel itself can make. */
 void linux64_uses(struct linux64 *m);

@@ -4,6 +4,16 @@
 
 #include "mm/sim/linux64.h"
 
+/* The physical address of an address of vmalloc space, by the page tables; all its pages are small. */
+static uint64_t walk(const struct linux64 *m, uint64_t addr)
+{
+	uint64_t table = image_symbol(&m->image, m->flavour->pgd) - LINUX64_KERNEL_MAP;
+	for (unsigned level = 4; level--;)
+		table = load_uint(m->image.ram + table + (addr >> (12 + 9 * level) & 511) * 8, 8) & 0x000ffffffffff000ull;
+	assert(table);
+	return table + addr % PAGE_SIZE64;
+}
+
 unsigned char *l64_bytes(const struct linux64 *m, uint64_t addr)
 {
 	uint64_t at = addr - m->flavour->vmemmap, per_section = m->page_size << SECTION_SHIFT64;
@@ -11,6 +21,8 @@ unsigned char *l64_bytes(const struct linux64 *m, uint64_t addr)
 		assert(m->section_map[at / per_section]);
 		return m->image.ram + m->section_map[at / per_section] + at % per_section;
 	}
+	if (addr - m->flavour->vmalloc < m->vmalloc_at - m->flavour->vmalloc && m->vmalloc_at)
+		return m->image.ram + walk(m, addr);
 	at = addr - m->flavour->page_offset;
 	assert(at < m->image.size || addr - LINUX64_KERNEL_MAP < m->image.size);
 	return image_bytes(&m->image, addr);

@@ -24,20 +24,23 @@ static uint64_t zeroed(struct linux64 *m, const char *cache, const char *structu
 
 /* ---- Hash tables ---- */
 
-/* alloc_large_system_hash(): `scale`: one bucket for each 2^scale bytes. */
-static uint64_t make_table(struct linux64 *m, const char *variable, unsigned scale, unsigned *bits)
+/* alloc_large_system_hash() before there is a page allocator: one bucket for each 2^scale bytes of memory. */
+static unsigned make_table(struct linux64 *m, const char *variable, unsigned scale)
 {
-	uint64_t buckets = 1;
-	for (*bits = 0; buckets < m->mem >> scale; ++*bits)
-		buckets *= 2;
-	uint64_t frames = (buckets * 8 + PAGE_SIZE64 - 1) >> PAGE_SHIFT64, at;
-	unsigned order = 0;
-	while (1ull << order < frames)
-		order++;
-	/* With several nodes they are spread over these (hashdist), which takes vmalloc(). */
-	at = order < 9 ? l64_direct(m, l64_alloc_pages(m, order, BLOCK_UNMOVABLE) << PAGE_SHIFT64) : l64_vmalloc(m, PAGE_SIZE64 << order, "vmalloc", 2);
+	unsigned bits = 0;
+	while (1ull << bits < m->mem >> scale)
+		bits++;
+	uint64_t size = 8ull << bits, at = l64_direct(m, l64_alloc_boot(m, 0, size < PAGE_SIZE64 ? PAGE_SIZE64 : size, PAGE_SIZE64));
 	l64_put(m, image_symbol(&m->image, variable), 8, at);
-	return at;
+	return bits;
+}
+
+void linux64_hash_tables(struct linux64 *m)
+{
+	unsigned dentries = make_table(m, "dentry_hashtable", 13), inodes = make_table(m, "inode_hashtable", 14);
+	l64_set_symbol(m, "d_hash_shift", 4, 32 - dentries);
+	l64_set_symbol(m, "i_hash_shift", 4, inodes);
+	l64_set_symbol(m, "i_hash_mask", 4, (1u << inodes) - 1);
 }
 
 /* full_name_hash() with words (fs/namei.c since 4.8). */
@@ -252,11 +255,10 @@ void linux64_files(struct linux64 *m)
 	static const char text[] = "The programs included with this system are free software.\n";
 	struct tables t = { .next_ino = 2 };
 	static const char *const directories[] = { "bin", "dev", "lib", "proc", "tmp" };
-	t.dentries = make_table(m, "dentry_hashtable", 13, &t.dentry_bits);
-	t.inodes = make_table(m, "inode_hashtable", 14, &t.inode_bits);
-	l64_set_symbol(m, "d_hash_shift", 4, 32 - t.dentry_bits);
-	l64_set_symbol(m, "i_hash_shift", 4, t.inode_bits);
-	l64_set_symbol(m, "i_hash_mask", 4, (1u << t.inode_bits) - 1);
+	t.dentries = l64_load(m, image_symbol(&m->image, "dentry_hashtable"), 8);
+	t.inodes = l64_load(m, image_symbol(&m->image, "inode_hashtable"), 8);
+	t.dentry_bits = 32 - (unsigned)l64_load(m, image_symbol(&m->image, "d_hash_shift"), 4);
+	t.inode_bits = (unsigned)l64_load(m, image_symbol(&m->image, "i_hash_shift"), 4);
 	set_up_super(m, &t);
 	uint64_t root = add_directory(m, &t, 0, "/"), etc = add_directory(m, &t, root, "etc");
 	for (size_t n = 0; n < sizeof(directories) / sizeof(directories[0]); n++)

@@ -311,6 +311,7 @@ struct error *linux64_memory(struct linux64 *m)
 	reserve_disk(m);
 	set_up_sections(m);
 	set_up_percpu(m);
+	linux64_hash_tables(m);
 	linux64_zones(m);
 	init_pages(m);
 	m->buddy = true;

@@ -44,6 +44,7 @@ static void add_device(struct linux64 *m)
 	l64_set(m, map, s, "nr_range", 1);
 	l64_set(m, map, s, "type", (uint64_t)l64_enumerator(m, "MEMORY_DEVICE_GENERIC"));
 	uint64_t node = m->node[m->nodes - 1].pgdat, zone = node + l64_offset(m, "pglist_data", "node_zones") + ZONE64_DEVICE * (uint64_t)l64_size(m, z);
+	l64_init_zone_lists(m, zone);
 	l64_set(m, zone, z, "zone_start_pfn", pfn);
 	l64_set(m, zone, z, "spanned_pages", DEVICE_FRAMES);
 	l64_set(m, zone, z, "initialized", 1);

@@ -49,7 +49,7 @@ static uint64_t count_frames(const struct linux64 *m, uint64_t pfn, uint64_t end
 	return n;
 }
 
-static void init_lists(struct linux64 *m, uint64_t zone)
+void l64_init_zone_lists(struct linux64 *m, uint64_t zone)
 {
 	struct layout_place area, types;
 	bool found = layout_path(m->layout, zone_type, "free_area", &area) && layout_path(m->layout, "free_area", "free_list", &types);
@@ -89,7 +89,7 @@ static void set_up_zone(struct linux64 *m, unsigned node, unsigned zone)
 	l64_set(m, z, zone_type, "present_pages", count_frames(m, start, end, false));
 	l64_set(m, z, zone_type, managed, count_frames(m, start, end, true));
 	l64_set(m, z, zone_type, "initialized", 1);
-	init_lists(m, z);
+	l64_init_zone_lists(m, z);
 	l64_set(m, m->node[node].pgdat, node_type, "nr_zones", zone + 1);
 }
 
