@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # make            ./mmscope
-# make run        the same, started (installs the Debian packages that it lacks, as root)
+# make run        the same, started on its simulated machine (installs the Debian packages that it lacks, as root)
+# make demo       the same, started on a dump of a real guest, which it boots under qemu
 # make check      all tests that CI runs; SANITIZE=1 builds them with AddressSanitizer and UBSan; SUITES='unit shell' some of them
 # make unit       only the unit tests
 # make check-newest  the guest tests with the newest kernel of Debian sid
@@ -67,6 +68,11 @@ unit: $(UNIT)
 run:
 	@tests/packages
 	@$(MAKE) --no-print-directory all
+	@./$(PROG)
+
+demo:
+	@tests/packages
+	@$(MAKE) --no-print-directory all
 	@dump=$$(tests/demo) && ./$(PROG) $$dump
 
 check:
@@ -101,4 +107,4 @@ clean:
 
 -include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
-.PHONY: all unit run check check-newest check-crash bench bench-engine install clean
+.PHONY: all unit run demo check check-newest check-crash bench bench-engine install clean

@@ -61,19 +61,17 @@ static struct error *run(struct session *s, struct engine *e, act_function *act,
 	return failure;
 }
 
-struct error *act_do(struct session *s, act_function *act, void *context)
+struct error *act_change(struct session *s, change_function *change, void *context)
 {
-	struct engine *e;
 	struct error *failure;
 
-	TRY(engine_open(s->kernel, &e));
 	/* Only one act can be taken back: the one before becomes part of what the snapshot below it keeps. */
 	if (s->acts.last_act) {
 		s->acts.last_act = false;
 		TRY(vmcore_forget(s->vmcore));
 	}
 	TRY(vmcore_mark(s->vmcore, NULL));
-	failure = run(s, e, act, context);
+	failure = change(s, context);
 	if (failure) {
 		struct error *worse = vmcore_undo(s->vmcore);
 
@@ -84,8 +82,30 @@ struct error *act_do(struct session *s, act_function *act, void *context)
 	} else {
 		s->acts.last_act = true;
 	}
-	forget(s);
+	if (s->kernel)
+		forget(s);
 	return failure;
+}
+
+struct act {
+	struct engine *engine;
+	act_function *function;
+	void *context;
+};
+
+static struct error *run_act(struct session *s, void *context)
+{
+	const struct act *a = context;
+
+	return run(s, a->engine, a->function, a->context);
+}
+
+struct error *act_do(struct session *s, act_function *act, void *context)
+{
+	struct act a = {.function = act, .context = context};
+
+	TRY(engine_open(s->kernel, &a.engine));
+	return act_change(s, run_act, &a);
 }
 
 struct error *act_task(struct session *s, const char *word, uint64_t *task)
@@ -197,6 +217,7 @@ COMMAND(trace) = {
 	.name = "trace",
 	.summary = "whether acts say what they do",
 	.synopsis = "[on | off]",
+	.words = "on off",
 	.help = "DESCRIPTION\n"
 		"  With \"trace on\" every command that acts prints the kernel functions that it goes through, the\n"
 		"  decision that each takes, and the values that it is taken on, under the names that the kernel has.\n"

@@ -17,6 +17,10 @@
 typedef struct error *act_function(struct engine *e, void *context);
 struct error *act_do(struct session *s, act_function *act, void *context) MUST_CHECK;
 
+/* The same for bytes that are written without an engine. The session may have no kernel. */
+typedef struct error *change_function(struct session *s, void *context);
+struct error *act_change(struct session *s, change_function *change, void *context) MUST_CHECK;
+
 /* The task that acts: the one that `word` (of -c) names, or the context's when it is NULL. */
 struct error *act_task(struct session *s, const char *word, uint64_t *task) MUST_CHECK;
 /* Its mm. ERR_KERNEL (EFAULT) for a kernel thread. */

@@ -137,7 +137,7 @@ static struct error *run_mkfile(struct session *s, int argc, char **argv)
 
 static struct error *swap(struct engine *e, void *context)
 {
-	return sys_swapon(e, 0, *(unsigned *)context);
+	return sys_swapon(e, *(unsigned *)context);
 }
 
 static struct error *run_swapon(struct session *s, int argc, char **argv)
@@ -301,10 +301,11 @@ COMMAND(swapon) = {
 	.synopsis = "[PAGES]",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
-		"  Swaps to the machine's swap partition, all of it or so many pages.\n"
+		"  Swaps to the machine's swap partition, /dev/hda2: all of it or so many pages.\n"
 		"\n"
 		"EXAMPLES\n"
-		"  The machine starts with its swap partition in use:\n"
+		"  The machine starts without swap in use:\n"
+		"    mmscope> swapon\n"
 		"    mmscope> kmem -i\n",
 	.run = run_swapon,
 };
@@ -327,6 +328,7 @@ COMMAND(pin) = {
 	.name = "pin",
 	.summary = "says which frames and slab slots come next",
 	.synopsis = "[frame ADDRESS [ORDER] | slot CACHE ADDRESS…]",
+	.words = "frame slot",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  For scenarios: the next block of 2^ORDER frames that is allocated is the one at this physical\n"

@@ -158,7 +158,7 @@ COMMAND(spawn) = {
 	.summary = "a new process that runs a program",
 	.synopsis = "[-c pid] [-p pid] PATH [ARG…]",
 	.options = "-c -p",
-	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS | CMD_PATH_ARGS,
 	.help = "DESCRIPTION\n"
 		"  Forks a process, which then executes a program of the machine's file system, with these\n"
 		"  arguments and the environment that init gives its children.\n"
@@ -176,7 +176,7 @@ COMMAND(fork) = {
 	.summary = "a process forks",
 	.synopsis = "[-c pid | task] [-p pid]",
 	.options = "-c -p",
-	.flags = CMD_NEEDS_KERNEL | CMD_ACTS | CMD_TASK_ARGS,
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  The current context, or the task given with -c, forks: the child has a copy of its areas and of\n"
 		"  its page tables; writable private pages become write-protected in both.\n"
@@ -193,7 +193,7 @@ COMMAND(clone) = {
 	.summary = "a process makes one that shares its memory",
 	.synopsis = "[-c pid | task] [-p pid] [-t]",
 	.options = "-c -p -t",
-	.flags = CMD_NEEDS_KERNEL | CMD_ACTS | CMD_TASK_ARGS,
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  As fork, but memory, files, directories and signal handlers are shared (CLONE_VM, CLONE_FS,\n"
 		"  CLONE_FILES, CLONE_SIGHAND).\n"
@@ -210,7 +210,7 @@ COMMAND(exec) = {
 	.summary = "a process executes a program",
 	.synopsis = "[-c pid | task] PATH [ARG…]",
 	.options = "-c",
-	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS | CMD_PATH_ARGS,
 	.help = "DESCRIPTION\n"
 		"  The current context, or the task given with -c, executes an ELF program of the machine's file\n"
 		"  system: its memory goes, and segments, stack and interpreter of the new program are mapped.\n"

@@ -13,7 +13,7 @@ void print_usage(void)
 {
 	fputs("usage: mmscope [OPTION …] [FILE …]\n"
 	      "\n"
-	      "Opens a dump of a Linux kernel's memory and walks it. The dump alone is enough for "
+	      "Opens a dump of a Linux kernel's memory and walks it; without files, a simulated machine. The dump alone is enough for "
 	      "most kernels; a vmlinux, a\n"
 	      "System.map or a BTF file may stand beside it, in any order: each file is recognised "
 	      "by its content.\n"
@@ -28,7 +28,8 @@ void print_usage(void)
 	      "hexadecimal\n"
 	      "      --sim FLAVOUR[,mem=SIZE][,highmem=on]\n"
 	      "                     a simulated machine in place of files; linux-2.4-i386 "
-	      "when there are neither\n"
+	      "when there are neither;\n"
+	      "                     also scenario=off: nothing is run on it\n"
 	      "      --no-kernel    do not look for a kernel: only physical memory can be read\n"
 	      "      --help, --version\n"
 	      "\n"
@@ -42,7 +43,10 @@ void print_banner(struct session *s)
 {
 	if (s->settings.silent)
 		return;
-	printf("mmscope %s: \"help\" lists the commands, Ctrl-D ends.\n\n", MMSCOPE_VERSION);
+	printf("mmscope %s: \"help\" lists the commands, Ctrl-D ends.\n", MMSCOPE_VERSION);
+	if (s->kernel && !*vmcore_path(s->vmcore))
+		puts("A simulated machine, to act on: \"help machine\" says how, docs/tour.md shows it.");
+	putchar('\n');
 	fflush(stdout);
 	if (s->kernel && command_find("sys")) {
 		bool scroll = s->settings.scroll;

@@ -23,6 +23,7 @@ enum command_flags {
 	CMD_SYMBOL_ARGS	 = 16, /* completion: its words are symbols */
 	CMD_TASK_ARGS	 = 32, /* completion: pids and task names */
 	CMD_TYPELESS	 = 128, /* has something to say of a kernel whose types are not known, too */
+	CMD_PATH_ARGS	 = 256, /* completion: paths in the file system of the machine */
 	CMD_RAW_LINE	 = 64, /* argv[1] is the rest of the line, unsplit */
 };
 
@@ -32,6 +33,7 @@ struct command {
 	const char *synopsis; /* "[-p | -u] ADDR [COUNT]": what follows the name */
 	const char *help;     /* the text of `help NAME` after the synopsis: options, columns, then "EXAMPLES" with commands that work */
 	const char *options;  /* for completion: "-p -u -8", blank-separated; NULL: none */
+	const char *words;   /* for completion: what its other words may be, blank-separated; NULL: none to offer */
 	unsigned flags;
 	/*
 	 * argv[0] is the name; output goes to s->out. On failure an error for the one line "NAME: message" (the caller prints it); output

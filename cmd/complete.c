@@ -11,6 +11,8 @@
 
 #include "cmd/line.h"
 #include "cmd/readline.h"
+#include "mm/engine.h"
+#include "mm/sim/programs.h"
 #include "mm/task.h"
 
 /* More than this many matches are of no use to anybody. */
@@ -163,11 +165,64 @@ static void match_members(struct kernel *k, const char *text)
 	match_members_of(k, t, before, 0);
 }
 
+static void match_name(void *context, const char *name)
+{
+	char path[1024];
+
+	snprintf(path, sizeof(path), "%s%s", (const char *)context, name);
+	match(path);
+}
+
+/* A path's last name; of a directory, with its slash, so that one can go on. */
+static void match_paths(struct kernel *k, const char *text)
+{
+	const char *slash = strrchr(text, '/');
+	char directory[1024] = "/";
+
+	if (slash)
+		snprintf(directory, sizeof(directory), "%.*s", (int)(slash + 1 - text), text);
+	struct engine *e;
+
+	if (error_drop(engine_open(k, &e)) || error_drop(file_names(e, directory, match_name, directory)))
+		return;
+	/* A directory alone is not the end. */
+	rl_completion_suppress_append = matches.count == 1 && matches.names[0][strlen(matches.names[0]) - 1] == '/';
+}
+
+static void match_programs(void)
+{
+	const struct sim_program *program;
+
+	for (size_t i = 0; (program = sim_program_at(i)); i++)
+		match(program->name);
+}
+
+/* What the option before the cursor takes; false when it is no such option. */
+static bool match_option_argument(const struct command *c, const char *option, const char *text)
+{
+	struct kernel *k = session->kernel;
+
+	if (!(c->flags & CMD_ACTS) && strcmp(c->name, "save"))
+		return false;
+	if (!strcmp(option, "-c") && k)
+		match_tasks(k);
+	else if (!strcmp(option, "-f") && !strcmp(c->name, "save"))
+		match_words("elf kdump");
+	else if (!strcmp(option, "-f") && !strcmp(c->name, "mmap") && k)
+		match_paths(k, text);
+	else if (!strcmp(option, "-p") && !strcmp(c->name, "mkfile"))
+		match_programs();
+	else
+		return false;
+	return true;
+}
+
 /* What a command takes at a place that is no option. */
 static void match_operands(const struct command *c, const char *text)
 {
 	struct kernel *k = session->kernel;
 
+	match_words(c->words);
 	if (!strcmp(c->name, "help"))
 		match_commands(0);
 	if (!strcmp(c->name, "foreach"))
@@ -184,6 +239,8 @@ static void match_operands(const struct command *c, const char *text)
 		match_symbols(k);
 	if (c->flags & CMD_TASK_ARGS)
 		match_tasks(k);
+	if (c->flags & CMD_PATH_ARGS)
+		match_paths(k, text);
 }
 
 /* ---- What stands before the cursor ---- */
@@ -227,8 +284,21 @@ static const struct command *command_before(const char *buffer, int end, bool *f
 	return c;
 }
 
+/* The word before the cursor's, when it may be an option. */
+static void option_before(int start, char *option, size_t size)
+{
+	const char *end = rl_line_buffer + start, *begin;
+
+	while (end > rl_line_buffer && end[-1] == ' ')
+		end--;
+	for (begin = end; begin > rl_line_buffer && begin[-1] != ' ';)
+		begin--;
+	snprintf(option, size, "%.*s", (int)(*begin == '-' ? end - begin : 0), begin);
+}
+
 static char **complete(const char *text, int start, int end)
 {
+	char option[8];
 	const struct command *c;
 	bool first, outside;
 
@@ -243,12 +313,14 @@ static char **complete(const char *text, int start, int end)
 		/* The keyword may be left out: "page.flags ADDR". */
 		if (strchr(text, '.') && session->kernel)
 			match_members(session->kernel, text);
+	} else if (c && (option_before(start, option, sizeof(option)), match_option_argument(c, option, text))) {
+		/* all said */
 	} else if (c && *text == '-') {
 		match_words(c->options);
 	} else if (c) {
 		match_operands(c, text);
 		if (!matches.count &&
-		    !(c->flags & (CMD_STRUCT_ARGS | CMD_SYMBOL_ARGS | CMD_TASK_ARGS)))
+		    !(c->flags & (CMD_STRUCT_ARGS | CMD_SYMBOL_ARGS | CMD_TASK_ARGS | CMD_PATH_ARGS)))
 			match_words(c->options);
 		if (!matches.count && matches.len)
 			return NULL; /* file names: rd -r FILE */

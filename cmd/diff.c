@@ -38,7 +38,7 @@ static void print_change(void *context, const struct change *c)
 		out_str(o, "owner", " (%s)", c->owner);
 	out_str(o, "kind", NULL, kinds[c->kind]);
 	out_text(o, ": ");
-	if (c->member)
+	if (c->member && *c->member)
 		out_str(o, "member", "%s ", c->member);
 	if (c->kind == CHANGE_VALUE) {
 		print_value(o, "before", c->before, hex);

@@ -8,7 +8,7 @@
 #include "mm/swap.h"
 
 /* The bits of a leaf entry, in crash's order. */
-static void format_entry_flags(char *buf, size_t size, uint64_t entry, bool huge)
+static void format_entry_flags(char *buf, size_t size, const struct pagetable_geometry *g, uint64_t entry, bool huge)
 {
 	static const struct {
 		uint64_t bit;
@@ -26,7 +26,7 @@ static void format_entry_flags(char *buf, size_t size, uint64_t entry, bool huge
 			continue;
 		if (bits[i].bit == X86_PSE && !huge)
 			name = "PAT"; /* the same bit, in an entry of the lowest level */
-		if (bits[i].bit == X86_GLOBAL && !(entry & X86_PRESENT))
+		if (bits[i].bit == g->protnone && !(entry & X86_PRESENT))
 			name = "PROTNONE";
 		if (len < size)
 			len += (size_t)snprintf(buf + len, size - len, "%s%s", len > 1 ? "|" : "",
@@ -36,10 +36,10 @@ static void format_entry_flags(char *buf, size_t size, uint64_t entry, bool huge
 		snprintf(buf + len, size - len, ")");
 }
 
-void entry_row_print(struct out *o, uint64_t entry, uint64_t frame, bool huge)
+void entry_row_print(struct out *o, struct kernel *k, uint64_t entry, uint64_t frame, bool huge)
 {
 	char flags[128], text[24];
-	format_entry_flags(flags, sizeof(flags), entry, huge);
+	format_entry_flags(flags, sizeof(flags), &k->geometry, entry, huge);
 	snprintf(text, sizeof(text), "%" PRIx64, entry);
 	int width = (int)strlen(text) > 8 ? (int)strlen(text) : 8;
 	out_printf(o, "%*s  %*s  FLAGS\n", (width + 3) / 2, "PTE", width > 8 ? 16 : 10, "PHYSICAL");

@@ -12,7 +12,7 @@
 
 /* The heading, and a present entry's value, frame (a physical address) and flags: "(PRESENT|RW|USER)". `huge`: a
  * leaf above the lowest level. */
-void entry_row_print(struct out *o, uint64_t entry, uint64_t frame, bool huge);
+void entry_row_print(struct out *o, struct kernel *k, uint64_t entry, uint64_t frame, bool huge);
 /* The same of an entry that names a slot of a swap area; false, and nothing printed, when it names none. JSON: nothing. */
 bool entry_row_print_swap(struct out *o, struct kernel *k, uint64_t entry);
 

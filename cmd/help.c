@@ -59,7 +59,7 @@ static void list_commands(struct session *s)
 	}
 	out_text(s->out,
 		 "\nFor help on any command above, enter \"help <command>\".\n"
-		 "For help on input and output, enter \"help input\" or \"help output\".\n\n");
+		 "For help on input and output, enter \"help input\" or \"help output\"; on commands that act, \"help machine\".\n\n");
 	out_array_begin(s->out, "commands");
 	for (size_t i = 0; (c = command_at(i)) && out_json(s->out); i++) {
 		out_object_begin(s->out, NULL);
@@ -112,6 +112,32 @@ static const struct {
 		  "(\"page.flags ADDR\") is taken as \"struct …\".\n"
 		  "\n"
 		  "Other names:\n"},
+	{"machine", "\nA simulated machine (mmscope without files, or --sim) can be acted on, and a dump\n"
+		    "that \"save\" made of one. The process that acts is the context (\"set PID\") or the\n"
+		    "one that -c names.\n"
+		    "\n"
+		    "  ps, set, vm         who is there, whose turn it is, what it has mapped\n"
+		    "  spawn, fork, clone, exec, exit-task\n"
+		    "                      processes come, change and go\n"
+		    "  mmap, munmap, mprotect, brk\n"
+		    "                      areas of a process\n"
+		    "  touch, poke, peek   a process uses its memory, with the faults that this takes\n"
+		    "  mkfile              a new file, to be mapped or executed\n"
+		    "  swapon, reclaim     memory is short\n"
+		    "  trace on            acts say which functions they go through, and what each decides on\n"
+		    "  diff, undo, snapshot\n"
+		    "                      what the last act has changed; back; back to a point of your choice\n"
+		    "  pin                 which frames and slab slots come next\n"
+		    "  save FILE           the machine as a dump\n"
+		    "\n"
+		    "To begin with:\n"
+		    "\n"
+		    "  trace on\n"
+		    "  touch -c 300 -w 8051000\n"
+		    "  diff\n"
+		    "\n"
+		    "A file with such lines is a scenario. This starts from nothing and runs it:\n"
+		    "mmscope --sim linux-2.4-i386,scenario=off -i FILE\n"},
 	{"output", "\nAt a terminal, output of more than a screen goes through less; \"set scroll "
 		   "off\" (or sf) ends that, \"set scroll on\"\n"
 		   "(or sn) brings it back. MMSCOPE_PAGER names another program.\n"
@@ -181,11 +207,12 @@ static struct error *run_help(struct session *s, int argc, char **argv)
 COMMAND(help) = {
 	.name = "help",
 	.summary = "get help",
-	.synopsis = "[command | input | output | all] ...",
+	.synopsis = "[command | input | output | machine | all] ...",
 	.help = "Without an argument: the names of all commands. With one: that command's page.\n"
 		"\n"
 		"  input    how addresses and lines are written, and other names of commands\n"
 		"  output   the pager, pipes, files and JSON\n"
+		"  machine  the commands that act, and what goes with them\n"
 		"  all      the pages of all commands\n"
 		"\n"
 		"EXAMPLES\n"

@@ -9,23 +9,17 @@
 #include <string.h>
 
 #include "cmd/session.h"
-#include "cmd/typed.h"
+#include "cmd/typed_object.h"
 #include "core/globals.h"
 
 #define MAX_OPERANDS 3		 /* name, address, count */
 #define MAX_COUNT    (1u << 28)	 /* of objects in one go */
-#define MAX_OBJECT   (64u << 20) /* bytes */
 
 struct request {
 	struct session *s;
 	const char *command;
-	struct type type;
-	char *name;	/* as given, without the members */
-	char **members; /* paths; none: the whole */
-	size_t member_count;
+	struct typed_object object;
 	bool offsets, raw, targets; /* -o -r -p */
-	struct value_format format;
-	struct memory memory;
 	const char *embedded; /* -l */
 	bool has_address;
 	uint64_t address;
@@ -35,77 +29,6 @@ struct request {
 };
 
 /* ---- Words ---- */
-
-/* "page.flags,_refcount" into the name and the paths; "page" alone has none. The pieces live in
- * `text`. */
-static struct error *split_name(struct request *r, char *text)
-{
-	char *dot = strchr(text, '.'), *path;
-	size_t most = 1;
-
-	r->name = text;
-	if (!dot)
-		return NULL;
-	*dot++ = '\0';
-	for (path = dot; *path; path++)
-		most += *path == ',';
-	r->members = calloc(most, sizeof(*r->members));
-	if (!r->members)
-		return error_new(ERR_NO_MEMORY, "out of memory");
-	for (path = strtok_r(dot, ",", &dot); path; path = strtok_r(NULL, ",", &dot))
-		r->members[r->member_count++] = path;
-	return NULL;
-}
-
-static struct error *find_type(struct request *r)
-{
-	struct kernel *k = r->s->kernel;
-	bool want_struct = !strcmp(r->command, "struct"), want_union = !strcmp(r->command, "union");
-	struct type bare;
-	char text[256];
-
-	r->type = type_find(k, want_union ? TYPE_UNION : TYPE_AGGREGATE, r->name);
-	if (!type_valid(r->type))
-		r->type = type_find(k, TYPE_TYPEDEF, r->name);
-	if (!type_valid(r->type))
-		r->type = type_find(k, TYPE_ANY, r->name);
-	if (!type_valid(r->type))
-		return error_new(ERR_NO_TYPE, "invalid data structure reference: %s", r->name);
-	bare = type_strip(r->type);
-	type_format(k, bare, text, sizeof(text));
-	if ((want_struct && !strncmp(text, "union ", 6)) ||
-	    (want_union && strncmp(text, "union ", 6)) ||
-	    (strncmp(text, "union ", 6) && strncmp(text, "struct ", 7)))
-		return error_new(ERR_NO_TYPE, "data type mismatch: %s is not a %s", r->name,
-				 want_union ? "union" : "struct");
-	if (!type_size(k, bare)) {
-		struct type_member m;
-
-		/* An empty struct has a definition; one that is only named has none. */
-		if (!type_member_at(k, bare, 0, &m) && type_is_declaration(bare))
-			return error_new(ERR_NO_TYPE, "this image has no definition of %s", text);
-	}
-	return NULL;
-}
-
-/* -l: "struct.member" or a number of bytes. */
-static struct error *embedded_offset(struct request *r, uint64_t *out)
-{
-	struct type_member m;
-	struct type t;
-	char name[256];
-	size_t len = strcspn(r->embedded, ".");
-
-	if (!r->embedded[len])
-		return parse_number(r->embedded, false, out);
-	snprintf(name, sizeof(name), "%.*s", (int)len, r->embedded);
-	t = type_find(r->s->kernel, TYPE_AGGREGATE, name);
-	if (!type_valid(t))
-		return error_new(ERR_NO_TYPE, "invalid data structure reference: %s", r->embedded);
-	TRY(type_member_find(r->s->kernel, t, r->embedded + len + 1, &m));
-	*out = m.offset;
-	return NULL;
-}
 
 /* The address, with its ":cpus", and -l taken off. */
 static struct error *parse_place(struct request *r, char *text)
@@ -117,7 +40,7 @@ static struct error *parse_place(struct request *r, char *text)
 		*colon = '\0';
 	TRY(parse_address(r->s, text, &r->address));
 	if (r->embedded) {
-		TRY(embedded_offset(r, &offset));
+		TRY(parse_offset(r->s, r->embedded, &offset));
 		r->address -= offset;
 	}
 	r->has_address = true;
@@ -202,61 +125,31 @@ static struct error *show_definition(struct request *r)
 	struct declaration_format f = {.offsets = r->offsets,
 				       .has_address = r->has_address,
 				       .address = r->address,
-				       .radix = r->format.radix};
+				       .radix = r->object.format.radix};
 	struct out *o = r->s->out;
 
-	if (!r->member_count)
-		return type_print(o, r->s->kernel, r->type, &f);
-	if (r->member_count > 1)
+	if (!r->object.member_count)
+		return type_print(o, r->s->kernel, r->object.type, &f);
+	if (r->object.member_count > 1)
 		out_array_begin(o, "members");
-	for (size_t i = 0; i < r->member_count; i++) {
+	for (size_t i = 0; i < r->object.member_count; i++) {
 		struct error *e;
 
-		f.only = r->members[i];
-		if (r->member_count > 1)
+		f.only = r->object.members[i];
+		if (r->object.member_count > 1)
 			out_object_begin(o, NULL);
-		e = type_print(o, r->s->kernel, r->type, &f);
-		if (r->member_count > 1)
+		e = type_print(o, r->s->kernel, r->object.type, &f);
+		if (r->object.member_count > 1)
 			out_object_end(o);
 		if (e)
 			return e;
 	}
-	if (r->member_count > 1)
+	if (r->object.member_count > 1)
 		out_array_end(o);
 	return NULL;
 }
 
 /* ---- Contents ---- */
-
-/* A member's place, or that of the whole without a path. */
-static struct error *locate(struct request *r, const char *path, uint64_t base,
-			    struct value_bytes *v)
-{
-	struct type_member m;
-
-	*v = (struct value_bytes){
-		.type = r->type, .addr = base, .len = type_size(r->s->kernel, r->type)};
-	if (!path)
-		return NULL;
-	TRY(type_member_find(r->s->kernel, r->type, path, &m));
-	v->type = m.type;
-	v->addr = base + m.offset;
-	v->bit_offset = m.bit_offset;
-	v->bit_size = m.bit_size;
-	v->len = m.bit_size ? (m.bit_offset + m.bit_size + 7) / 8 : m.size;
-	return NULL;
-}
-
-static struct error *load(struct request *r, struct value_bytes *v, void **buffer)
-{
-	if (v->len > MAX_OBJECT)
-		return error_new(ERR_BAD_OBJECT, "too large to be shown: %zu bytes", v->len);
-	*buffer = calloc(1, v->len > 16 ? v->len : 16);
-	if (!*buffer)
-		return error_new(ERR_NO_MEMORY, "out of memory");
-	v->bytes = *buffer;
-	return v->len ? memory_read(&r->memory, v->addr, *buffer, v->len) : NULL;
-}
 
 static void show_raw(struct request *r, const struct value_bytes *v)
 {
@@ -300,7 +193,7 @@ static void show_raw(struct request *r, const struct value_bytes *v)
 static bool show_target(struct request *r, const char *path, const struct value_bytes *v)
 {
 	struct kernel *k = r->s->kernel;
-	struct value_format f = r->format;
+	struct value_format f = r->object.format;
 	struct type target = type_pointer_target(v->type);
 	struct out *o = r->s->out;
 	struct value_bytes t = {.type = target};
@@ -325,7 +218,7 @@ static bool show_target(struct request *r, const char *path, const struct value_
 	if (!t.len) /* void, a function, a struct without definition: the pointer is all there is */
 		return true;
 	t.addr = addr;
-	e = load(r, &t, &buffer);
+	e = typed_object_load(&r->object, &t, &buffer);
 	out_text(o, "  -> ");
 	if (symbol_at(k, addr, &symbol, &offset) && !offset)
 		out_printf(o, "<%s> ", symbol.name);
@@ -342,44 +235,20 @@ static bool show_target(struct request *r, const char *path, const struct value_
 	return true;
 }
 
-static struct error *show_member(struct request *r, const char *path, uint64_t base)
-{
-	struct value_format f = r->format;
-	struct value_bytes v;
-	struct error *e;
-	void *buffer = NULL;
-
-	TRY(locate(r, path, base, &v));
-	e = load(r, &v, &buffer);
-	if (!e && r->raw) {
-		show_raw(r, &v);
-	} else if (!e && !(r->targets && show_target(r, path, &v))) {
-		f.indent = 2;
-		out_printf(r->s->out, "  %s = ", path);
-		value_put(r->s->out, r->s->kernel, path, &v, &f);
-		out_text(r->s->out, ",\n");
-	}
-	free(buffer);
-	return e;
-}
-
-static struct error *show_whole(struct request *r, uint64_t base)
+/* -r, -p; the whole object when path is NULL. *shown: it has been. */
+static struct error *show_specially(struct request *r, const char *path, uint64_t base, bool *shown)
 {
 	struct value_bytes v;
-	struct error *e;
 	void *buffer = NULL;
-	char text[256];
 
-	TRY(locate(r, NULL, base, &v));
-	e = load(r, &v, &buffer);
-	if (!e && r->raw) {
+	*shown = false;
+	if (!r->raw && !(r->targets && path))
+		return NULL;
+	TRY(typed_object_locate(&r->object, path, base, &v));
+	struct error *e = typed_object_load(&r->object, &v, &buffer);
+	if (!e && r->raw)
 		show_raw(r, &v);
-	} else if (!e) {
-		type_format(r->s->kernel, r->type, text, sizeof(text));
-		out_printf(r->s->out, "%s ", text);
-		value_put(r->s->out, r->s->kernel, "value", &v, &r->format);
-		out_text(r->s->out, "\n");
-	}
+	*shown = e || r->raw || show_target(r, path, &v);
 	free(buffer);
 	return e;
 }
@@ -388,14 +257,22 @@ static struct error *show_object(struct request *r, uint64_t base)
 {
 	struct out *o = r->s->out;
 	struct error *e = NULL;
+	bool shown;
 
+	if (!r->raw && !r->targets)
+		return typed_object_show(&r->object, base);
+	if (!r->object.member_count && !r->raw)
+		return typed_object_show(&r->object, base);
 	out_hex(o, "addr", NULL, base);
-	if (!r->member_count)
-		return show_whole(r, base);
+	if (!r->object.member_count)
+		return show_specially(r, NULL, base, &shown);
 	if (!r->raw)
 		out_object_begin(o, "value");
-	for (size_t i = 0; !e && i < r->member_count; i++)
-		e = show_member(r, r->members[i], base);
+	for (size_t i = 0; !e && i < r->object.member_count; i++) {
+		e = show_specially(r, r->object.members[i], base, &shown);
+		if (!e && !shown)
+			e = typed_object_show_member(&r->object, r->object.members[i], base);
+	}
 	if (!r->raw)
 		out_object_end(o);
 	return e;
@@ -404,7 +281,7 @@ static struct error *show_object(struct request *r, uint64_t base)
 /* The objects from `start` on, or those that lead up to it. */
 static struct error *show_objects(struct request *r, uint64_t start, bool has_cpu, unsigned cpu)
 {
-	uint64_t size = type_size(r->s->kernel, r->type),
+	uint64_t size = type_size(r->s->kernel, r->object.type),
 		 count = r->count < 0 ? -r->count : r->count;
 	struct out *o = r->s->out;
 	struct error *e = NULL;
@@ -432,7 +309,7 @@ static struct error *show_contents(struct request *r)
 	struct error *e = NULL;
 	char text[256];
 
-	type_format(k, r->type, text, sizeof(text));
+	type_format(k, r->object.type, text, sizeof(text));
 	out_str(o, "type", NULL, text);
 	out_array_begin(o, "objects");
 	if (!r->cpus)
@@ -453,20 +330,6 @@ static struct error *serve(struct request *r, const struct words *w)
 {
 	char place[256];
 
-	TRY(find_type(r));
-	for (size_t i = 0; i < r->member_count; i++) {
-		struct type_member m;
-
-		/* All members are looked up before anything is printed. */
-		struct error *e = type_member_find(r->s->kernel, r->type, r->members[i], &m);
-
-		if (e && e->code == ERR_NO_MEMBER) {
-			error_free(e);
-			return error_new(ERR_NO_MEMBER, "invalid data structure reference: %s.%s",
-					 r->name, r->members[i]);
-		}
-		TRY(e);
-	}
 	if (w->count > 1) {
 		snprintf(place, sizeof(place), "%s", w->operands[1]);
 		TRY(parse_place(r, place));
@@ -482,32 +345,26 @@ static struct error *serve(struct request *r, const struct words *w)
 							       : "-r and -p need an address");
 		return show_definition(r);
 	}
-	TRY(memory_open(r->s, w->memory, &r->memory));
-	struct error *e = show_contents(r);
-	memory_close(&r->memory);
-	return e;
+	TRY(memory_open(r->s, w->memory, &r->object.memory));
+	return show_contents(r);
 }
 
 static struct error *run_struct(struct session *s, int argc, char **argv)
 {
-	struct request r = {.s = s, .command = argv[0], .count = 1, .memory = {.fd = -1}};
+	struct request r = {.s = s, .command = argv[0], .count = 1};
 	struct words w = {.memory = MEMORY_KERNEL};
-	struct error *e;
-	char *name;
+	enum type_kind kind = !strcmp(argv[0], "struct") ? TYPE_STRUCT : !strcmp(argv[0], "union") ? TYPE_UNION : TYPE_ANY;
 
 	TRY(parse_words(&r, &w, argc, argv));
 	if (!w.count)
 		return usage_error(argv[0], NULL);
-	r.format = typed_format(s, w.radix);
-	name = strdup(w.operands[0]);
-	if (!name)
-		return error_new(ERR_NO_MEMORY, "out of memory");
-	e = split_name(&r, name);
-	if (!e)
+	struct error *e = typed_object_parse(s, w.operands[0], kind, &r.object);
+	if (!e) {
+		r.object.format = typed_format(s, w.radix);
 		e = serve(&r, &w);
-	free(r.members);
+	}
+	typed_object_free(&r.object);
 	free(r.cpus);
-	free(name);
 	return e;
 }
 

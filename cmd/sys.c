@@ -101,7 +101,7 @@ static struct error *print_system(struct session *s)
 	size_t tasks;
 	uint64_t memory;
 	out_str(o, "kernel", "      KERNEL: %s\n",
-		symbols_file(k) ? symbols_file(k) : "in the dump");
+		symbols_file(k) ? symbols_file(k) : "in the image");
 	const char *path = vmcore_path(s->vmcore);
 	out_str(o, "dumpfile", "    DUMPFILE: %s", *path ? path : "(none: a simulated machine)");
 	out_bool(o, "partial", NULL, vmcore_is_partial(s->vmcore));

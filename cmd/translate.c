@@ -2,15 +2,13 @@
 /*
  * One kind of address or number into another without a walk: btop, ptob, ptov, pte.
  */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/entry_row.h"
-#include "cmd/context.h"
-#include "cmd/session.h"
+#include "cmd/typed.h"
 #include "core/pagetable.h"
 #include "mm/swap.h"
 
@@ -106,60 +104,27 @@ static const struct column percpu_columns[] = {
 	{"virtual", "VIRTUAL", 16, '<', 2},
 };
 
-static void print_cpu(struct session *s, uint64_t offset, unsigned cpu)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "[%u]", cpu);
-	out_cell_dec_as(s->out, cpu, text);
-	out_cell_hex(s->out, percpu_addr(s->kernel, offset, cpu));
-	out_row_end(s->out);
-}
-
-/* "1,3,5-7": ascending or not, as given. */
-static struct error *print_cpu_list(struct session *s, uint64_t offset, const char *list)
-{
-	for (const char *p = list; *p;) {
-		char *end;
-		unsigned long first = isdigit((unsigned char)*p) ? strtoul(p, &end, 10) : ~0ul, last = first;
-
-		if (first != ~0ul && *end == '-' && isdigit((unsigned char)end[1]))
-			last = strtoul(end + 1, &end, 10);
-		if (first == ~0ul || (*end && *end != ',') || first > last)
-			return error_new(ERR_USAGE, "not a list of CPUs: %s", list);
-		if (last >= s->kernel->cpus)
-			return error_new(ERR_NOT_FOUND, "no such CPU: %lu", last);
-		for (unsigned long cpu = first; cpu <= last; cpu++)
-			print_cpu(s, offset, (unsigned)cpu);
-		p = *end ? end + 1 : end;
-	}
-	return NULL;
-}
-
 static struct error *print_percpu(struct session *s, const char *word, const char *colon)
 {
-	char text[32];
+	char text[256];
 	uint64_t offset;
-	struct error *e = NULL;
+	unsigned *cpus;
+	size_t count;
 
 	snprintf(text, sizeof(text), "%.*s", (int)(colon - word), word);
 	TRY(parse_address(s, text, &offset));
+	TRY(cpus_parse(s, colon + 1, &cpus, &count));
 	out_hex(s->out, "offset", "PER-CPU OFFSET: %" PRIx64 "\n", offset);
 	out_table(s->out, "cpus", percpu_columns, 2, true);
-	if (!strcmp(colon + 1, "a") || !strcmp(colon + 1, "all")) {
-		for (unsigned cpu = 0; cpu < s->kernel->cpus; cpu++)
-			print_cpu(s, offset, cpu);
-	} else if (colon[1]) {
-		e = print_cpu_list(s, offset, colon + 1);
-	} else {
-		const struct task *t;
-
-		e = context_task(s, &t);
-		if (!e)
-			print_cpu(s, offset, t->cpu < s->kernel->cpus ? t->cpu : 0);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(text, sizeof(text), "[%u]", cpus[i]);
+		out_cell_dec_as(s->out, cpus[i], text);
+		out_cell_hex(s->out, percpu_addr(s->kernel, offset, cpus[i]));
+		out_row_end(s->out);
 	}
 	out_table_end(s->out);
-	return e;
+	free(cpus);
+	return NULL;
 }
 
 static struct error *print_ptov(struct session *s, const char *word)
@@ -213,12 +178,12 @@ static struct error *print_pte(struct session *s, const char *word)
 
 	TRY(parse_number(word, true, &value));
 	out_hex(s->out, "entry", NULL, value);
-	out_bool(s->out, "present", NULL, pagetable_entry_present(value));
-	if (pagetable_entry_present(value)) {
+	out_bool(s->out, "present", NULL, pagetable_entry_present(&k->geometry, value));
+	if (pagetable_entry_present(&k->geometry, value)) {
 		uint64_t frame = pagetable_entry_phys(&k->geometry, value, k->geometry.levels - 1u);
 
 		out_hex(s->out, "physical", NULL, frame);
-		entry_row_print(s->out, value, frame, false);
+		entry_row_print(s->out, k, value, frame, false);
 		return NULL;
 	}
 	if (!value) {

@@ -208,7 +208,7 @@ static void entries(struct rows *r, const struct piece *piece)
 		uint64_t entry = piece_entry(k, piece, i);
 		if (!entry) {
 			page_row(r, addr, absent, 0, 0);
-		} else if (!pagetable_entry_present(entry)) {
+		} else if (!pagetable_entry_present(g, entry)) {
 			page_row(r, addr, SWAPPED, 0, entry);
 		} else {
 			uint64_t phys = entry & X86_PRESENT

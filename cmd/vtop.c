@@ -97,7 +97,7 @@ static void print_leaf(const struct translation *t)
 	if (t->user)
 		out_bool(o, "zero_page", NULL, zero);
 	out_text(o, "\n\n");
-	entry_row_print(o, entry, frame, huge);
+	entry_row_print(o, t->s->kernel, entry, frame, huge);
 	out_text(o, "\n");
 }
 

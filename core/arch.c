@@ -47,6 +47,7 @@ const struct pagetable_geometry x86_64_4level = {
 		  {"PTE", 12, 9, true}},
 	.frame_mask = FRAME_MASK_64,
 	.inverts_absent = true,
+	.protnone = X86_PROTNONE,
 };
 
 const struct pagetable_geometry x86_64_5level = {
@@ -61,6 +62,7 @@ const struct pagetable_geometry x86_64_5level = {
 		  {"PTE", 12, 9, true}},
 	.frame_mask = FRAME_MASK_64,
 	.inverts_absent = true,
+	.protnone = X86_PROTNONE,
 };
 
 const struct pagetable_geometry i386_2level = {
@@ -71,6 +73,7 @@ const struct pagetable_geometry i386_2level = {
 	.level = {{"PGD", 22, 10, true}, {"PTE", 12, 10, true}},
 	.frame_mask = FRAME_MASK_32,
 	.inverts_absent = false,
+	.protnone = X86_PROTNONE,
 };
 
 const struct pagetable_geometry i386_pae = {
@@ -81,4 +84,5 @@ const struct pagetable_geometry i386_pae = {
 	.level = {{"PGD", 30, 2, false}, {"PMD", 21, 9, true}, {"PTE", 12, 9, true}},
 	.frame_mask = FRAME_MASK_64,
 	.inverts_absent = true,
+	.protnone = X86_PROTNONE,
 };

@@ -102,6 +102,9 @@ static struct error *open_parts(struct kernel *k, const struct kernel_options *o
 	TRY(open_symbols(k, options ? options->symbol_file : NULL));
 	TRY(open_types(k, options));
 	members_resolve(k);
+	/* 2.4, told by what its swap_info_struct had, says PROT_NONE by another bit. */
+	if (k->arch == &arch_i386 && HAS(k, swap_info_struct, swap_vfsmnt))
+		k->geometry.protnone = X86_PROTNONE_2_4;
 	if (k->typeless)
 		members_from_vmcoreinfo(k);
 	return attach_layout(k);
@@ -129,6 +132,8 @@ struct error *kernel_open(struct vmcore *vc, const struct kernel_options *option
 	k->near_size = k->direct_end - k->page_offset;
 	if (k->near_size > k->flat->size)
 		k->near_size = k->flat->size;
+	k->near_size -= k->near_size < NEAR_BYTES ? k->near_size : NEAR_BYTES - 1;
+	k->wide = k->arch->pointer_size == 8;
 	*out = k;
 	return NULL;
 }

@@ -22,14 +22,15 @@
 struct kernel {
 	struct vmcore *vmcore;
 	const struct vmcore_flat *flat; /* of the image */
-	uint64_t near_size;		/* bytes of the direct map that lie in it */
+	uint64_t near_size;		/* what begins in so many bytes of the direct map and is no longer than a page lies in it (kernel_near.h) */
+	uint64_t page_offset;		/* start of the direct map (page_offset_base) */
+	bool wide;			/* pointers have 8 bytes, not 4 */
 	const struct arch *arch;
 	struct vmcoreinfo vmcoreinfo;
 
 	/* Memory layout; all from the image. Virtual addresses and bytes. */
 	uint64_t phys_base;	/* x86_64: physical address of the kernel's text less its link address (arch/x86/kernel/head_64.S) */
 	uint64_t kaslr_offset;	/* how far the kernel's text was moved from its link address */
-	uint64_t page_offset;	/* start of the direct map (page_offset_base) */
 	uint64_t direct_end;	/* its end: page_offset + vmcore_max_phys() */
 	uint64_t vmalloc_start, vmalloc_end;
 	uint64_t vmemmap;	/* x86_64: vmemmap_base, or 0 */
@@ -147,7 +148,7 @@ static inline uint64_t load_uint(const unsigned char *p, unsigned size)
 	return 0;
 }
 
-/* Of a bitfield, or past what was opened. */
+/* Of a bitfield or a small number, or past what was opened. */
 uint64_t object_get_far(const struct kernel *k, const struct object *o, enum member_id id);
 void object_set_far(const struct kernel *k, const struct object *o, enum member_id id, uint64_t value);
 
@@ -155,16 +156,16 @@ void object_set_far(const struct kernel *k, const struct object *o, enum member_
 static inline uint64_t object_get(const struct kernel *k, const struct object *o, enum member_id id)
 {
 	const struct member *m = &k->members[id];
-	/* end is 0 for what is absent or a bitfield. */
-	if (__builtin_expect(m->end - 1 >= o->size, 0))
-		return object_get_far(k, o, id);
-	const unsigned char *p = o->bytes + m->offset;
-	uint64_t v = __builtin_expect(m->size == 4, 1) ? load_uint(p, 4) : load_uint(p, m->size);
-	if (__builtin_expect(m->is_signed, 0)) {
-		unsigned shift = 64 - 8 * m->size;
-		v = (uint64_t)((int64_t)(v << shift) >> shift);
+	/* The ends are 0 for what has another size: past any object. */
+	uint32_t end = m->end4;
+	if (__builtin_expect(end - 1 < o->size, 1)) {
+		uint32_t v = (uint32_t)load_uint(o->bytes + end - 4, 4);
+		return __builtin_expect(m->is_signed, 0) ? (uint64_t)(int64_t)(int32_t)v : v;
 	}
-	return v;
+	end = m->end8;
+	if (__builtin_expect(end - 1 < o->size, 1))
+		return load_uint(o->bytes + end - 8, 8);
+	return object_get_far(k, o, id);
 }
 
 /* ---- Writing: for the engine ---- */
@@ -196,13 +197,16 @@ static inline void store_uint(unsigned char *p, unsigned size, uint64_t value)
 static inline void object_set(const struct kernel *k, const struct object *o, enum member_id id, uint64_t value)
 {
 	const struct member *m = &k->members[id];
-	unsigned char *p = (unsigned char *)o->bytes + m->offset;
-	if (__builtin_expect(m->end - 1 >= o->size, 0))
-		object_set_far(k, o, id, value);
-	else if (__builtin_expect(m->size == 4, 1))
-		store_uint(p, 4, value);
+	uint32_t end = m->end4;
+	if (__builtin_expect(end - 1 < o->size, 1)) {
+		store_uint((unsigned char *)o->bytes + end - 4, 4, value);
+		return;
+	}
+	end = m->end8;
+	if (__builtin_expect(end - 1 < o->size, 1))
+		store_uint((unsigned char *)o->bytes + end - 8, 8, value);
 	else
-		store_uint(p, m->size, value);
+		object_set_far(k, o, id, value);
 }
 
 /* Element i of an array member (within its declared end). */

@@ -6,16 +6,37 @@
 #ifndef CORE_KERNEL_NEAR_H
 #define CORE_KERNEL_NEAR_H
 
+/* The longest of which near_size speaks. */
+#define NEAR_BYTES VMCORE_PAGE_SIZE
+
 static inline unsigned char *kernel_near(const struct kernel *k, uint64_t addr, size_t size)
 {
 	uint64_t offset = addr - k->page_offset;
-	return __builtin_expect(offset < k->near_size && size <= k->near_size - offset, 1) ? k->flat->bytes + offset : NULL;
+	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES, 0))
+		return NULL;
+	return vmcore_flat_at(k->flat, offset);
 }
 
 static inline unsigned char *kernel_near_writable(const struct kernel *k, uint64_t addr, size_t size)
 {
 	uint64_t offset = addr - k->page_offset;
-	return __builtin_expect(offset < k->near_size && size <= k->near_size - offset, 1) ? vmcore_near_writable(k->flat, offset, size) : NULL;
+	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES || vmcore_must_keep(k->flat, offset, size), 0))
+		return NULL;
+	return vmcore_flat_at(k->flat, offset);
+}
+
+/* Of the architecture's pointer size. */
+static inline uint64_t load_word(const struct kernel *k, const unsigned char *p)
+{
+	return k->wide ? load_uint(p, 8) : load_uint(p, 4);
+}
+
+static inline void store_word(const struct kernel *k, unsigned char *p, uint64_t value)
+{
+	if (k->wide)
+		store_uint(p, 8, value);
+	else
+		store_uint(p, 4, value);
 }
 
 /* ---- Numbers ---- */
@@ -37,7 +58,11 @@ static inline MUST_CHECK struct error *kernel_read_uint(struct kernel *k, uint64
 /* A word of the architecture's pointer size, zero-extended. */
 static inline MUST_CHECK struct error *kernel_read_pointer(struct kernel *k, uint64_t addr, uint64_t *out)
 {
-	return kernel_read_uint(k, addr, k->arch->pointer_size, out);
+	const unsigned char *p = kernel_near(k, addr, sizeof(uint64_t));
+	if (!p)
+		return kernel_read_uint_far(k, addr, k->arch->pointer_size, out);
+	*out = load_word(k, p);
+	return NULL;
 }
 
 /* An unsigned integer of 1, 2, 4 or 8 bytes, through the overlay. */
@@ -52,7 +77,11 @@ static inline MUST_CHECK struct error *kernel_write_uint(struct kernel *k, uint6
 
 static inline MUST_CHECK struct error *kernel_write_pointer(struct kernel *k, uint64_t addr, uint64_t value)
 {
-	return kernel_write_uint(k, addr, k->arch->pointer_size, value);
+	unsigned char *p = kernel_near_writable(k, addr, sizeof(uint64_t));
+	if (!p)
+		return kernel_write_uint_far(k, addr, k->arch->pointer_size, value);
+	store_word(k, p, value);
+	return NULL;
 }
 
 /* ---- Objects ---- */
@@ -125,11 +154,13 @@ static inline MUST_CHECK struct error *object_open_bytes_writable(struct kernel 
 static inline MUST_CHECK struct error *kernel_get(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out)
 {
 	const struct member *m = &k->members[id];
-	const unsigned char *p = kernel_near(k, object, m->offset + (uint64_t)m->size);
-	if (!p || !m->size)
+	const unsigned char *p = kernel_near(k, object + m->offset, sizeof(uint64_t));
+	if (__builtin_expect(p && m->end4 && !m->is_signed, 1))
+		*out = load_uint(p, 4);
+	else if (p && m->end8)
+		*out = load_uint(p, 8);
+	else
 		return kernel_get_far(k, object, id, out);
-	const struct object window = { p, object, m->offset + m->size };
-	*out = object_get(k, &window, id);
 	return NULL;
 }
 

@@ -92,12 +92,17 @@ static void place_bitfield(struct member *m, const struct type_member *tm)
 			m->size = size;
 			m->bit_offset = first - start * 8;
 			m->bit_size = tm->bit_size;
-			m->end = 0;
 			m->total = m->stride = size;
 			return;
 		}
 	}
 	m->present = false; /* it straddles two words: none of ours does */
+}
+
+static void set_ends(struct member *m)
+{
+	m->end4 = m->size == 4 ? m->offset + m->size : 0;
+	m->end8 = m->size == 8 ? m->offset + m->size : 0;
 }
 
 static bool resolve(struct kernel *k, struct type of, const char *path, struct member *m)
@@ -125,14 +130,15 @@ static bool resolve(struct kernel *k, struct type of, const char *path, struct m
 		if (m->count && (!m->stride || m->count > m->total / m->stride))
 			return false;
 		m->size = scalar_size(k, element, &m->is_signed);
-		m->end = m->size ? m->offset + m->size : 0;
+		set_ends(m);
 		return true;
 	}
 	m->stride = m->total;
 	m->size = scalar_size(k, tm.type, &m->is_signed);
-	m->end = m->size ? m->offset + m->size : 0;
 	if (tm.bit_size)
 		place_bitfield(m, &tm);
+	else
+		set_ends(m);
 	return m->present;
 }
 

@@ -36,10 +36,11 @@ struct struct_info {
 };
 
 struct member {
+	uint32_t end4;	    /* the getters' one check: offset + size where size is 4 and it is no bitfield, else 0 */
+	uint32_t end8;	    /* the same for a size of 8 */
 	const char *name;   /* the path this kernel has ("__state"), or the first of the table's */
 	uint32_t offset;    /* bytes from the start of the struct */
 	uint32_t size;	    /* bytes of one element when it is 1, 2, 4 or 8 and a number or pointer, else 0 */
-	uint32_t end;	    /* offset + size, but 0 for a bitfield: the getters' one check */
 	uint32_t total;	    /* bytes of the whole member (array, struct) */
 	uint32_t count;	    /* array elements; 1 for no array, 0 for a flexible array */
 	uint32_t stride;    /* bytes from one array element to the next */

@@ -66,7 +66,7 @@ void pagetable_walk(struct vmcore *vc, const struct pagetable_geometry *g, uint6
 			walk->result = WALK_EMPTY;
 			return;
 		}
-		if (is_leaf(l, entry) && pagetable_entry_present(entry)) {
+		if (is_leaf(l, entry) && (l->shift == 12 ? pagetable_entry_present(g, entry) : pagetable_huge_present(g, entry))) {
 			walk->page_size = 1ull << l->shift;
 			walk->phys = pagetable_entry_phys(g, entry, level) |
 				     (addr & (walk->page_size - 1));

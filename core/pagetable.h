@@ -28,6 +28,7 @@ struct pagetable_geometry {
 	struct pagetable_level level[PAGETABLE_MAX_LEVELS];
 	uint64_t frame_mask;   /* bits of an entry that hold the physical address */
 	bool inverts_absent;   /* entries without P hold their address bits inverted (L1TF defence) */
+	uint64_t protnone;     /* the bit of an entry without P that is a page all the same (PROT_NONE) */
 };
 
 /* The architecture: what differs between machines and is no kernel's choice. */
@@ -52,7 +53,7 @@ const struct arch *arch_find(int machine);
 #define X86_ACCESSED (1ull << 5)
 #define X86_DIRTY    (1ull << 6)
 #define X86_PSE	     (1ull << 7)
-#define X86_GLOBAL   (1ull << 8) /* in a not-present entry: PROT_NONE */
+#define X86_GLOBAL   (1ull << 8)
 #define X86_NX	     (1ull << 63)
 
 extern const struct pagetable_geometry x86_64_4level, x86_64_5level, i386_2level, i386_pae;
@@ -82,10 +83,20 @@ struct walk {
 void pagetable_walk(struct vmcore *vc, const struct pagetable_geometry *g, uint64_t pgd, uint64_t addr,
 		    struct walk *walk, struct error **error);
 
-/* Is the entry a translation that the kernel counts as present (P, or PROT_NONE by the GLOBAL bit alone)? */
-static inline bool pagetable_entry_present(uint64_t entry)
+/* _PAGE_PROTNONE: the GLOBAL bit (pgtable_types.h); in 2.4, bit 7 (include/asm-i386/pgtable.h). */
+#define X86_PROTNONE	 X86_GLOBAL
+#define X86_PROTNONE_2_4 X86_PSE
+
+/* Is the entry a translation that the kernel counts as present (P, or PROT_NONE)? */
+static inline bool pagetable_entry_present(const struct pagetable_geometry *g, uint64_t entry)
 {
-	return (entry & X86_PRESENT) || ((entry & X86_GLOBAL) && !(entry & X86_PRESENT));
+	return entry & (X86_PRESENT | g->protnone);
+}
+
+/* The same of a leaf above the lowest level: where bit 7 says PROT_NONE, only an entry with P can be one. */
+static inline bool pagetable_huge_present(const struct pagetable_geometry *g, uint64_t entry)
+{
+	return entry & (X86_PRESENT | (g->protnone & ~X86_PSE));
 }
 
 /*

@@ -44,7 +44,6 @@ static void find_flags(struct engine *e)
 		{ "locked", &e->bit_locked },	{ "referenced", &e->bit_referenced }, { "uptodate", &e->bit_uptodate },
 		{ "dirty", &e->bit_dirty },	{ "lru", &e->bit_lru },		      { "active", &e->bit_active },
 		{ "slab", &e->bit_slab },	{ "reserved", &e->bit_reserved },     { "swapcache", &e->bit_swap_cache },
-		{ "launder", &e->bit_launder },
 	};
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		*flags[i].bit = page_flag_bit(k, flags[i].name);

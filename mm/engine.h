@@ -58,7 +58,7 @@ struct engine {
 	uint64_t vm_area_cachep, mm_cachep, files_cachep, fs_cachep, sigact_cachep, filp_cachep, dentry_cache, inode_cachep;
 	uint64_t init_mm, init_task, pins;
 	const unsigned char *pin_bytes; /* struct sim_pins in the image, or NULL */
-	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache, bit_launder;
+	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache;
 };
 
 /* Made when first asked for, kept with the kernel. ERR_UNSUPPORTED when the image cannot act, saying what it lacks. */
@@ -171,17 +171,21 @@ void set_pte_far(struct engine *e, uint64_t entry_addr, uint64_t entry);
 
 static inline uint64_t get_pte(struct engine *e, uint64_t entry_addr)
 {
-	const unsigned char *p = vmcore_near(e->k->flat, entry_addr, e->k->geometry.entry_size);
-	return p ? load_uint(p, e->k->geometry.entry_size) : get_pte_far(e, entry_addr);
+	const unsigned char *p = vmcore_near(e->k->flat, entry_addr, 8);
+	if (!p)
+		return get_pte_far(e, entry_addr);
+	return e->k->geometry.entry_size == 8 ? load_uint(p, 8) : load_uint(p, 4);
 }
 
 static inline void set_pte(struct engine *e, uint64_t entry_addr, uint64_t entry)
 {
-	unsigned char *p = vmcore_near_writable(e->k->flat, entry_addr, e->k->geometry.entry_size);
-	if (p)
-		store_uint(p, e->k->geometry.entry_size, entry);
-	else
+	unsigned char *p = vmcore_near_writable(e->k->flat, entry_addr, 8);
+	if (!p)
 		set_pte_far(e, entry_addr, entry);
+	else if (e->k->geometry.entry_size == 8)
+		store_uint(p, 8, entry);
+	else
+		store_uint(p, 4, entry);
 }
 /* mk_pte(page, vma->vm_page_prot). */
 uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot);
@@ -233,6 +237,8 @@ struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, 
 struct error *lru_cache_add(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *lru_cache_del(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *mark_page_accessed(struct engine *e, uint64_t page) MUST_CHECK;
+/* The one, then the other: a new page that is used at once. */
+struct error *lru_cache_add_accessed(struct engine *e, uint64_t page) MUST_CHECK;
 /* PG_dirty, and from the mapping's clean pages to its dirty ones. */
 struct error *set_page_dirty(struct engine *e, uint64_t page) MUST_CHECK;
 /* The page of (mapping, index) in the page-cache hash, 0 when there is none; no reference taken. */
@@ -256,7 +262,8 @@ struct error *free_page_and_swap_cache(struct engine *e, uint64_t page) MUST_CHE
 struct error *free_swap_and_cache(struct engine *e, uint64_t entry) MUST_CHECK;
 /* Frees up to nr_pages by the kernel's own way (try_to_free_pages); *freed says how many. */
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed) MUST_CHECK;
-struct error *sys_swapon(struct engine *e, uint64_t file, unsigned pages) MUST_CHECK;
+/* Turns the swap partition on, so many of its pages or (0) all. EBUSY, EINVAL. */
+struct error *sys_swapon(struct engine *e, unsigned pages) MUST_CHECK;
 
 /* ---- Processes (mm/fork.c, mm/exec.c) ---- */
 
@@ -270,6 +277,9 @@ struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *mmput(struct engine *e, uint64_t mm) MUST_CHECK;
 
 /* Files: a struct file for the path (its count is 1), ENOENT. */
+/* The names in a directory of the machine, in no order; a directory's ends in a slash. ENOENT, ENOTDIR. */
+typedef void file_name_visitor(void *context, const char *name);
+struct error *file_names(struct engine *e, const char *directory, file_name_visitor *visit, void *context) MUST_CHECK;
 struct error *filp_open(struct engine *e, const char *path, uint64_t *file) MUST_CHECK;
 void get_file(struct engine *e, uint64_t file);
 struct error *fput(struct engine *e, uint64_t file) MUST_CHECK;

@@ -253,6 +253,62 @@ struct error *make_file(struct engine *e, const char *path, const void *bytes, u
 	return size ? vmcore_write(e->k->vmcore, phys, bytes, size) : NULL;
 }
 
+struct name_list {
+	struct kernel *k;
+	file_name_visitor *visit;
+	void *context;
+};
+
+static bool visit_name(void *context, uint64_t node)
+{
+	struct name_list *l = context;
+	struct object d;
+	char name[NAME_LONGEST + 2] = "";
+	uint64_t len, mode;
+	if (!object_try_open(l->k, node - OFFSET(l->k, dentry, d_child), S_dentry, &d))
+		return true;
+	len = GET(l->k, &d, dentry, len);
+	if (len > NAME_LONGEST || error_drop(kernel_read(l->k, GET(l->k, &d, dentry, name), name, len)) ||
+	    error_drop(kernel_get(l->k, GET(l->k, &d, dentry, d_inode), M_inode_i_mode, &mode)))
+		return true;
+	if (S_ISDIR(mode))
+		name[len] = '/';
+	l->visit(l->context, name);
+	return true;
+}
+
+struct error *file_names(struct engine *e, const char *directory, file_name_visitor *visit, void *context)
+{
+	struct name_list l = { e->k, visit, context };
+	uint64_t parent, dentry, inode, mode;
+	const char *name = NULL;
+	TRY(walk_path(e, directory, false, &parent, &dentry, &name));
+	if (!dentry)
+		return kernel_error(ENOENT, "no such directory: %s", directory);
+	TRY(kernel_get(e->k, dentry, M_dentry_d_inode, &inode));
+	TRY(kernel_get(e->k, inode, M_inode_i_mode, &mode));
+	if (!S_ISDIR(mode))
+		return kernel_error(ENOTDIR, "no directory: %s", directory);
+	return list_for_each(e->k, dentry + OFFSET(e->k, dentry, d_subdirs), visit_name, &l);
+}
+
+struct error *hold_device(struct engine *e, const char *path, uint64_t *dentry, uint64_t *mnt)
+{
+	uint64_t parent, inode, sb, root;
+	const char *name = NULL;
+	struct object d;
+	TRY(walk_path(e, path, true, &parent, dentry, &name));
+	if (!*dentry && name) {
+		TRY(kernel_get(e->k, parent, M_dentry_d_sb, &sb));
+		TRY(new_inode(e, sb, S_IFBLK | 0660, 0, 0, &inode));
+		TRY(new_dentry(e, parent, name, strlen(name), inode, sb, dentry));
+	}
+	TRY(root_of(e, &root, mnt));
+	TRY(object_open_writable(e->k, *dentry, S_dentry, &d));
+	ADD(e->k, &d, dentry, d_count, 1);
+	return NULL;
+}
+
 struct error *mount_root(struct engine *e)
 {
 	struct kernel *k = e->k;
@@ -292,6 +348,8 @@ struct error *filp_open(struct engine *e, const char *path, uint64_t *file)
 	TRY(kernel_get(k, inode, M_inode_i_mode, &mode));
 	if (S_ISDIR(mode))
 		return kernel_error(EISDIR, "a directory: %s", path);
+	if (S_ISBLK(mode))
+		return kernel_error(ENXIO, "a device without a driver: %s", path);
 	TRY(kmem_cache_alloc(e, e->filp_cachep, GFP24_KERNEL, file));
 	TRY(object_open_writable(k, *file, S_file, &f));
 	memset((void *)f.bytes, 0, f.size);

@@ -5,7 +5,7 @@
 #include "mm/engine.h"
 #include "mm/list_edit.h"
 
-static struct error *count_on(struct engine *e, uint64_t counter, int delta)
+static inline struct error *count_on(struct engine *e, uint64_t counter, int delta)
 {
 	uint64_t v;
 	if (!counter)
@@ -26,14 +26,50 @@ static struct error *take_off(struct engine *e, const struct page *p, bool activ
 	return count_on(e, active ? e->nr_active_pages : e->nr_inactive_pages, -1);
 }
 
+static inline void set_flags(struct engine *e, struct page *p, uint64_t flags)
+{
+	p->flags = flags;
+	SET(e->k, &p->object, page, flags, flags);
+}
+
+static inline struct error *add_opened(struct engine *e, struct page *p)
+{
+	if (p->flags >> e->bit_lru & 1)
+		return NULL;
+	set_flags(e, p, p->flags | 1ull << e->bit_lru);
+	return put_on(e, p, false);
+}
+
+/* A page used for the second time moves to the active list; the first time it is only marked (mm/filemap.c). */
+static inline struct error *accessed_opened(struct engine *e, struct page *p)
+{
+	bool active = p->flags >> e->bit_active & 1, referenced = p->flags >> e->bit_referenced & 1;
+	if (active || !referenced) {
+		set_flags(e, p, p->flags | 1ull << e->bit_referenced);
+		return NULL;
+	}
+	if (!(p->flags >> e->bit_lru & 1)) {
+		set_flags(e, p, p->flags & ~(1ull << e->bit_referenced));
+		return NULL;
+	}
+	TRY(take_off(e, p, false));
+	set_flags(e, p, (p->flags | 1ull << e->bit_active) & ~(1ull << e->bit_referenced));
+	return put_on(e, p, true);
+}
+
 struct error *lru_cache_add(struct engine *e, uint64_t page)
 {
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
-	if (p.flags >> e->bit_lru & 1)
-		return NULL;
-	SET(e->k, &p.object, page, flags, p.flags | 1ull << e->bit_lru);
-	return put_on(e, &p, false);
+	return add_opened(e, &p);
+}
+
+struct error *lru_cache_add_accessed(struct engine *e, uint64_t page)
+{
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	TRY(add_opened(e, &p));
+	return accessed_opened(e, &p);
 }
 
 struct error *lru_cache_del(struct engine *e, uint64_t page)
@@ -42,25 +78,14 @@ struct error *lru_cache_del(struct engine *e, uint64_t page)
 	TRY(page_open_writable(e, page, &p));
 	if (!(p.flags >> e->bit_lru & 1))
 		return NULL;
-	SET(e->k, &p.object, page, flags, p.flags & ~(1ull << e->bit_lru | 1ull << e->bit_active));
-	return take_off(e, &p, p.flags >> e->bit_active & 1);
+	bool active = p.flags >> e->bit_active & 1;
+	set_flags(e, &p, p.flags & ~(1ull << e->bit_lru | 1ull << e->bit_active));
+	return take_off(e, &p, active);
 }
 
-/* A page used for the second time moves to the active list; the first time it is only marked (mm/filemap.c). */
 struct error *mark_page_accessed(struct engine *e, uint64_t page)
 {
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
-	bool active = p.flags >> e->bit_active & 1, referenced = p.flags >> e->bit_referenced & 1;
-	if (active || !referenced) {
-		SET(e->k, &p.object, page, flags, p.flags | 1ull << e->bit_referenced);
-		return NULL;
-	}
-	if (!(p.flags >> e->bit_lru & 1)) {
-		SET(e->k, &p.object, page, flags, p.flags & ~(1ull << e->bit_referenced));
-		return NULL;
-	}
-	TRY(take_off(e, &p, false));
-	SET(e->k, &p.object, page, flags, (p.flags | 1ull << e->bit_active) & ~(1ull << e->bit_referenced));
-	return put_on(e, &p, true);
+	return accessed_opened(e, &p);
 }

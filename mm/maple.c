@@ -25,6 +25,7 @@ struct maple_walk {
 	uint32_t node_size;
 	maple_visitor *visit;
 	void *context;
+	struct maple_watch *watch; /* or NULL */
 	uint64_t nodes;
 	bool stop;
 };
@@ -117,7 +118,7 @@ static struct error *bad_node(uint64_t node, const char *why)
 
 /* A node whose bytes were checked, and the range of indexes it stands for. */
 struct node {
-	uint64_t addr;
+	uint64_t addr, parent;
 	const unsigned char *bytes;
 	struct layout layout;
 	unsigned end;
@@ -141,8 +142,8 @@ static struct error *node_open(struct maple_walk *w, uint64_t enode, uint64_t mi
 	}
 	n->bytes = o.bytes;
 	/* ma_dead_node(): a node being freed is its own parent. */
-	uint64_t parent = GET(w->k, &o, maple_node, parent);
-	if ((parent & ~NODE_MASK) == n->addr)
+	n->parent = GET(w->k, &o, maple_node, parent);
+	if ((n->parent & ~NODE_MASK) == n->addr)
 		return bad_node(n->addr, "is dead");
 	n->end = data_end(w, n->bytes, &n->layout, max);
 	if (n->end >= n->layout.slots)
@@ -179,15 +180,24 @@ static struct error *walk_node(struct maple_walk *w, uint64_t enode, uint64_t mi
 	if ((++w->nodes & 1023) == 0)
 		TRY(check_interrupt());
 	TRY(node_open(w, enode, min, max, &n));
+	if (w->watch && w->watch->node) {
+		const struct maple_node_facts facts = {n.addr, n.parent, enode >> TYPE_SHIFT & TYPE_MASK, min, max};
+		w->watch->path.depth = height;
+		w->watch->node(w->context, &facts);
+	}
 	uint64_t from = min;
 	for (unsigned i = 0; i < n.layout.slots && from <= last; i++) {
 		uint64_t to;
 		bool done;
+		if (w->watch) {
+			w->watch->path.slot[height] = (uint8_t)i;
+			w->watch->path.depth = height + 1;
+		}
 		TRY(slot_range(w, &n, i, from, &to, &done));
 		if (to >= first) {
 			uint64_t entry = load_element(w, n.bytes, n.layout.slot, i);
 			if (n.layout.leaf) {
-				if (entry && !w->visit(w->context, from, to, entry))
+				if ((entry || (w->watch && w->watch->empty)) && !w->visit(w->context, from, to, entry))
 					w->stop = true;
 			} else if (entry & ~NODE_MASK) {
 				TRY(walk_node(w, entry, from, to, first, last, height + 1));
@@ -228,6 +238,22 @@ struct error *maple_for_each(struct kernel *k, uint64_t tree, uint64_t first, ui
 	if (is_node(root))
 		return walk_node(&w, root, 0, w.max, first, last, 0);
 	if (root && first == 0)
+		visit(context, 0, 0, root);
+	return NULL;
+}
+
+struct error *maple_for_each_watched(struct kernel *k, uint64_t root, struct maple_watch *watch, maple_visitor *visit,
+				     void *context)
+{
+	struct maple_walk w;
+	TRY(walk_begin(k, &w));
+	w.visit = visit;
+	w.context = context;
+	w.watch = watch;
+	watch->path.depth = 0;
+	if (is_node(root))
+		return walk_node(&w, root, 0, w.max, 0, w.max, 0);
+	if (root)
 		visit(context, 0, 0, root);
 	return NULL;
 }

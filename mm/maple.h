@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/kernel.h"
+#include "mm/tree_path.h"
 
 /* MAPLE_HEIGHT_MAX (include/linux/maple_tree.h) */
 #define MAPLE_MAX_HEIGHT 31
@@ -33,6 +34,23 @@ typedef bool maple_visitor(void *context, uint64_t first, uint64_t last, uint64_
  */
 struct error *maple_for_each(struct kernel *k, uint64_t tree, uint64_t first, uint64_t last,
 			     maple_visitor *visit, void *context) MUST_CHECK;
+
+/* A node, as maple_watch's node() gets it. */
+struct maple_node_facts {
+	uint64_t addr, parent; /* parent: as it stands in the node */
+	unsigned type;	       /* enum maple_type */
+	uint64_t min, max;
+};
+
+/* What else a walk may tell of: all are the caller's. */
+struct maple_watch {
+	struct tree_path path; /* the way to the entry or node while a visitor runs */
+	void (*node)(void *context, const struct maple_node_facts *node); /* NULL, or each node before what is in it */
+	bool empty;	       /* visit() gets the ranges that are empty, too */
+};
+/* All entries under a root as it stands in maple_tree.ma_root. */
+struct error *maple_for_each_watched(struct kernel *k, uint64_t root, struct maple_watch *watch, maple_visitor *visit,
+				     void *context) MUST_CHECK;
 
 /* The entry at an index (0: none), and its range, when first and last are not NULL. Goes down one
  * path. */

@@ -29,6 +29,9 @@ static bool page_is_valid(const struct engine *e, uint64_t phys)
 
 static struct error *frame_bytes(struct engine *e, uint64_t phys, void **p)
 {
+	*p = vmcore_near_writable(e->k->flat, phys, VMCORE_PAGE_SIZE);
+	if (*p)
+		return NULL;
 	return vmcore_map_writable(e->k->vmcore, phys, VMCORE_PAGE_SIZE, p);
 }
 
@@ -57,8 +60,7 @@ static struct error *do_anonymous_page(struct fault *f)
 	memset(bytes, 0, VMCORE_PAGE_SIZE);
 	ADD(e->k, f->mm, mm_struct, rss, 1);
 	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
-	TRY(lru_cache_add(e, page));
-	TRY(mark_page_accessed(e, page));
+	TRY(lru_cache_add_accessed(e, page));
 	TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },
 	      { "pte", entry });
 	set_pte(e, f->entry_addr, entry);
@@ -206,7 +208,8 @@ static struct error *copy_for_write(struct fault *f, const struct page *old)
 		ADD(e->k, f->mm, mm_struct, rss, 1);
 	set_pte(e, f->entry_addr, pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot))));
 	TRY(lru_cache_add(e, page));
-	TRACE(e, "do_wp_page", "somebody else has it: copied", { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) },
+	TRACE(e, "do_wp_page", old->object.addr == e->empty_zero_page ? "the zero page is everybody's: a new frame, cleared" :
+	      "somebody else has it: copied", { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) },
 	      { "copy", page });
 	/* free_lru_page(): the reference that this entry held. */
 	return put_page(e, old->object.addr);
@@ -282,32 +285,34 @@ static void say(char *why, size_t size, const char *text)
 		snprintf(why, size, "%s", text);
 }
 
-/* The area that a fault at addr belongs to, grown down when it is a stack's. *vma_addr is 0 when there is none, and `why` says so. */
-static struct error *area_for(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *vma_addr, char *why, size_t why_size)
+/* The area that a fault at addr belongs to, grown down when it is a stack's. *found is false when there is none, and `why` says so. */
+static struct error *area_for(struct engine *e, const struct object *mm, uint64_t addr, struct vma *vma, bool *found, char *why, size_t why_size)
 {
-	struct kernel *k = e->k;
-	struct object o;
-	TRY(find_vma(e, mm, addr, vma_addr));
-	if (!*vma_addr) {
+	uint64_t vma_addr;
+	*found = false;
+	TRY(find_vma(e, mm, addr, &vma_addr));
+	if (!vma_addr) {
 		say(why, why_size, "no area at or above the address");
 		return NULL;
 	}
-	TRY(object_open(k, *vma_addr, S_vm_area_struct, &o));
-	if (GET(k, &o, vm_area_struct, vm_start) <= addr)
+	TRY(vma_open(e->k, vma_addr, vma));
+	*found = true;
+	if (vma->start <= addr)
 		return NULL;
-	if (!(GET(k, &o, vm_area_struct, vm_flags) & VM_GROWSDOWN)) {
+	*found = false;
+	if (!(vma->flags & VM_GROWSDOWN)) {
 		say(why, why_size, "in a hole, and the area above does not grow down");
-		*vma_addr = 0;
 		return NULL;
 	}
-	struct error *error = expand_stack(e, mm, *vma_addr, addr);
+	struct error *error = expand_stack(e, mm, vma_addr, addr);
 	if (error && error->code == ERR_KERNEL) {
 		say(why, why_size, error->message);
 		error_free(error);
-		*vma_addr = 0;
 		return NULL;
 	}
-	return error;
+	TRY(error);
+	*found = true;
+	return vma_open(e->k, vma_addr, vma);
 }
 
 static struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result)
@@ -322,25 +327,23 @@ static struct error *count_fault(struct engine *e, uint64_t task, enum fault_res
 	return NULL;
 }
 
-struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, enum fault_result *result,
-			    char *why, size_t why_size)
+/* `mm` is the task's, opened writable; NULL for a kernel thread. */
+static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access,
+				 enum fault_result *result, char *why, size_t why_size)
 {
-	struct kernel *k = e->k;
-	struct object mm;
 	struct vma vma;
-	uint64_t mm_addr, vma_addr;
+	bool found;
 	*result = FAULT_SIGSEGV;
 	say(why, why_size, "");
-	TRY(kernel_get(k, task, M_task_struct_mm, &mm_addr));
-	if (!mm_addr || addr >= k->page_offset) {
-		say(why, why_size, mm_addr ? "a kernel address" : "a kernel thread has no user memory");
+	if (!mm || addr >= e->k->page_offset) {
+		say(why, why_size, mm ? "a kernel address" : "a kernel thread has no user memory");
 		return NULL;
 	}
-	TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
-	TRY(area_for(e, &mm, addr, &vma_addr, why, why_size));
-	if (!vma_addr)
+	TRY(area_for(e, mm, addr, &vma, &found, why, why_size));
+	if (!found) {
+		TRACE(e, "do_page_fault", "bad area", { "address", addr });
 		return NULL;
-	TRY(vma_open(k, vma_addr, &vma));
+	}
 	/* i386 cannot tell execution from reading. */
 	uint64_t wanted = access == ACCESS_WRITE ? VM_WRITE : VM_READ | VM_EXEC;
 	TRACE(e, "do_page_fault", vma.flags & wanted ? "good area" : "bad access", { "address", addr }, { "vma", vma.addr },
@@ -349,12 +352,29 @@ struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum
 		say(why, why_size, access == ACCESS_WRITE ? "the area is not writable" : "the area is not readable");
 		return NULL;
 	}
-	TRY(handle_mm_fault(e, &mm, &vma, addr, access == ACCESS_WRITE, result));
+	TRY(handle_mm_fault(e, mm, &vma, addr, access == ACCESS_WRITE, result));
 	if (*result == FAULT_SIGBUS)
 		say(why, why_size, "beyond the end of the file");
 	if (*result == FAULT_OOM)
 		say(why, why_size, "out of memory");
 	return count_fault(e, task, *result);
+}
+
+static struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any)
+{
+	uint64_t addr;
+	TRY(kernel_get(e->k, task, M_task_struct_mm, &addr));
+	*any = addr != 0;
+	return addr ? object_open_writable(e->k, addr, S_mm_struct, mm) : NULL;
+}
+
+struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, enum fault_result *result,
+			    char *why, size_t why_size)
+{
+	struct object mm;
+	bool any;
+	TRY(open_mm_of(e, task, &mm, &any));
+	return fault_in_mm(e, task, any ? &mm : NULL, addr, access, result, why, why_size);
 }
 
 /* ---- fork ---- */
@@ -481,32 +501,27 @@ static struct error *access_entry(struct engine *e, uint64_t task, const struct 
 				  uint64_t *entry, enum fault_result *result, char *why, size_t why_size)
 {
 	bool write = access == ACCESS_WRITE;
+	uint64_t at = 0;
 	*faulted = false;
 	*result = FAULT_MINOR;
 	for (unsigned n = 0; n < 64; n++) {
-		uint64_t at = mm ? pte_offset(e, mm, addr) : 0;
 		enum fault_result this_time;
+		/* A table stays where it is while its process faults. */
+		if (!at && mm && addr < e->k->page_offset)
+			at = pte_offset(e, mm, addr);
 		if (entry_allows(e, at, write, entry)) {
 			*entry |= X86_ACCESSED | (write ? X86_DIRTY : 0);
 			set_pte(e, at, *entry);
 			return NULL;
 		}
 		*faulted = true;
-		TRY(do_page_fault(e, task, addr, access, &this_time, why, why_size));
+		TRY(fault_in_mm(e, task, mm, addr, access, &this_time, why, why_size));
 		if (this_time != FAULT_MINOR)
 			*result = this_time;
 		if (this_time != FAULT_MINOR && this_time != FAULT_MAJOR)
 			return NULL;
 	}
 	return error_at(ERR_BAD_OBJECT, addr, "the access faults again and again: %" PRIx64, addr);
-}
-
-static struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any)
-{
-	uint64_t addr;
-	TRY(kernel_get(e->k, task, M_task_struct_mm, &addr));
-	*any = addr != 0;
-	return addr ? object_open_writable(e->k, addr, S_mm_struct, mm) : NULL;
 }
 
 struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
@@ -516,7 +531,7 @@ struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fa
 	uint64_t entry;
 	bool any;
 	TRY(open_mm_of(e, task, &mm, &any));
-	TRY(access_entry(e, task, any && addr < e->k->page_offset ? &mm : NULL, addr, access, faulted, &entry, result, why, why_size));
+	TRY(access_entry(e, task, any ? &mm : NULL, addr, access, faulted, &entry, result, why, why_size));
 	if (!*faulted)
 		TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "pte", entry });
 	return NULL;
@@ -538,7 +553,7 @@ struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, 
 		void *p;
 		if (piece > len)
 			piece = len;
-		TRY(access_entry(e, task, addr < e->k->page_offset ? &mm : NULL, addr, write ? ACCESS_WRITE : ACCESS_READ, &faulted, &entry, &result,
+		TRY(access_entry(e, task, &mm, addr, write ? ACCESS_WRITE : ACCESS_READ, &faulted, &entry, &result,
 				 why, sizeof(why)));
 		if (result != FAULT_MINOR && result != FAULT_MAJOR)
 			return kernel_error(EFAULT, "%s: %" PRIx64, why, addr);

@@ -601,6 +601,8 @@ struct error *sys_mprotect(struct engine *e, uint64_t mm_addr, uint64_t start, u
 		uint64_t now = (flags & ~(VM_READ | VM_WRITE | VM_EXEC)) | calc_vm_flags(prot, 0);
 		if ((now & ~(now >> 4)) & (VM_READ | VM_WRITE | VM_EXEC))
 			return kernel_error(EACCES, "the area may not become that: vm_flags %" PRIx64, flags);
+		TRACE(e, "mprotect_fixup", "the area gets new flags, its pages a new protection", { "vma", vma.addr }, { "vm_start", at }, { "vm_end", stop },
+		      { "vm_flags", flags }, { "newflags", now });
 		SET(k, &vma, vm_area_struct, vm_flags, now);
 		SET(k, &vma, vm_area_struct, vm_page_prot, vm_get_page_prot(e, now));
 		TRY(change_protection(e, &mm, at, stop, vm_get_page_prot(e, now)));

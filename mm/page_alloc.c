@@ -20,12 +20,12 @@ struct zone_edit {
 	unsigned orders;
 };
 
-static uint64_t pages_address(const struct zone_edit *z, const struct engine *e, uint64_t index)
+static inline uint64_t pages_address(const struct zone_edit *z, const struct engine *e, uint64_t index)
 {
 	return z->mem_map + index * e->page_size;
 }
 
-static struct error *zone_open(struct engine *e, uint64_t addr, struct zone_edit *z)
+static inline struct error *zone_open(struct engine *e, uint64_t addr, struct zone_edit *z)
 {
 	struct kernel *k = e->k;
 	TRY(object_open_writable(k, addr, S_zone, &z->zone));
@@ -34,26 +34,33 @@ static struct error *zone_open(struct engine *e, uint64_t addr, struct zone_edit
 	return NULL;
 }
 
-static uint64_t area_of(const struct engine *e, const struct zone_edit *z, unsigned order)
+static inline uint64_t area_of(const struct engine *e, const struct zone_edit *z, unsigned order)
 {
 	return z->zone.addr + OFFSET(e->k, zone, free_area) + (uint64_t)order * SIZE_OF(e->k, free_area);
 }
 
-static uint64_t list_of(const struct engine *e, const struct zone_edit *z, unsigned order)
+static inline uint64_t list_of(const struct engine *e, const struct zone_edit *z, unsigned order)
 {
 	return area_of(e, z, order) + OFFSET(e->k, free_area, free_list);
 }
 
 /* change_bit(): turns the pair's bit over and gives what it was. */
-static struct error *change_pair(struct engine *e, const struct zone_edit *z, unsigned order, uint64_t index, bool *was)
+static inline struct error *change_pair(struct engine *e, const struct zone_edit *z, unsigned order, uint64_t index, bool *was)
 {
 	struct kernel *k = e->k;
 	uint64_t map, bit = index >> (order + 1), word;
 	TRY(kernel_get(k, area_of(e, z, order), M_free_area_map, &map));
 	uint64_t at = map + bit / 32 * 4;
-	TRY(kernel_read_uint(k, at, 4, &word));
+	unsigned char *near = kernel_near_writable(k, at, 4);
+	if (__builtin_expect(near != NULL, 1)) {
+		word = load_uint(near, 4);
+		store_uint(near, 4, word ^ 1ull << (bit % 32));
+	} else {
+		TRY(kernel_read_uint(k, at, 4, &word));
+		TRY(kernel_write_uint(k, at, 4, word ^ 1ull << (bit % 32)));
+	}
 	*was = word >> (bit % 32) & 1;
-	return kernel_write_uint(k, at, 4, word ^ 1ull << (bit % 32));
+	return NULL;
 }
 
 /* The zone of a page, by the top byte of its flags (2.4: ZONE_SHIFT = 32 - 8). */

@@ -97,20 +97,26 @@ struct error *pgd_free(struct engine *e, uint64_t pgd)
 /* A table's entry in a directory: _PAGE_TABLE (present, writable, user, accessed, dirty). */
 #define TABLE_FLAGS 0x67
 
+/* Where the entry of addr stands in a table of that level. */
+static inline uint64_t entry_in(uint64_t table, const struct pagetable_geometry *g, const struct pagetable_level *l, uint64_t addr)
+{
+	uint64_t index = addr >> l->shift & ((1ull << l->bits) - 1);
+	return table + (g->entry_size == 8 ? index * 8 : index * 4);
+}
+
 uint64_t pte_offset(struct engine *e, const struct object *mm, uint64_t addr)
 {
 	struct kernel *k = e->k;
 	const struct pagetable_geometry *g = &k->geometry;
+	const struct pagetable_level *l = g->level, *last = l + g->levels - 1;
 	uint64_t table = GET(k, mm, mm_struct, pgd) - k->page_offset;
-	for (unsigned level = 0; level + 1 < g->levels; level++) {
-		uint64_t index = addr >> g->level[level].shift & ((1ull << g->level[level].bits) - 1);
-		uint64_t entry = get_pte(e, table + index * g->entry_size);
-		if (!(entry & X86_PRESENT) || (g->level[level].may_be_leaf && (entry & X86_PSE)))
+	for (; l < last; l++) {
+		uint64_t entry = get_pte(e, entry_in(table, g, l, addr));
+		if (!(entry & X86_PRESENT) || (l->may_be_leaf && (entry & X86_PSE)))
 			return 0;
 		table = entry & g->frame_mask;
 	}
-	const struct pagetable_level *last = &g->level[g->levels - 1];
-	return table + (addr >> last->shift & ((1ull << last->bits) - 1)) * g->entry_size;
+	return entry_in(table, g, l, addr);
 }
 
 static struct error *new_table(struct engine *e, uint64_t *table)
@@ -125,10 +131,10 @@ struct error *pte_alloc(struct engine *e, const struct object *mm, uint64_t addr
 {
 	struct kernel *k = e->k;
 	const struct pagetable_geometry *g = &k->geometry;
+	const struct pagetable_level *l = g->level, *last = l + g->levels - 1;
 	uint64_t table = GET(k, mm, mm_struct, pgd) - k->page_offset;
-	for (unsigned level = 0; level + 1 < g->levels; level++) {
-		uint64_t index = addr >> g->level[level].shift & ((1ull << g->level[level].bits) - 1);
-		uint64_t at = table + index * g->entry_size, entry = get_pte(e, at), made;
+	for (; l < last; l++) {
+		uint64_t at = entry_in(table, g, l, addr), entry = get_pte(e, at), made;
 		if (!(entry & X86_PRESENT)) {
 			TRY(new_table(e, &made));
 			entry = (made - k->page_offset) | TABLE_FLAGS;
@@ -137,8 +143,7 @@ struct error *pte_alloc(struct engine *e, const struct object *mm, uint64_t addr
 		}
 		table = entry & g->frame_mask;
 	}
-	const struct pagetable_level *last = &g->level[g->levels - 1];
-	*entry_addr = table + (addr >> last->shift & ((1ull << last->bits) - 1)) * g->entry_size;
+	*entry_addr = entry_in(table, g, l, addr);
 	return NULL;
 }
 

@@ -7,8 +7,8 @@
 
 #include "core/pagetable.h"
 
-/* A page that is there but may not be touched: not present to the processor. 2.4's bit; later kernels use X86_GLOBAL. */
-#define PTE_PROTNONE (1ull << 7)
+/* A page that is there but may not be touched: not present to the processor. */
+#define PTE_PROTNONE X86_PROTNONE_2_4
 
 static inline bool pte_present(uint64_t pte)
 {

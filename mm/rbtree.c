@@ -52,6 +52,40 @@ struct error *rbtree_for_each(struct kernel *k, uint64_t node, rbtree_visitor *v
 	}
 }
 
+struct error *rbtree_for_each_down(struct kernel *k, uint64_t node, rbtree_path_visitor *visit, void *context)
+{
+	uint64_t right[RBTREE_MAX_DEPTH]; /* of the nodes on the way */
+	struct tree_path path = {0};
+	uint32_t count = 0;
+
+	for (;;) {
+		struct object o;
+
+		if (node) {
+			if (path.depth + 1 >= RBTREE_MAX_DEPTH)
+				return error_at(ERR_BAD_LIST, node, "rb tree is deeper than it can be at %016" PRIx64, node);
+			if (++count > RBTREE_MAX_NODES)
+				return error_at(ERR_BAD_LIST, node, "rb tree never ends");
+			if ((count & 4095) == 0)
+				TRY(check_interrupt());
+			TRY(node_open(k, node, &o));
+			if (!visit(context, node, &path))
+				return NULL;
+			right[path.depth] = GET(k, &o, rb_node, rb_right);
+			path.slot[path.depth++] = 0;
+			node = GET(k, &o, rb_node, rb_left);
+			continue;
+		}
+		/* Up to where the right has not been taken. */
+		while (path.depth && path.slot[path.depth - 1])
+			path.depth--;
+		if (!path.depth)
+			return NULL;
+		path.slot[path.depth - 1] = 1;
+		node = right[path.depth - 1];
+	}
+}
+
 struct error *rbtree_find(struct kernel *k, uint64_t node, rbtree_compare *compare, void *context,
 			  uint64_t *found)
 {

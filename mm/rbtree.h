@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/kernel.h"
+#include "mm/tree_path.h"
 
 /* 2*log2(n+1) for as many nodes as 64 bits of address space have room for. */
 #define RBTREE_MAX_DEPTH 128
@@ -27,6 +28,13 @@ typedef bool rbtree_visitor(void *context, uint64_t node);
  */
 struct error *rbtree_for_each(struct kernel *k, uint64_t node, rbtree_visitor *visit,
 			      void *context) MUST_CHECK;
+
+/*
+ * From the top down instead, each node before its left children and these before its right ones, with the way to each. Under a
+ * node that is damaged nothing is visited.
+ */
+typedef bool rbtree_path_visitor(void *context, uint64_t node, const struct tree_path *path);
+struct error *rbtree_for_each_down(struct kernel *k, uint64_t node, rbtree_path_visitor *visit, void *context) MUST_CHECK;
 
 /*
  * Goes down from `node` as compare() says: <0 left, >0 right, 0 found (then *found is the node,

@@ -12,6 +12,7 @@ static void state_free(struct kernel *k)
 	page_model_free(s->pages);
 	error_free(s->no_pages);
 	node_table_free(s->nodes);
+	frames_free(s->frames);
 	swap_table_free(s->swap);
 	path_cache_free(s->paths);
 	engine_free(s->engine);
@@ -42,6 +43,8 @@ void mm_state_forget(struct kernel *k)
 	s->no_pages = NULL;
 	node_table_free(s->nodes);
 	s->nodes = NULL;
+	frames_free(s->frames);
+	s->frames = NULL;
 	swap_table_free(s->swap);
 	s->swap = NULL;
 }

@@ -12,6 +12,7 @@ struct mm_state {
 	struct page_model *pages;     /* mm/memmap.c */
 	struct error *no_pages;	      /* why there are none */
 	struct node_table *nodes;     /* mm/zone.c */
+	struct frames *frames;	      /* mm/frames.c */
 	struct swap_table *swap;      /* mm/swap.c */
 	struct path_cache *paths;     /* mm/path.c */
 	struct engine *engine;	      /* mm/engine.c */
@@ -26,6 +27,7 @@ void mm_state_forget(struct kernel *k);
 void task_table_free(struct task_table *t);
 void page_model_free(struct page_model *p);
 void node_table_free(struct node_table *n);
+void frames_free(struct frames *f);
 void swap_table_free(struct swap_table *s);
 void path_cache_free(struct path_cache *p);
 void engine_free(struct engine *e);

@@ -319,14 +319,16 @@ struct error *swap_write(struct engine *e, unsigned type, uint64_t offset, const
 	return vmcore_write(e->k->vmcore, phys, buffer, VMCORE_PAGE_SIZE);
 }
 
+#define SWAP_DEVICE "/dev/hda2"
+
 /* swapon: one area, on the machine's swap partition. Its first page is the header; its map lies in whole pages (the kernel's is vmalloc()ed). */
-struct error *sys_swapon(struct engine *e, uint64_t file, unsigned pages)
+struct error *sys_swapon(struct engine *e, unsigned pages)
 {
 	struct kernel *k = e->k;
 	struct object a, disk;
 	uint64_t count, room, map, at = symbol_addr(k, "sim_disk"), total;
 	unsigned order = 0;
-	(void)file;
+	uint64_t dentry, mnt;
 	if (!at)
 		return error_new(ERR_UNSUPPORTED, "the image has no swap of its own");
 	TRY(object_open(k, at, S_sim_disk, &disk));
@@ -345,6 +347,9 @@ struct error *sys_swapon(struct engine *e, uint64_t file, unsigned pages)
 	TRY(object_open_bytes_writable(k, map, (size_t)VMCORE_PAGE_SIZE << order, &m));
 	memset((void *)m.bytes, 0, m.size);
 	TRY(object_open_writable(k, e->swap_info, S_swap_info_struct, &a));
+	TRY(hold_device(e, SWAP_DEVICE, &dentry, &mnt));
+	SET(k, &a, swap_info_struct, swap_file, dentry);
+	SET(k, &a, swap_info_struct, swap_vfsmnt, mnt);
 	SET(k, &a, swap_info_struct, flags, SWP_WRITEOK);
 	SET(k, &a, swap_info_struct, swap_map, map);
 	SET(k, &a, swap_info_struct, lowest_bit, 1);

@@ -25,7 +25,7 @@ bool piece_walk_next(struct piece_walk *w, struct piece *out)
 		out->level = level;
 		if (end > w->at && end < w->end)
 			out->end = end;
-		out->phys = table + index * g->entry_size;
+		out->phys = out->entry_addr = table + index * g->entry_size;
 		uint64_t count = last ? (out->end - out->start) >> l->shift : 1;
 		const unsigned char *p =
 			vmcore_try_map(k->vmcore, out->phys, count * g->entry_size);
@@ -41,7 +41,7 @@ bool piece_walk_next(struct piece_walk *w, struct piece *out)
 			out->kind = PIECE_EMPTY;
 			break;
 		}
-		if (l->may_be_leaf && (entry & X86_PSE) && pagetable_entry_present(entry)) {
+		if (l->may_be_leaf && (entry & X86_PSE) && pagetable_huge_present(g, entry)) {
 			uint64_t size = 1ull << l->shift;
 			out->kind = PIECE_HUGE;
 			out->phys = pagetable_entry_phys(g, entry, level) | (w->at & (size - 1));

@@ -27,6 +27,7 @@ struct piece {
 	unsigned level;		      /* of the entry in geometry.level[] */
 	const unsigned char *entries; /* may be unaligned: read with piece_entry() */
 	uint64_t entry;
+	uint64_t entry_addr; /* physical, of the (first) entry */
 	uint64_t phys; /* PIECE_HUGE; PIECE_UNREADABLE: of the table's entry that cannot be read */
 };
 

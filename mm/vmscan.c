@@ -197,7 +197,7 @@ static struct error *write_out(struct engine *e, const struct page *p, bool *gon
 	if (!bytes)
 		return error_at(ERR_NOT_IN_IMAGE, page, "the page's frame is not in the image: %" PRIx64, page);
 	set_flag(e, p, e->bit_dirty, false);
-	set_flag(e, p, e->bit_launder, true);
+	/* PG_launder is set here and cleared when the write has ended (unlock_page()), which is before this returns. */
 	if (mapping != e->swapper_space) {
 		TRACE(e, "shrink_cache", "dirty: written out", { "page", page }, { "mapping", mapping }, { "index", index });
 		TRY(kernel_get(k, mapping, M_address_space_host, &inode));

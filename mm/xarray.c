@@ -13,6 +13,7 @@ struct xarray_walk {
 	struct kernel *k;
 	xarray_visitor *visit;
 	void *context;
+	struct tree_path *path;
 	bool radix, ended;
 	uint64_t nodes;
 };
@@ -45,18 +46,29 @@ static struct error *walk_entry(struct xarray_walk *w, uint64_t entry, uint64_t 
 	if (shift >= above || ++w->nodes > NODES_MAX)
 		return error_at(ERR_BAD_LIST, node.addr, "xarray node is damaged: %" PRIx64,
 				node.addr);
+	/* At most 64 levels: shifts fall. */
+	unsigned depth = w->path->depth++;
 	for (uint32_t i = 0; i < slots && !w->ended; i++) {
 		uint64_t slot = object_get_element(k, &node, M_xa_node_slots, i);
+		w->path->slot[depth] = (uint8_t)i;
 		if (slot)
 			TRY(walk_entry(w, slot, index | (uint64_t)i << shift, (unsigned)shift));
 	}
+	w->path->depth = depth;
 	return NULL;
+}
+
+struct error *xarray_for_each_path(struct kernel *k, uint64_t head, struct tree_path *path, xarray_visitor *visit, void *context)
+{
+	struct tree_path own = {0};
+	struct xarray_walk w = {.k = k, .visit = visit, .context = context, .path = path ? path : &own};
+	TRY(members_require(k, "xarrays", M_xa_node_shift, M_xa_node_slots, MEMBER_NONE));
+	w.radix = !strcmp(k->structs[S_xa_node].name, "radix_tree_node");
+	w.path->depth = 0;
+	return head ? walk_entry(&w, head, 0, 64) : NULL;
 }
 
 struct error *xarray_for_each(struct kernel *k, uint64_t head, xarray_visitor *visit, void *context)
 {
-	struct xarray_walk w = {.k = k, .visit = visit, .context = context};
-	TRY(members_require(k, "xarrays", M_xa_node_shift, M_xa_node_slots, MEMBER_NONE));
-	w.radix = !strcmp(k->structs[S_xa_node].name, "radix_tree_node");
-	return head ? walk_entry(&w, head, 0, 64) : NULL;
+	return xarray_for_each_path(k, head, NULL, visit, context);
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/kernel.h"
+#include "mm/tree_path.h"
 
 /* Gets each entry that is not empty, ascending by index: a pointer, or a value entry (low bit 1).
  * Returns false to end. */
@@ -21,5 +22,8 @@ typedef bool xarray_visitor(void *context, uint64_t index, uint64_t entry);
  */
 struct error *xarray_for_each(struct kernel *k, uint64_t head, xarray_visitor *visit,
 			      void *context) MUST_CHECK;
+
+/* The same; `path` (the caller's, NULL for none) is the way to the entry while visit() runs. */
+struct error *xarray_for_each_path(struct kernel *k, uint64_t head, struct tree_path *path, xarray_visitor *visit, void *context) MUST_CHECK;
 
 #endif

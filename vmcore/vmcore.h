@@ -133,17 +133,30 @@ struct vmcore_flat {
 };
 const struct vmcore_flat *vmcore_flat(const struct vmcore *vc);
 
+/* Where phys, which lies in it, stands. */
+static inline unsigned char *vmcore_flat_at(const struct vmcore_flat *f, uint64_t phys)
+{
+	unsigned char *p = f->bytes + phys;
+	if (!p)
+		__builtin_unreachable(); /* so that nobody asks again */
+	return p;
+}
+
 static inline unsigned char *vmcore_near(const struct vmcore_flat *f, uint64_t phys, size_t len)
 {
-	return __builtin_expect(phys < f->size && len <= f->size - phys, 1) ? f->bytes + phys : NULL;
+	return __builtin_expect(phys < f->size && len <= f->size - phys, 1) ? vmcore_flat_at(f, phys) : NULL;
+}
+
+/* May the newest mark have to keep a page of it before it is written? */
+static inline bool vmcore_must_keep(const struct vmcore_flat *f, uint64_t phys, size_t len)
+{
+	return __builtin_expect(f->marks, 0) && (phys - f->kept_page >= VMCORE_PAGE_SIZE || phys + len - f->kept_page > VMCORE_PAGE_SIZE);
 }
 
 /* To write through; NULL too where the newest mark may have to keep the page first. */
 static inline unsigned char *vmcore_near_writable(const struct vmcore_flat *f, uint64_t phys, size_t len)
 {
-	if (__builtin_expect(f->marks && (phys - f->kept_page >= VMCORE_PAGE_SIZE || phys + len - f->kept_page > VMCORE_PAGE_SIZE), 0))
-		return NULL;
-	return vmcore_near(f, phys, len);
+	return __builtin_expect(vmcore_must_keep(f, phys, len), 0) ? NULL : vmcore_near(f, phys, len);
 }
 
 /* ---- The overlay ---- */

@@ -328,8 +328,8 @@ static void drop_cache(uint64_t entry)
 
 static void test_swap(void **state)
 {
-	ok(sys_swapon(m.e, 0, 256));
-	refused(sys_swapon(m.e, 0, 256), EBUSY);
+	ok(sys_swapon(m.e, 256));
+	refused(sys_swapon(m.e, 256), EBUSY);
 	assert_int_equal(counter(&m, "nr_swap_pages"), 255);
 	map(&m, task, A, 40, PROT_READ | PROT_WRITE, MAP_FIXED);
 	for (unsigned i = 0; i < 40; i++)
@@ -364,7 +364,7 @@ static void test_swap(void **state)
 
 static void test_swap_shared(void **state)
 {
-	ok(sys_swapon(m.e, 0, 256));
+	ok(sys_swapon(m.e, 256));
 	map(&m, task, A, 1, PROT_READ | PROT_WRITE, MAP_FIXED);
 	poke32(&m, task, A, 77);
 	uint64_t child = fork_of(task);
@@ -396,7 +396,7 @@ static void test_swap_shared(void **state)
 /* Half of the swap in use: what comes back gives up its slot. */
 static void test_swap_full(void **state)
 {
-	ok(sys_swapon(m.e, 0, 33));
+	ok(sys_swapon(m.e, 33));
 	map(&m, task, A, 200, PROT_READ | PROT_WRITE, MAP_FIXED);
 	for (unsigned i = 0; i < 200; i++)
 		poke32(&m, task, A + i * PAGE, i);

@@ -529,7 +529,7 @@ static void run(uint64_t seed, uint64_t acts, uint64_t every)
 	boot(&r.m, 16);
 	make_files();
 	if (seed % 4)
-		done(sys_swapon(r.m.e, 0, seed % 4 == 1 ? 200 : 0));
+		done(sys_swapon(r.m.e, seed % 4 == 1 ? 200 : 0));
 	first_process();
 	make_hog();
 	for (r.act = 1; r.act <= acts; r.act++) {
