@@ -7,7 +7,8 @@
  * Huge pages are off for the real acts, and they go to memory that was touched once before, so that no hypervisor's supply of pages is counted. A round is
  * the acts done by the one, then by the other, in turns of some milliseconds of which the first acts do not count (they bring the caches back): what else
  * the machine does, and how fast it runs just then, falls on both alike. Each round gives a ratio, and the median of the ratios counts. Times are
- * the thread's processor time. MMSCOPE is the program whose way to its prompt is timed, from its start to its end, by the clock.
+ * the thread's processor time. MMSCOPE is the program whose way to its prompt is timed, from its start to its end, by the clock; what it waited for
+ * a processor that others had is taken off.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,9 +26,9 @@
 #include "mm/sim/machine.h"
 
 #define PAGE	   4096ul
-#define PAGES	   256ul  /* as many as the processor's cache has room for: the way is measured, not the memory at its end */
+#define PAGES	   64ul   /* so few that they and their copies stay in the processor's cache: the way is measured, not the memory at its end */
 #define FORK_PAGES 1024ul /* more than that, as a fork without them is subtracted */
-#define REPEATS	   8	  /* a turn's, after one that does not count */
+#define REPEATS	   24	  /* a turn's, after one that does not count */
 #define FORKS	   3
 #define A	   0x10000000ull
 #define MAX_ROUNDS 1001
@@ -226,8 +227,23 @@ static void engine_fork(struct engine *e, double out[MEASURES])
 
 /* ---- The way to the prompt ---- */
 
+/* How long the process, which may have ended, was ready to run while others did: the second number of schedstat; 0 where the kernel does not keep it. */
+static double waited_ns(pid_t process)
+{
+	char path[64];
+	unsigned long long ran, waited;
+	snprintf(path, sizeof(path), "/proc/%d/schedstat", process);
+	FILE *f = fopen(path, "r");
+	if (!f)
+		return 0;
+	bool both = fscanf(f, "%llu %llu", &ran, &waited) == 2;
+	fclose(f);
+	return both ? (double)waited : 0;
+}
+
 static double start_to_end(const char *program)
 {
+	siginfo_t ended;
 	int status, null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	if (null < 0)
 		die("/dev/null");
@@ -241,8 +257,10 @@ static double start_to_end(const char *program)
 		execl(program, program, "-s", "-c", "set radix", (char *)NULL);
 		_exit(127);
 	}
+	if (waitid(P_PID, (id_t)child, &ended, WEXITED | WNOWAIT))
+		die("waitid");
+	double spent = clock_ns(CLOCK_MONOTONIC) - start - waited_ns(child);
 	waitpid(child, &status, 0);
-	double spent = clock_ns(CLOCK_MONOTONIC) - start;
 	close(null);
 	if (status) {
 		fprintf(stderr, "engine: %s ended with %d\n", program, status);

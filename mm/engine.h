@@ -296,6 +296,11 @@ struct error *make_file(struct engine *e, const char *path, const void *bytes, u
  */
 enum pin_kind { PIN_FRAME = 1, PIN_SLOT = 2 };
 struct error *pin_add(struct engine *e, enum pin_kind kind, uint64_t what /* physical address, or object */, uint64_t where /* order, or cache */) MUST_CHECK;
+/* Is there any? Looked at by every allocation. */
+static inline bool pins_wait(const struct engine *e)
+{
+	return e->pin_bytes && load_uint(e->pin_bytes + OFFSET(e->k, sim_pins, count), 4);
+}
 /* The next pin of that kind and place, taken off; false when there is none. */
 bool pin_take(struct engine *e, enum pin_kind kind, uint64_t where, uint64_t *what);
 

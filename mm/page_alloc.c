@@ -45,11 +45,11 @@ static inline uint64_t list_of(const struct engine *e, const struct zone_edit *z
 }
 
 /* change_bit(): turns the pair's bit over and gives what it was. */
-static inline struct error *change_pair(struct engine *e, const struct zone_edit *z, unsigned order, uint64_t index, bool *was)
+static inline __attribute__((always_inline)) struct error *change_pair(struct engine *e, const struct zone_edit *z, unsigned order, uint64_t index, bool *was)
 {
 	struct kernel *k = e->k;
 	uint64_t map, bit = index >> (order + 1), word;
-	TRY(kernel_get(k, area_of(e, z, order), M_free_area_map, &map));
+	TRY(kernel_read_pointer(k, area_of(e, z, order) + OFFSET(k, free_area, map), &map));
 	uint64_t at = map + bit / 32 * 4;
 	unsigned char *near = kernel_near_writable(k, at, 4);
 	if (__builtin_expect(near != NULL, 1)) {
@@ -118,7 +118,7 @@ static struct error *expand(struct engine *e, const struct zone_edit *z, uint64_
 	return NULL;
 }
 
-static struct error *take(struct engine *e, const struct zone_edit *z, uint64_t index, unsigned order, uint64_t *page)
+static inline __attribute__((always_inline)) struct error *take(struct engine *e, const struct zone_edit *z, uint64_t index, unsigned order, uint64_t *page)
 {
 	struct page p;
 	struct kernel *k = e->k;
@@ -225,7 +225,7 @@ static struct error *try_zones(struct engine *e, uint64_t zonelist, unsigned ord
 	*page = 0;
 	for (unsigned i = 0; i < k->members[M_zonelist_zones].count; i++) {
 		struct zone_edit z;
-		TRY(kernel_read_pointer(k, zonelist + OFFSET(k, zonelist, zones) + (uint64_t)i * k->arch->pointer_size, &zone));
+		TRY(kernel_read_pointer(k, zonelist + OFFSET(k, zonelist, zones) + (uint64_t)i * (k->wide ? 8 : 4), &zone));
 		if (!zone)
 			return NULL;
 		TRY(zone_open(e, zone, &z));
@@ -251,7 +251,7 @@ struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64
 	*page = 0;
 	if (order >= e->orders)
 		return kernel_error(ENOMEM, "no block has order %u", order);
-	if (!(gfp & GFP24_UNPINNED) && pin_take(e, PIN_FRAME, order, &pinned))
+	if (pins_wait(e) && !(gfp & GFP24_UNPINNED) && pin_take(e, PIN_FRAME, order, &pinned))
 		return alloc_pages_at(e, pinned, order, page);
 	zonelist = e->contig_page_data + OFFSET(k, pglist_data, node_zonelists) +
 		   (uint64_t)(gfp & 15) * SIZE_OF(k, zonelist);

@@ -18,7 +18,7 @@ struct error *vma_open(struct kernel *k, uint64_t addr, struct vma *out)
 	out->pgoff = GET(k, o, vm_area_struct, vm_pgoff);
 	out->mm = GET(k, o, vm_area_struct, vm_mm);
 	out->file = GET(k, o, vm_area_struct, vm_file);
-	out->anon_vma = GET(k, o, vm_area_struct, anon_vma);
+	out->anon_vma = HAS(k, vm_area_struct, anon_vma) ? GET(k, o, vm_area_struct, anon_vma) : 0;
 	out->ops = GET(k, o, vm_area_struct, vm_ops);
 	uint64_t page_mask = (1ull << k->arch->page_shift) - 1;
 	if (out->start >= out->end || (out->start & page_mask) || (out->end & page_mask))
