@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Uses of struct page that nothing else on a freshly booted machine shows: a page that a network device receives into (page_pool, net/core/), a device's
- * memory (ZONE_DEVICE, mm/memremap.c), and a slab that waits for RCU before it is freed (free_slab(), mm/slub.c). Slabs, compound pages, page tables and the
- * page cache are there anyway, anonymous pages come with the first process.
+ * memory (ZONE_DEVICE, mm/memremap.c), and a slab that waits for RCU before it is freed (free_slab(), mm/slub.c). Slabs, compound pages and the page cache are
+ * there anyway, anonymous pages come with the first process.
  */
 #include <string.h>
 
@@ -77,6 +77,8 @@ static void wait_for_rcu(struct linux64 *m)
 
 void linux64_uses(struct linux64 *m)
 {
+	/* Some driver's buffer: its middle page table is a page-table page, made by the page allocator. */
+	l64_vmalloc(m, 4 * PAGE_SIZE64, "vmalloc", 2);
 	receive_page(m);
 	add_device(m);
 	wait_for_rcu(m);

@@ -27,7 +27,7 @@ struct machine {
 
 static void boot(struct machine *m, uint64_t megabytes, bool highmem)
 {
-	struct machine_options o = { megabytes << 20, highmem };
+	struct machine_options o = { .mem = megabytes << 20, .highmem = highmem };
 	struct error *e = machine_boot(MACHINE_DEFAULT, &o, &m->vc, &m->k);
 	if (e)
 		fail_msg("%llu MB: %s", (unsigned long long)megabytes, e->message);
@@ -404,7 +404,7 @@ static void test_bad_options(void **state)
 	struct kernel *k;
 	struct error *e;
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		struct machine_options o = { sizes[i], false };
+		struct machine_options o = { .mem = sizes[i] };
 		e = machine_boot(MACHINE_DEFAULT, &o, &vc, &k);
 		assert_non_null(e);
 		assert_int_equal(e->code, ERR_USAGE);
