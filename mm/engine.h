@@ -58,6 +58,12 @@ struct engine {
 	uint64_t vm_area_cachep, mm_cachep, files_cachep, fs_cachep, sigact_cachep, filp_cachep, dentry_cache, inode_cachep;
 	uint64_t init_mm, init_task, pins;
 	const unsigned char *pin_bytes; /* struct sim_pins in the image, or NULL */
+	/* While alloc_pages() reclaims, and not a moment longer: the first block that is freed is kept for it (page; 0: none yet). */
+	struct {
+		bool wanted;
+		unsigned order;
+		uint64_t page;
+	} local;
 	int bit_locked, bit_referenced, bit_uptodate, bit_dirty, bit_lru, bit_active, bit_slab, bit_reserved, bit_swap_cache;
 };
 
@@ -211,6 +217,8 @@ struct error *sys_mprotect(struct engine *e, uint64_t mm, uint64_t start, uint64
 struct error *expand_stack(struct engine *e, const struct object *mm, uint64_t vma, uint64_t addr) MUST_CHECK;
 /* Links a filled vm_area_struct into list and tree; counts it. */
 struct error *insert_vm_struct(struct engine *e, uint64_t mm, uint64_t vma) MUST_CHECK;
+/* Brings in the pages of a locked area, as far as that goes. mm/mlock.c */
+struct error *make_pages_present(struct engine *e, uint64_t task, uint64_t addr, uint64_t len) MUST_CHECK;
 struct error *exit_mmap(struct engine *e, uint64_t mm) MUST_CHECK;
 
 /* ---- Faults (mm/memory.c) ---- */
@@ -257,11 +265,16 @@ struct error *remove_exclusive_swap_page_if_full(struct engine *e, uint64_t page
 struct error *swap_duplicate(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *lookup_swap_cache(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
 struct error *read_swap_cache(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
+struct error *swapin_readahead(struct engine *e, uint64_t entry) MUST_CHECK;
+/* page_cluster: 2 to the power of *shift pages are read from a disk at once. */
+struct error *cluster_pages(struct engine *e, unsigned *shift) MUST_CHECK;
 struct error *free_page_and_swap_cache(struct engine *e, uint64_t page) MUST_CHECK;
 /* An entry that is not present goes: its slot, and what the swap cache has of it when nobody else needs that. */
 struct error *free_swap_and_cache(struct engine *e, uint64_t entry) MUST_CHECK;
-/* Frees up to nr_pages by the kernel's own way (try_to_free_pages); *freed says how many. */
+/* Frees about nr_pages by the kernel's own way, of any zone that a user's page may be in; *freed says how many frames it were. */
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed) MUST_CHECK;
+/* The same for a class of zones: the zone_struct `classzone` and those below it. *enough: they were as many as were wanted. */
+struct error *try_to_free_pages_zone(struct engine *e, uint64_t classzone, unsigned nr_pages, unsigned *freed, bool *enough) MUST_CHECK;
 /* Turns the swap partition on, so many of its pages or (0) all. EBUSY, EINVAL. */
 struct error *sys_swapon(struct engine *e, unsigned pages) MUST_CHECK;
 

@@ -113,19 +113,65 @@ struct error *set_page_dirty(struct engine *e, uint64_t page)
 	return list_add(k, list, mapping + OFFSET(k, address_space, dirty_pages));
 }
 
-/* page_cache_read(): a new page of the file, with its bytes from the disk. */
-static struct error *read_in(struct engine *e, uint64_t inode, uint64_t mapping, uint64_t index, uint64_t *page)
+/* A page of the file, with its bytes from the disk, if the cache has none. It is locked until the disk is done with the whole cluster. */
+static struct error *page_cache_read(struct engine *e, uint64_t inode, uint64_t mapping, uint64_t index)
 {
 	struct kernel *k = e->k;
-	struct page p;
+	uint64_t page;
 	void *bytes;
-	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, page));
-	TRY(add_to_page_cache(e, *page, mapping, index));
-	TRY(vmcore_map_writable(k->vmcore, engine_page_phys(e, *page), VMCORE_PAGE_SIZE, &bytes));
+	TRY(find_page_nolock(e, mapping, index, &page));
+	if (page)
+		return NULL;
+	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, &page));
+	TRY(add_to_page_cache(e, page, mapping, index));
+	TRY(vmcore_map_writable(k->vmcore, engine_page_phys(e, page), VMCORE_PAGE_SIZE, &bytes));
 	TRY(disk_read(e, inode, index << k->arch->page_shift, bytes, VMCORE_PAGE_SIZE));
-	TRY(page_open_writable(e, *page, &p));
-	SET(k, &p.object, page, flags, (p.flags | 1ull << e->bit_uptodate) & ~(1ull << e->bit_locked));
+	return put_page(e, page);
+}
+
+/* end_buffer_io_async(): what was read is up to date, and unlocked. */
+static struct error *end_reading(struct engine *e, uint64_t mapping, uint64_t first, uint64_t stop)
+{
+	for (uint64_t i = first; i < stop; i++) {
+		struct page p;
+		uint64_t page;
+		TRY(find_page_nolock(e, mapping, i, &page));
+		if (!page)
+			continue;
+		TRY(page_open_writable(e, page, &p));
+		if (p.flags >> e->bit_locked & 1)
+			SET(e->k, &p.object, page, flags, (p.flags | 1ull << e->bit_uptodate) & ~(1ull << e->bit_locked));
+	}
 	return NULL;
+}
+
+#define MOST_PAGES_CLUSTER 8 /* a damaged page_cluster must not read in whole files */
+
+struct error *cluster_pages(struct engine *e, unsigned *shift)
+{
+	uint64_t v = 0, at = symbol_addr(e->k, "page_cluster");
+	if (at)
+		TRY(kernel_read_uint(e->k, at, 4, &v));
+	*shift = v > MOST_PAGES_CLUSTER ? MOST_PAGES_CLUSTER : (unsigned)v;
+	return NULL;
+}
+
+/* The aligned cluster that the page is in, as far as the file, or its mapped part, goes (`end`, in pages). */
+static struct error *read_cluster_nonblocking(struct engine *e, uint64_t inode, uint64_t mapping, uint64_t index, uint64_t end)
+{
+	unsigned shift;
+	TRY(cluster_pages(e, &shift));
+	uint64_t first = index >> shift << shift, stop = first + (1ull << shift);
+	if (stop > end)
+		stop = end;
+	TRACE(e, "read_cluster_nonblocking", "read from the disk, with its neighbours", { "first page", first }, { "pages", stop - first });
+	struct error *failure = NULL;
+	for (uint64_t i = first; i < stop && !failure; i++)
+		failure = page_cache_read(e, inode, mapping, i);
+	if (failure && failure->code != ERR_KERNEL)
+		return failure;
+	TRY(end_reading(e, mapping, first, stop));
+	return failure;
 }
 
 struct error *filemap_nopage(struct engine *e, uint64_t vma_addr, uint64_t addr, uint64_t *page, bool *major)
@@ -145,13 +191,19 @@ struct error *filemap_nopage(struct engine *e, uint64_t vma_addr, uint64_t addr,
 		TRACE(e, "filemap_nopage", "beyond the end of the file", { "pgoff", index }, { "size in pages", pages });
 		return NULL;
 	}
+	uint64_t mapped_end = ((vma.end - vma.start) >> k->arch->page_shift) + vma.pgoff;
+	if (pages > mapped_end)
+		pages = mapped_end;
 	TRY(find_page_nolock(e, mapping, index, page));
-	if (*page) {
-		get_page(e, *page);
-	} else {
-		TRY(read_in(e, inode, mapping, index, page));
+	if (!*page) {
+		TRY(read_cluster_nonblocking(e, inode, mapping, index, pages));
+		TRY(find_page_nolock(e, mapping, index, page));
 		*major = true;
 	}
+	if (!*page)
+		return error_at(ERR_BAD_OBJECT, mapping, "what is read into the page cache is not found there: page %" PRIu64 " of %" PRIx64, index,
+				mapping);
+	get_page(e, *page);
 	TRACE(e, "filemap_nopage", *major ? "read from the disk" : "in the page cache", { "mapping", mapping }, { "pgoff", index },
 	      { "page", *page });
 	return mark_page_accessed(e, *page);

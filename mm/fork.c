@@ -9,6 +9,7 @@
 #include "mm/list_edit.h"
 
 /* include/linux/sched.h, include/linux/threads.h of 2.4 */
+#define MAX_COUNTER 20 /* 20 * HZ / 100: include/linux/sched.h */
 #define PF_FORKNOEXEC 0x40
 #define PF_SUPERPRIV  0x100
 #define PF_USEDFPU    0x100000
@@ -393,6 +394,9 @@ static struct error *give_children_away(struct engine *e, const struct object *t
 		next = GET(k, &c, task_struct, p_osptr);
 		TRACE(e, "exit_notify", "a child is given to init", { "child", child }, { "reaper", reaper });
 		SET(k, t, task_struct, p_cptr, next);
+		/* Nobody slays init. */
+		SET(k, &c, task_struct, exit_signal, SIGCHLD24);
+		ADD(k, &c, task_struct, self_exec_id, 1);
 		SET(k, &c, task_struct, real_parent, reaper);
 		SET(k, &c, task_struct, p_pptr, reaper);
 		TRY(link_child(e, &c));
@@ -415,6 +419,9 @@ static struct error *release_task(struct engine *e, const struct object *t)
 	ADD(k, &parent, task_struct, cmin_flt, GET(k, t, task_struct, min_flt) + GET(k, t, task_struct, cmin_flt));
 	ADD(k, &parent, task_struct, cmaj_flt, GET(k, t, task_struct, maj_flt) + GET(k, t, task_struct, cmaj_flt));
 	ADD(k, &parent, task_struct, cnswap, GET(k, t, task_struct, nswap) + GET(k, t, task_struct, cnswap));
+	/* What is left of its time slice is the parent's. */
+	uint64_t slice = GET(k, &parent, task_struct, counter) + GET(k, t, task_struct, counter);
+	SET(k, &parent, task_struct, counter, slice > MAX_COUNTER ? MAX_COUNTER : slice);
 	TRACE(e, "release_task", "the parent has waited: its frames are freed", { "task", t->addr }, { "parent", parent.addr });
 	return free_pages_addr(e, t->addr, TASK_UNION_ORDER);
 }

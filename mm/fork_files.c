@@ -152,11 +152,22 @@ static struct error *put_sighand(struct engine *e, uint64_t sig)
 	return sig && !left && e->sigact_cachep ? kmem_cache_free(e, e->sigact_cachep, sig) : NULL;
 }
 
+/* Where one cannot be had, those before it are given back (bad_fork_cleanup_…: kernel/fork.c). */
 struct error *copy_shared_structs(struct engine *e, const struct object *child, unsigned clone_flags)
 {
+	struct kernel *k = e->k;
 	TRY(copy_files(e, child, clone_flags));
-	TRY(copy_fs(e, child, clone_flags));
-	return copy_sighand(e, child, clone_flags);
+	struct error *failure = copy_fs(e, child, clone_flags);
+	if (failure) {
+		TRY(put_files(e, GET(k, child, task_struct, files)));
+		return failure;
+	}
+	failure = copy_sighand(e, child, clone_flags);
+	if (failure) {
+		TRY(put_fs(e, GET(k, child, task_struct, fs)));
+		TRY(put_files(e, GET(k, child, task_struct, files)));
+	}
+	return failure;
 }
 
 struct error *put_shared_structs(struct engine *e, const struct object *task)

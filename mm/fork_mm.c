@@ -74,6 +74,20 @@ static struct error *mmdrop(struct engine *e, uint64_t addr)
 	return kmem_cache_free(e, e->mm_cachep, addr);
 }
 
+/* swap_mm, whose turn it is in swap_out() (mm/vmscan.c): the next one, when this goes. */
+static struct error *pass_turn_on(struct engine *e, const struct object *mm)
+{
+	struct kernel *k = e->k;
+	uint64_t turn = symbol_addr(k, "swap_mm"), now, next;
+	if (!turn)
+		return NULL;
+	TRY(kernel_read_pointer(k, turn, &now));
+	if (now != mm->addr)
+		return NULL;
+	TRY(kernel_read_pointer(k, MEMBER_ADDR(k, mm, mm_struct, mmlist), &next));
+	return kernel_write_pointer(k, turn, next - OFFSET(k, mm_struct, mmlist));
+}
+
 struct error *mmput(struct engine *e, uint64_t addr)
 {
 	struct kernel *k = e->k;
@@ -84,6 +98,7 @@ struct error *mmput(struct engine *e, uint64_t addr)
 	TRACE(e, "mmput", users ? "others use it" : "the last user: areas and pages go", { "mm", addr }, { "mm->mm_users", users });
 	if (users)
 		return NULL;
+	TRY(pass_turn_on(e, &mm));
 	TRY(list_del(k, MEMBER_ADDR(k, &mm, mm_struct, mmlist)));
 	TRY(count_symbol(e, "mmlist_nr", -1));
 	TRY(exit_mmap(e, addr));

@@ -151,7 +151,10 @@ static struct error *do_swap_page(struct fault *f)
 	f->result = FAULT_MINOR;
 	TRY(lookup_swap_cache(e, f->entry, &page));
 	if (!page) {
-		TRY(read_swap_cache(e, f->entry, &page));
+		TRY(swapin_readahead(e, f->entry));
+		TRY(lookup_swap_cache(e, f->entry, &page));
+		if (!page)
+			TRY(read_swap_cache(e, f->entry, &page));
 		if (!page) {
 			f->result = FAULT_SIGBUS;
 			return NULL;

@@ -13,14 +13,16 @@
 #define PAGE_DOWN(a) ((a) & ~(uint64_t)(VMCORE_PAGE_SIZE - 1))
 #define PAGE_UP(a)   PAGE_DOWN((a) + VMCORE_PAGE_SIZE - 1)
 
+#define MAX_MAP_COUNT 65536 /* include/linux/sched.h */
+
 /* ---- Finding ---- */
 
-static struct error *open_mm(struct engine *e, uint64_t mm, struct object *o)
+struct error *open_mm(struct engine *e, uint64_t mm, struct object *o)
 {
 	return object_open_writable(e->k, mm, S_mm_struct, o);
 }
 
-static struct error *open_vma(struct engine *e, uint64_t vma, struct object *o)
+struct error *open_vma(struct engine *e, uint64_t vma, struct object *o)
 {
 	return object_open_writable(e->k, vma, S_vm_area_struct, o);
 }
@@ -139,8 +141,7 @@ struct error *insert_vm_struct(struct engine *e, uint64_t mm_addr, uint64_t vma_
 	return link_at(e, &mm, &vma, &place);
 }
 
-/* Takes the area off list, tree and file. `prev` is the area before it, 0 for none. */
-static struct error *unlink_vma(struct engine *e, const struct object *mm, const struct object *vma, uint64_t prev)
+struct error *unlink_vma(struct engine *e, const struct object *mm, const struct object *vma, uint64_t prev)
 {
 	struct kernel *k = e->k;
 	uint64_t from = prev ? prev + OFFSET(k, vm_area_struct, vm_next) : MEMBER_ADDR(k, mm, mm_struct, mmap);
@@ -153,26 +154,20 @@ static struct error *unlink_vma(struct engine *e, const struct object *mm, const
 	return NULL;
 }
 
-/* The area before one, by the tree's order: from the list's head where there is no better way. */
-static struct error *previous_vma(struct engine *e, const struct object *mm, uint64_t start, uint64_t *prev)
+struct error *previous_vma(struct engine *e, const struct object *mm, uint64_t start, uint64_t *prev)
 {
-	struct kernel *k = e->k;
 	struct vma_place place;
 	*prev = 0;
 	if (!start)
 		return NULL;
 	TRY(find_vma_prepare(e, mm, start - 1, &place));
-	if (place.inside)
-		*prev = place.vma;
-	else
-		*prev = place.prev;
-	(void)k;
+	*prev = place.inside ? place.vma : place.prev;
 	return NULL;
 }
 
-/* ---- Merging: only areas of nothing (no file, no ops), with the same flags ---- */
+/* ---- Merging ---- */
 
-static bool can_merge(const struct kernel *k, const struct object *vma, uint64_t flags)
+bool can_vma_merge(const struct kernel *k, const struct object *vma, uint64_t flags)
 {
 	return !GET(k, vma, vm_area_struct, vm_file) && !GET(k, vma, vm_area_struct, vm_ops) &&
 	       GET(k, vma, vm_area_struct, vm_flags) == flags;
@@ -196,8 +191,8 @@ static struct error *vma_merge(struct engine *e, const struct object *mm, uint64
 	}
 	if (next_addr)
 		TRY(open_vma(e, next_addr, &next));
-	bool before = prev_addr && GET(k, &prev, vm_area_struct, vm_end) == start && can_merge(k, &prev, flags);
-	bool after = next_addr && GET(k, &next, vm_area_struct, vm_start) == end && can_merge(k, &next, flags);
+	bool before = prev_addr && GET(k, &prev, vm_area_struct, vm_end) == start && can_vma_merge(k, &prev, flags);
+	bool after = next_addr && GET(k, &next, vm_area_struct, vm_start) == end && can_vma_merge(k, &next, flags);
 	TRACE(e, "vma_merge", before && after ? "joins both neighbours" : before ? "extends the area before" :
 			      after ? "extends the area after" : "no neighbour fits",
 	      { "prev", prev_addr }, { "next", next_addr }, { "vm_flags", flags });
@@ -223,42 +218,6 @@ static struct error *release_file(struct engine *e, const struct object *vma)
 {
 	uint64_t file = GET(e->k, vma, vm_area_struct, vm_file);
 	return file ? fput(e, file) : NULL;
-}
-
-/* A copy of the area for the part above `split`; the old one ends there. */
-static struct error *split_vma(struct engine *e, const struct object *mm, const struct object *vma, uint64_t split)
-{
-	struct kernel *k = e->k;
-	struct object upper;
-	uint64_t addr, file = GET(k, vma, vm_area_struct, vm_file), start = GET(k, vma, vm_area_struct, vm_start);
-	TRY(kmem_cache_alloc(e, e->vm_area_cachep, GFP24_KERNEL, &addr));
-	TRY(open_vma(e, addr, &upper));
-	memcpy((void *)upper.bytes, vma->bytes, SIZE_OF(k, vm_area_struct));
-	SET(k, &upper, vm_area_struct, vm_start, split);
-	SET(k, &upper, vm_area_struct, vm_pgoff, GET(k, vma, vm_area_struct, vm_pgoff) + ((split - start) >> k->arch->page_shift));
-	SET(k, &upper, vm_area_struct, vm_pprev_share, 0);
-	SET(k, &upper, vm_area_struct, vm_raend, 0);
-	if (file)
-		get_file(e, file);
-	SET(k, vma, vm_area_struct, vm_end, split);
-	return insert_vm_struct(e, mm->addr, addr);
-}
-
-/* Cuts [start, end) of the areas out whole: splits the first and the last where they reach beyond. */
-static struct error *split_edges(struct engine *e, const struct object *mm, uint64_t start, uint64_t end)
-{
-	const uint64_t edges[] = { start, end };
-	for (int i = 0; i < 2; i++) {
-		struct vma_place place;
-		struct object vma;
-		TRY(find_vma_prepare(e, mm, edges[i], &place));
-		if (!place.inside)
-			continue;
-		TRY(open_vma(e, place.vma, &vma));
-		if (GET(e->k, &vma, vm_area_struct, vm_start) < edges[i])
-			TRY(split_vma(e, mm, &vma, edges[i]));
-	}
-	return NULL;
 }
 
 /* free_pgtables(): the tables of whole directory entries that no area needs any more. */
@@ -287,12 +246,105 @@ static struct error *free_pgtables(struct engine *e, const struct object *mm, ui
 	return first < last ? clear_page_tables(e, mm, first, last) : NULL;
 }
 
+/* The part of an area that is left above a hole: in *extra, which is used up by that. */
+static struct error *area_above(struct engine *e, const struct object *area, uint64_t end, uint64_t *extra)
+{
+	struct kernel *k = e->k;
+	struct object upper;
+	uint64_t file = GET(k, area, vm_area_struct, vm_file), start = GET(k, area, vm_area_struct, vm_start), addr = *extra;
+	*extra = 0;
+	TRY(open_vma(e, addr, &upper));
+	memcpy((void *)upper.bytes, area->bytes, SIZE_OF(k, vm_area_struct));
+	SET(k, &upper, vm_area_struct, vm_start, end);
+	SET(k, &upper, vm_area_struct, vm_pgoff, GET(k, area, vm_area_struct, vm_pgoff) + ((end - start) >> k->arch->page_shift));
+	SET(k, &upper, vm_area_struct, vm_raend, 0);
+	if (file)
+		get_file(e, file);
+	return NULL;
+}
+
+/*
+ * What is left of an area, which is on no list any more, without [start, end): nothing, one end (the same object stays), or two, for which *extra is
+ * used.
+ */
+static struct error *unmap_fixup(struct engine *e, const struct object *mm, const struct object *area, uint64_t start, uint64_t end, uint64_t *extra)
+{
+	struct kernel *k = e->k;
+	uint64_t first = GET(k, area, vm_area_struct, vm_start), last = GET(k, area, vm_area_struct, vm_end), above = 0;
+	int64_t pages = (int64_t)((end - start) >> k->arch->page_shift);
+	ADD(k, mm, mm_struct, total_vm, -pages);
+	if (GET(k, area, vm_area_struct, vm_flags) & VM_LOCKED)
+		ADD(k, mm, mm_struct, locked_vm, -pages);
+	TRACE(e, "unmap_fixup", start == first && end == last ? "the area goes" : start == first || end == last ? "one end of it stays" : "a hole in it",
+	      { "area", area->addr }, { "vm_start", first }, { "vm_end", last });
+	if (start == first && end == last) {
+		TRY(release_file(e, area));
+		return kmem_cache_free(e, e->vm_area_cachep, area->addr);
+	}
+	if (end == last) {
+		SET(k, area, vm_area_struct, vm_end, start);
+	} else if (start == first) {
+		ADD(k, area, vm_area_struct, vm_pgoff, pages);
+		SET(k, area, vm_area_struct, vm_start, end);
+	} else {
+		above = *extra;
+		TRY(area_above(e, area, end, extra));
+		SET(k, area, vm_area_struct, vm_end, start);
+		TRY(insert_vm_struct(e, mm->addr, above));
+	}
+	return insert_vm_struct(e, mm->addr, area->addr);
+}
+
+/* Takes every area with a part below `end` off list and tree, from *at on, which stands at `from`; *removed is a list of them, the last one first. */
+static struct error *detach_areas(struct engine *e, const struct object *mm, uint64_t from, uint64_t at, uint64_t end, uint64_t *removed)
+{
+	struct kernel *k = e->k;
+	uint64_t last = 0;
+	*removed = 0;
+	while (at) {
+		struct object vma;
+		TRY(open_vma(e, at, &vma));
+		uint64_t start = GET(k, &vma, vm_area_struct, vm_start), next = GET(k, &vma, vm_area_struct, vm_next);
+		if (start >= end)
+			break;
+		if (start < last || GET(k, &vma, vm_area_struct, vm_end) <= start || GET(k, &vma, vm_area_struct, vm_end) > k->page_offset)
+			return error_at(ERR_BAD_OBJECT, at, "area is damaged: %" PRIx64, at);
+		last = GET(k, &vma, vm_area_struct, vm_end);
+		TRY(kernel_write_pointer(k, from, next));
+		SET(k, &vma, vm_area_struct, vm_next, *removed);
+		*removed = at;
+		TRY(rb_erase(k, MEMBER_ADDR(k, mm, mm_struct, mm_rb), MEMBER_ADDR(k, &vma, vm_area_struct, vm_rb)));
+		at = next;
+	}
+	return NULL;
+}
+
+static struct error *unmap_areas(struct engine *e, const struct object *mm, uint64_t removed, uint64_t addr, uint64_t end, uint64_t *extra)
+{
+	struct kernel *k = e->k;
+	while (removed) {
+		struct object vma;
+		TRY(open_vma(e, removed, &vma));
+		uint64_t start = GET(k, &vma, vm_area_struct, vm_start), stop = GET(k, &vma, vm_area_struct, vm_end);
+		removed = GET(k, &vma, vm_area_struct, vm_next);
+		if (start < addr)
+			start = addr;
+		if (stop > end)
+			stop = end;
+		TRY(unlink_from_file(e, &vma));
+		ADD(k, mm, mm_struct, map_count, -1);
+		TRY(zap_page_range(e, mm->addr, start, stop - start));
+		TRY(unmap_fixup(e, mm, &vma, start, stop, extra));
+	}
+	return NULL;
+}
+
 struct error *do_munmap(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t len)
 {
 	struct kernel *k = e->k;
 	struct object mm, vma;
 	struct vma_place place;
-	uint64_t end, at, prev;
+	uint64_t end, prev, removed, extra;
 	if ((addr & (VMCORE_PAGE_SIZE - 1)) || addr > k->page_offset || len > k->page_offset - addr)
 		return kernel_error(EINVAL, "no user range of pages: %" PRIx64 ", %" PRIu64 " bytes", addr, len);
 	len = PAGE_UP(len);
@@ -305,28 +357,17 @@ struct error *do_munmap(struct engine *e, uint64_t mm_addr, uint64_t addr, uint6
 		TRY(object_open(k, place.vma, S_vm_area_struct, &vma));
 	if (!place.vma || GET(k, &vma, vm_area_struct, vm_start) >= end)
 		return NULL;
-	TRY(split_edges(e, &mm, addr, end));
-	TRY(previous_vma(e, &mm, addr, &prev));
+	if (GET(k, &vma, vm_area_struct, vm_start) < addr && GET(k, &vma, vm_area_struct, vm_end) > end &&
+	    GET(k, &mm, mm_struct, map_count) >= MAX_MAP_COUNT)
+		return kernel_error(ENOMEM, "the process has too many areas for a hole in one");
+	/* A hole takes one more; this is the last chance to fail. */
+	TRY(kmem_cache_alloc(e, e->vm_area_cachep, GFP24_KERNEL, &extra));
+	TRY(previous_vma(e, &mm, GET(k, &vma, vm_area_struct, vm_start), &prev));
+	TRY(detach_areas(e, &mm, prev ? prev + OFFSET(k, vm_area_struct, vm_next) : MEMBER_ADDR(k, &mm, mm_struct, mmap), place.vma, end, &removed));
 	SET(k, &mm, mm_struct, mmap_cache, 0);
-	for (;;) {
-		TRY(kernel_read_pointer(k, prev ? prev + OFFSET(k, vm_area_struct, vm_next) : MEMBER_ADDR(k, &mm, mm_struct, mmap), &at));
-		if (!at)
-			break;
-		TRY(open_vma(e, at, &vma));
-		uint64_t start = GET(k, &vma, vm_area_struct, vm_start), stop = GET(k, &vma, vm_area_struct, vm_end);
-		if (start >= end)
-			break;
-		if (stop <= start)
-			return error_at(ERR_BAD_OBJECT, at, "area is damaged: %" PRIx64, at);
-		TRACE(e, "do_munmap", "the area goes", { "vma", at }, { "vm_start", start }, { "vm_end", stop });
-		TRY(unlink_vma(e, &mm, &vma, prev));
-		ADD(k, &mm, mm_struct, total_vm, -(int64_t)((stop - start) >> k->arch->page_shift));
-		if (GET(k, &vma, vm_area_struct, vm_flags) & VM_LOCKED)
-			ADD(k, &mm, mm_struct, locked_vm, -(int64_t)((stop - start) >> k->arch->page_shift));
-		TRY(zap_page_range(e, mm_addr, start, stop - start));
-		TRY(release_file(e, &vma));
-		TRY(kmem_cache_free(e, e->vm_area_cachep, at));
-	}
+	TRY(unmap_areas(e, &mm, removed, addr, end, &extra));
+	if (extra)
+		TRY(kmem_cache_free(e, e->vm_area_cachep, extra));
 	return free_pgtables(e, &mm, addr, end);
 }
 
@@ -343,11 +384,10 @@ static uint64_t calc_vm_flags(unsigned prot, unsigned flags)
 static struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint64_t addr, uint64_t len, bool fixed, uint64_t *out)
 {
 	struct kernel *k = e->k;
-	uint64_t limit = k->page_offset;
-	struct vma_place place;
+	uint64_t limit = k->page_offset, at;
 	struct object vma;
 	if (len > limit)
-		return kernel_error(ENOMEM, "longer than the user's address space: %" PRIu64 " bytes", len);
+		return kernel_error(EINVAL, "longer than the user's address space: %" PRIu64 " bytes", len);
 	if (fixed) {
 		if (addr > limit - len)
 			return kernel_error(ENOMEM, "ends in the kernel's part: %" PRIx64, addr);
@@ -357,23 +397,28 @@ static struct error *get_unmapped_area(struct engine *e, const struct object *mm
 		return NULL;
 	}
 	addr = PAGE_UP(addr);
-	for (int pass = addr ? 0 : 1; pass < 2; pass++) {
-		uint64_t at = pass ? PAGE_UP(limit / 3) : addr;
-		for (uint64_t steps = 0; at <= limit - len; steps++) {
-			TRY(find_vma_prepare(e, mm, at, &place));
-			if (!place.vma) {
-				*out = at;
-				return NULL;
-			}
-			TRY(object_open(k, place.vma, S_vm_area_struct, &vma));
-			if (at + len <= GET(k, &vma, vm_area_struct, vm_start)) {
-				*out = at;
-				return NULL;
-			}
-			if (!pass)
-				break;
-			at = GET(k, &vma, vm_area_struct, vm_end);
+	if (addr) {
+		TRY(find_vma(e, mm, addr, &at));
+		if (at)
+			TRY(object_open(k, at, S_vm_area_struct, &vma));
+		if (addr <= limit - len && (!at || addr + len <= GET(k, &vma, vm_area_struct, vm_start))) {
+			*out = addr;
+			return NULL;
 		}
+	}
+	addr = PAGE_UP(limit / 3);
+	TRY(find_vma(e, mm, addr, &at));
+	while (addr <= limit - len) {
+		if (at)
+			TRY(object_open(k, at, S_vm_area_struct, &vma));
+		if (!at || addr + len <= GET(k, &vma, vm_area_struct, vm_start)) {
+			*out = addr;
+			return NULL;
+		}
+		if (GET(k, &vma, vm_area_struct, vm_end) <= addr)
+			return error_at(ERR_BAD_LIST, at, "areas of mm %" PRIx64 " out of order: %" PRIx64, mm->addr, at);
+		addr = GET(k, &vma, vm_area_struct, vm_end);
+		at = GET(k, &vma, vm_area_struct, vm_next);
 	}
 	return kernel_error(ENOMEM, "no hole of %" PRIu64 " bytes in the address space", len);
 }
@@ -459,8 +504,7 @@ struct error *do_mmap_pgoff(struct engine *e, uint64_t mm_addr, uint64_t file, u
 	TRY(check_mmap(e, len, flags, pgoff));
 	len = PAGE_UP(len);
 	TRY(open_mm(e, mm_addr, &mm));
-	/* include/linux/sched.h, MAX_MAP_COUNT */
-	if (GET(k, &mm, mm_struct, map_count) > 65536)
+	if (GET(k, &mm, mm_struct, map_count) > MAX_MAP_COUNT)
 		return kernel_error(ENOMEM, "the process has too many areas");
 	TRY(get_unmapped_area(e, &mm, addr, len, flags & MAP_FIXED, &addr));
 	vm_flags = calc_vm_flags(prot, flags) | GET(k, &mm, mm_struct, def_flags) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
@@ -565,77 +609,6 @@ struct error *expand_stack(struct engine *e, const struct object *mm, uint64_t v
 	ADD(k, mm, mm_struct, total_vm, (int64_t)grow);
 	if (GET(k, &vma, vm_area_struct, vm_flags) & VM_LOCKED)
 		ADD(k, mm, mm_struct, locked_vm, (int64_t)grow);
-	return NULL;
-}
-
-/* ---- Protection ---- */
-
-struct error *sys_mprotect(struct engine *e, uint64_t mm_addr, uint64_t start, uint64_t len, unsigned prot)
-{
-	struct kernel *k = e->k;
-	struct object mm, vma;
-	uint64_t end, at = start;
-	if (start & (VMCORE_PAGE_SIZE - 1))
-		return kernel_error(EINVAL, "not at a page's start: %" PRIx64, start);
-	len = PAGE_UP(len);
-	end = start + len;
-	if (end < start)
-		return kernel_error(EINVAL, "ends beyond the last address: %" PRIx64, start);
-	if (prot & ~(unsigned)PROT_FLAGS)
-		return kernel_error(EINVAL, "no such protection: %x", prot);
-	if (!len)
-		return NULL;
-	/* To the kernel its own part is nothing but a place where no area is. */
-	if (end > k->page_offset)
-		return kernel_error(ENOMEM, "nothing is mapped in the kernel's part: %" PRIx64, start);
-	TRY(open_mm(e, mm_addr, &mm));
-	/* The kernel finds a hole only on its way, and stops there with what it has done; all else is checked first. */
-	TRY(split_edges(e, &mm, start, end));
-	while (at < end) {
-		struct vma_place place;
-		TRY(find_vma_prepare(e, &mm, at, &place));
-		if (!place.inside)
-			return kernel_error(ENOMEM, "nothing is mapped at %" PRIx64, at);
-		TRY(open_vma(e, place.vma, &vma));
-		uint64_t flags = GET(k, &vma, vm_area_struct, vm_flags), stop = GET(k, &vma, vm_area_struct, vm_end);
-		uint64_t now = (flags & ~(VM_READ | VM_WRITE | VM_EXEC)) | calc_vm_flags(prot, 0);
-		if ((now & ~(now >> 4)) & (VM_READ | VM_WRITE | VM_EXEC))
-			return kernel_error(EACCES, "the area may not become that: vm_flags %" PRIx64, flags);
-		TRACE(e, "mprotect_fixup", "the area gets new flags, its pages a new protection", { "vma", vma.addr }, { "vm_start", at }, { "vm_end", stop },
-		      { "vm_flags", flags }, { "newflags", now });
-		SET(k, &vma, vm_area_struct, vm_flags, now);
-		SET(k, &vma, vm_area_struct, vm_page_prot, vm_get_page_prot(e, now));
-		TRY(change_protection(e, &mm, at, stop, vm_get_page_prot(e, now)));
-		at = stop;
-	}
-	return merge_neighbours(e, &mm, start, end);
-}
-
-/* After mprotect: areas of nothing that have become alike are joined, from the one before the range to the one after it. */
-struct error *merge_neighbours(struct engine *e, const struct object *mm, uint64_t start, uint64_t end)
-{
-	struct kernel *k = e->k;
-	uint64_t at;
-	struct object vma, next;
-	TRY(previous_vma(e, mm, start, &at));
-	if (!at)
-		TRY(kernel_read_pointer(k, MEMBER_ADDR(k, mm, mm_struct, mmap), &at));
-	while (at) {
-		TRY(open_vma(e, at, &vma));
-		uint64_t next_addr = GET(k, &vma, vm_area_struct, vm_next);
-		if (!next_addr || GET(k, &vma, vm_area_struct, vm_start) > end)
-			return NULL;
-		TRY(open_vma(e, next_addr, &next));
-		uint64_t flags = GET(k, &vma, vm_area_struct, vm_flags);
-		if (GET(k, &vma, vm_area_struct, vm_end) != GET(k, &next, vm_area_struct, vm_start) || !can_merge(k, &vma, flags) ||
-		    !can_merge(k, &next, flags) || (flags & VM_SHARED)) {
-			at = next_addr;
-			continue;
-		}
-		SET(k, &vma, vm_area_struct, vm_end, GET(k, &next, vm_area_struct, vm_end));
-		TRY(unlink_vma(e, mm, &next, at));
-		TRY(kmem_cache_free(e, e->vm_area_cachep, next_addr));
-	}
 	return NULL;
 }
 

@@ -19,9 +19,18 @@ struct vma_place {
 };
 struct error *find_vma_prepare(struct engine *e, const struct object *mm, uint64_t addr, struct vma_place *place) MUST_CHECK;
 
+/* To be changed. */
+struct error *open_mm(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
+struct error *open_vma(struct engine *e, uint64_t vma, struct object *o) MUST_CHECK;
+/* The area before `start`, 0 for none. */
+struct error *previous_vma(struct engine *e, const struct object *mm, uint64_t start, uint64_t *prev) MUST_CHECK;
+/* Takes the area off list, tree and file. `prev` is the area before it, 0 for none. */
+struct error *unlink_vma(struct engine *e, const struct object *mm, const struct object *vma, uint64_t prev) MUST_CHECK;
+/* Only areas of nothing (no file, no ops) are joined, with those flags. */
+bool can_vma_merge(const struct kernel *k, const struct object *vma, uint64_t flags);
+
 /* mprotect's way through the page tables: new protection for present entries of [start, end). mm/pgtable.c */
 struct error *change_protection(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t page_prot) MUST_CHECK;
-struct error *merge_neighbours(struct engine *e, const struct object *mm, uint64_t start, uint64_t end) MUST_CHECK;
 
 /* FMODE_READ 1, FMODE_WRITE 2 of an open file; the address of the head of the list (i_mmap, i_mmap_shared) that an area of a file is on, 0 for
  * none. mm/file.c */

@@ -87,6 +87,11 @@ struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order)
 	if ((p.flags >> e->bit_reserved & 1) || (p.flags >> e->bit_locked & 1) || GET(k, &p.object, page, mapping))
 		return error_at(ERR_BAD_OBJECT, page, "freeing a page that is in use: %" PRIx64 ", flags %" PRIx64, page, p.flags);
 	SET(k, &p.object, page, flags, p.flags & ~(1ull << e->bit_referenced | 1ull << e->bit_dirty));
+	if (__builtin_expect(e->local.wanted, 0) && !e->local.page) {
+		e->local.page = page;
+		e->local.order = order;
+		return NULL;
+	}
 	TRY(zone_open(e, page_zone_addr(e, p.flags), &z));
 	uint64_t index = engine_page_pfn(e, page) - engine_page_pfn(e, z.mem_map);
 	ADD(k, &z.zone, zone, free_pages, 1 << order);
@@ -243,6 +248,29 @@ static struct error *try_zones(struct engine *e, uint64_t zonelist, unsigned ord
 	return NULL;
 }
 
+/*
+ * Reclaim for the sake of one block. The first block that it frees is held back (current->local_pages) and is the caller's, provided that reclaim was
+ * successful and the block is what is wanted.
+ */
+static struct error *balance_classzone(struct engine *e, uint64_t classzone, unsigned order, uint64_t *page, unsigned *freed)
+{
+	struct page p;
+	bool enough;
+	e->local.wanted = true;
+	e->local.page = 0;
+	struct error *failure = try_to_free_pages_zone(e, classzone, SWAP_CLUSTER_MAX, freed, &enough);
+	e->local.wanted = false;
+	if (failure || !e->local.page)
+		return failure;
+	TRY(page_open_writable(e, e->local.page, &p));
+	if (!enough || e->local.order != order || page_zone_addr(e, p.flags) > classzone)
+		return free_pages_ok(e, e->local.page, e->local.order);
+	*page = e->local.page;
+	TRACE(e, "balance_classzone", "the first block that reclaim freed", { "page", *page }, { "order", order });
+	SET(e->k, &p.object, page, refcount, 1);
+	return NULL;
+}
+
 struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *page)
 {
 	struct kernel *k = e->k;
@@ -269,11 +297,13 @@ struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64
 	if (!(gfp & GFP24_WAIT))
 		return kernel_error(ENOMEM, "no block of order %u is free, and the caller cannot wait", order);
 	/*
-	 * balance_classzone(): reclaim, then look again. The kernel goes on until out_of_memory() has been called in vain ten times and then
+	 * Reclaim, then look again. The kernel goes on until out_of_memory() has been called in vain ten times and then
 	 * kills a process (mm/oom_kill.c); whose, is not for the engine to say, so the allocation fails then.
 	 */
 	for (unsigned failures = 0; failures < OOM_FAILURES; failures += !freed) {
-		TRY(try_to_free_pages(e, SWAP_CLUSTER_MAX, &freed));
+		TRY(balance_classzone(e, classzone, order, page, &freed));
+		if (*page)
+			return NULL;
 		TRY(try_zones(e, zonelist, order, PAGES_MIN, page));
 		if (*page)
 			return NULL;

@@ -201,6 +201,55 @@ struct error *lookup_swap_cache(struct engine *e, uint64_t entry, uint64_t *page
 	return NULL;
 }
 
+/* valid_swaphandles(): how many slots in use the aligned cluster of `offset` has from its beginning on (*first). */
+static struct error *valid_swaphandles(struct engine *e, uint64_t entry, uint64_t *first, unsigned *count)
+{
+	struct area a;
+	unsigned shift;
+	*count = 0;
+	TRY(open_area(e, swp_type(entry), &a));
+	TRY(cluster_pages(e, &shift));
+	if (!shift)
+		return NULL;
+	*first = swp_offset(entry) >> shift << shift;
+	uint64_t end = *first + (1ull << shift);
+	/* The first page is the swap area's header. */
+	*first += !*first;
+	for (uint64_t at = *first; at < end && at < a.max; at++, ++*count) {
+		uint64_t users;
+		TRY(get_count(e, &a, at, &users));
+		if (!users || users == SWAP_MAP_BAD)
+			break;
+	}
+	return NULL;
+}
+
+/* Into the swap cache with the slots around it; what there is no memory for is left. */
+struct error *swapin_readahead(struct engine *e, uint64_t entry)
+{
+	uint64_t first = 0, page;
+	unsigned count;
+	TRY(valid_swaphandles(e, entry, &first, &count));
+	TRACE(e, "swapin_readahead", count ? "reads the slots around it" : "nothing to read", { "first slot", first }, { "slots", count });
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t slot = swp_entry(swp_type(entry), first + i);
+		TRY(lookup_swap_cache(e, slot, &page));
+		if (!page) {
+			struct error *failure = read_swap_cache(e, slot, &page);
+			if (failure && failure->code == ERR_KERNEL && failure->addr == ENOMEM) {
+				error_free(failure);
+				return NULL;
+			}
+			TRY(failure);
+		}
+		/* Reclaim, which came with its page, may have emptied the slot. */
+		if (!page)
+			return NULL;
+		TRY(put_page(e, page));
+	}
+	return NULL;
+}
+
 struct error *read_swap_cache(struct engine *e, uint64_t entry, uint64_t *page)
 {
 	struct kernel *k = e->k;
@@ -208,10 +257,14 @@ struct error *read_swap_cache(struct engine *e, uint64_t entry, uint64_t *page)
 	unsigned users;
 	void *bytes;
 	*page = 0;
-	TRY(swap_count(e, entry, &users));
-	if (!users)
-		return NULL;
 	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, page));
+	/* The allocation may have freed the slot. */
+	TRY(swap_count(e, entry, &users));
+	if (!users) {
+		uint64_t unused = *page;
+		*page = 0;
+		return put_page(e, unused);
+	}
 	TRY(add_to_swap_cache(e, *page, entry));
 	TRY(vmcore_map_writable(k->vmcore, engine_page_phys(e, *page), VMCORE_PAGE_SIZE, &bytes));
 	TRY(swap_read(e, swp_type(entry), swp_offset(entry), bytes));

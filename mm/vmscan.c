@@ -16,6 +16,14 @@
 #define DEF_PRIORITY	 6
 #define SWAP_CLUSTER_MAX 32 /* include/linux/swap.h */
 
+/* One call of try_to_free_pages_zone(). */
+struct reclaim {
+	struct engine *e;
+	uint64_t classzone; /* the zone_struct whose pages, and those of zones below it, are wanted */
+	unsigned wanted;    /* pages still to be freed, as the kernel reckons: what slabs gave is forgotten when it was not enough */
+	unsigned freed;	    /* frames that were */
+};
+
 static bool has(const struct page *p, int bit)
 {
 	return p->flags >> bit & 1;
@@ -32,6 +40,13 @@ static struct error *read_count(struct engine *e, uint64_t counter, uint64_t *va
 	return kernel_read_uint(e->k, counter, 4, value);
 }
 
+/* memclass(): is a page of that zone of use to who wants one of the class? */
+static bool memclass(const struct reclaim *r, const struct page *p)
+{
+	const struct kernel *k = r->e->k;
+	return r->e->contig_page_data + OFFSET(k, pglist_data, node_zones) + (p->flags >> 24) * SIZE_OF(k, zone) <= r->classzone;
+}
+
 /* The page whose lru is last on the list, 0 when it is empty. */
 static struct error *last_on(struct engine *e, uint64_t list, uint64_t *page)
 {
@@ -44,8 +59,9 @@ static struct error *last_on(struct engine *e, uint64_t list, uint64_t *page)
 /* ---- Unmapping ---- */
 
 /* try_to_swap_out(): one present entry of a page that is not reserved. *freeable: nobody but a cache has the page any more. */
-static struct error *try_to_swap_out(struct engine *e, const struct object *mm, uint64_t page, uint64_t at, uint64_t entry, bool *freeable)
+static struct error *try_to_swap_out(struct reclaim *r, const struct object *mm, uint64_t page, uint64_t at, uint64_t entry, bool *freeable)
 {
+	struct engine *e = r->e;
 	struct kernel *k = e->k;
 	struct page p;
 	uint64_t slot = 0;
@@ -55,7 +71,7 @@ static struct error *try_to_swap_out(struct engine *e, const struct object *mm, 
 		return mark_page_accessed(e, page);
 	}
 	TRY(page_open_writable(e, page, &p));
-	if (has(&p, e->bit_active) || has(&p, e->bit_locked))
+	if (has(&p, e->bit_active) || !memclass(r, &p) || has(&p, e->bit_locked))
 		return NULL;
 	if (entry & X86_DIRTY)
 		TRY(set_page_dirty(e, page));
@@ -89,8 +105,9 @@ static bool is_reserved_frame(struct engine *e, uint64_t phys, uint64_t *page)
 }
 
 /* swap_out_vma(): the area's entries from addr on, until `wanted` is 0. Leaves off at mm->swap_address. */
-static struct error *swap_out_vma(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, unsigned *wanted)
+static struct error *swap_out_vma(struct reclaim *r, const struct object *mm, const struct vma *vma, uint64_t addr, unsigned *wanted)
 {
+	struct engine *e = r->e;
 	struct kernel *k = e->k;
 	uint64_t span = 1ull << k->geometry.level[0].shift, page;
 	while (addr < vma->end && *wanted) {
@@ -110,7 +127,7 @@ static struct error *swap_out_vma(struct engine *e, const struct object *mm, con
 			if (vma->flags & VM_LOCKED)
 				TRY(mark_page_accessed(e, page));
 			else
-				TRY(try_to_swap_out(e, mm, page, at, entry, &freeable));
+				TRY(try_to_swap_out(r, mm, page, at, entry, &freeable));
 			*wanted -= freeable;
 		}
 		SET(k, mm, mm_struct, swap_address, addr);
@@ -119,11 +136,12 @@ static struct error *swap_out_vma(struct engine *e, const struct object *mm, con
 }
 
 /* swap_out_mm(): from mm->swap_address to the end, which TASK_SIZE there says was reached. */
-static struct error *swap_out_mm(struct engine *e, uint64_t mm_addr, unsigned *wanted)
+static struct error *swap_out_mm(struct reclaim *r, uint64_t mm_addr, unsigned *wanted)
 {
+	struct engine *e = r->e;
 	struct kernel *k = e->k;
 	struct object mm;
-	uint64_t at, addr;
+	uint64_t at, addr, last = 0;
 	TRY(object_open_writable(k, mm_addr, S_mm_struct, &mm));
 	addr = GET(k, &mm, mm_struct, swap_address);
 	TRY(find_vma(e, &mm, addr, &at));
@@ -131,7 +149,10 @@ static struct error *swap_out_mm(struct engine *e, uint64_t mm_addr, unsigned *w
 		struct vma vma;
 		TRY(check_interrupt());
 		TRY(vma_open(k, at, &vma));
-		TRY(swap_out_vma(e, &mm, &vma, addr > vma.start ? addr : vma.start, wanted));
+		if (vma.start < last || vma.end > k->page_offset)
+			return error_at(ERR_BAD_LIST, at, "areas of mm %" PRIx64 " out of order: %" PRIx64, mm_addr, at);
+		last = vma.end;
+		TRY(swap_out_vma(r, &mm, &vma, addr > vma.start ? addr : vma.start, wanted));
 		at = GET(k, &vma.object, vm_area_struct, vm_next);
 		if (at && !*wanted)
 			return NULL;
@@ -165,12 +186,16 @@ static struct error *next_mm(struct engine *e, uint64_t *mm)
 }
 
 /* swap_out(): at most once around all mms. */
-static struct error *swap_out(struct engine *e)
+static struct error *swap_out(struct reclaim *r)
 {
+	struct engine *e = r->e;
 	struct kernel *k = e->k;
 	uint64_t turn = symbol_addr(k, "swap_mm"), mm = e->init_mm, count;
 	unsigned wanted = SWAP_CLUSTER_MAX;
 	TRY(kernel_read_symbol(k, "mmlist_nr", 4, &count));
+	/* Each has a frame at least. */
+	if (count > e->max_pfn)
+		return error_new(ERR_BAD_OBJECT, "mmlist_nr is too large: %" PRIu64, count);
 	if (turn)
 		TRY(kernel_read_pointer(k, turn, &mm));
 	for (uint64_t n = 0; n <= count && wanted; n++) {
@@ -179,7 +204,8 @@ static struct error *swap_out(struct engine *e)
 			return NULL;
 		if (turn)
 			TRY(kernel_write_pointer(k, turn, mm));
-		TRY(swap_out_mm(e, mm, &wanted));
+		TRY(check_interrupt());
+		TRY(swap_out_mm(r, mm, &wanted));
 	}
 	return NULL;
 }
@@ -223,17 +249,19 @@ static struct error *free_cached(struct engine *e, const struct page *p)
 }
 
 /* shrink_cache(): a part of the inactive list, from its end. Too many mapped pages there, and entries are unmapped. */
-static struct error *shrink_cache(struct engine *e, unsigned wanted, unsigned priority, unsigned *freed)
+static struct error *shrink_cache(struct reclaim *r, unsigned priority)
 {
+	struct engine *e = r->e;
 	struct kernel *k = e->k;
 	uint64_t inactive, page;
 	TRY(read_count(e, e->nr_inactive_pages, &inactive));
-	uint64_t max_scan = inactive / priority, max_mapped = (uint64_t)(wanted - *freed) << (10 - priority);
+	uint64_t max_scan = inactive / priority, max_mapped = (uint64_t)r->wanted << (10 - priority);
 	if (max_mapped > max_scan / 10)
 		max_mapped = max_scan / 10;
-	while (max_scan-- && *freed < wanted) {
+	while (max_scan-- && r->wanted) {
 		struct page p;
 		bool gone;
+		TRY(check_interrupt());
 		TRY(last_on(e, e->inactive_list, &page));
 		if (!page)
 			return NULL;
@@ -241,19 +269,24 @@ static struct error *shrink_cache(struct engine *e, unsigned wanted, unsigned pr
 		uint64_t lru = MEMBER_ADDR(k, &p.object, page, lru);
 		TRY(list_del(k, lru));
 		TRY(list_add(k, lru, e->inactive_list));
+		if (!memclass(r, &p))
+			continue;
 		if (!GET(k, &p.object, page, mapping) || page_refcount(k, &p) != 1) {
 			if (max_mapped--)
 				continue;
-			return swap_out(e);
+			return swap_out(r);
 		}
-		/* Written pages are freed when the list's end comes to them again. */
+		if (has(&p, e->bit_locked))
+			continue;
+		/* Written pages are freed when the list's end comes to them again. What writepage() frees is not reckoned. */
 		if (has(&p, e->bit_dirty)) {
 			TRY(write_out(e, &p, &gone));
-			*freed += gone;
+			r->freed += gone;
 			continue;
 		}
 		TRY(free_cached(e, &p));
-		++*freed;
+		r->freed++;
+		r->wanted--;
 	}
 	return NULL;
 }
@@ -285,23 +318,47 @@ static struct error *refill_inactive(struct engine *e, uint64_t wanted)
 	return NULL;
 }
 
-/* shrink_caches() at each priority, from a sixth of the inactive list to all of it. */
+/* *enough: nothing more is wanted. */
+static struct error *shrink_caches(struct reclaim *r, unsigned priority, bool *enough)
+{
+	struct engine *e = r->e;
+	uint64_t active, inactive;
+	unsigned reaped;
+	TRY(kmem_cache_reap(e, &reaped));
+	r->freed += reaped;
+	*enough = reaped >= r->wanted;
+	if (*enough)
+		return NULL;
+	TRY(read_count(e, e->nr_active_pages, &active));
+	TRY(read_count(e, e->nr_inactive_pages, &inactive));
+	/* The active list should be about two thirds of all. */
+	TRY(refill_inactive(e, r->wanted * active / ((inactive + 1) * 2)));
+	TRY(shrink_cache(r, priority));
+	*enough = !r->wanted;
+	return NULL;
+}
+
+/* At each priority, from a sixth of the inactive list to all of it. */
+struct error *try_to_free_pages_zone(struct engine *e, uint64_t classzone, unsigned nr_pages, unsigned *freed, bool *enough)
+{
+	struct reclaim r = { .e = e, .classzone = classzone, .wanted = nr_pages };
+	*enough = false;
+	for (unsigned priority = DEF_PRIORITY; priority && !*enough; priority--) {
+		TRY(shrink_caches(&r, priority, enough));
+		TRACE(e, "try_to_free_pages", *enough ? "enough" : "not enough yet", { "priority", priority }, { "classzone", classzone },
+		      { "freed", r.freed });
+	}
+	*freed = r.freed;
+	return NULL;
+}
+
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed)
 {
+	struct kernel *k = e->k;
+	uint64_t classzone, zonelist = e->contig_page_data + OFFSET(k, pglist_data, node_zonelists) +
+				       (uint64_t)(GFP24_HIGHUSER & 15) * SIZE_OF(k, zonelist);
+	bool enough;
 	*freed = 0;
-	for (unsigned priority = DEF_PRIORITY; priority && *freed < nr_pages; priority--) {
-		uint64_t active, inactive;
-		unsigned reaped;
-		TRY(kmem_cache_reap(e, &reaped));
-		*freed += reaped;
-		if (*freed >= nr_pages)
-			break;
-		TRY(read_count(e, e->nr_active_pages, &active));
-		TRY(read_count(e, e->nr_inactive_pages, &inactive));
-		/* The active list should be about two thirds of all. */
-		TRY(refill_inactive(e, (uint64_t)(nr_pages - *freed) * active / ((inactive + 1) * 2)));
-		TRY(shrink_cache(e, nr_pages, priority, freed));
-		TRACE(e, "try_to_free_pages", *freed >= nr_pages ? "enough" : "not enough yet", { "priority", priority }, { "freed", *freed });
-	}
-	return NULL;
+	TRY(kernel_read_pointer(k, zonelist + OFFSET(k, zonelist, zones), &classzone));
+	return try_to_free_pages_zone(e, classzone, nr_pages, freed, &enough);
 }

@@ -224,6 +224,17 @@ static struct error *check_free_objects(struct check *c, const struct object *s,
 			       s->addr, num, inuse, n);
 }
 
+static void count_objects(struct check *c, uint64_t cache, uint64_t inuse)
+{
+	const struct engine *e = c->e;
+	if (cache == e->vm_area_cachep)
+		c->vmas_in_use += inuse;
+	else if (cache == e->mm_cachep)
+		c->mms_in_use += inuse;
+	else if (cache == e->filp_cachep || cache == e->files_cachep || cache == e->fs_cachep || cache == e->sigact_cachep)
+		c->books.objects += inuse;
+}
+
 static struct error *check_slab(struct slab_walk *w, uint64_t addr)
 {
 	struct check *c = w->c;
@@ -240,6 +251,7 @@ static struct error *check_slab(struct slab_walk *w, uint64_t addr)
 		return WRONG("slab %" PRIx64 ": %" PRIu64 " of %" PRIu64 " in use, on list %d",
 			     addr, inuse, num, w->list);
 	TRY(check_free_objects(c, &s, num, inuse));
+	count_objects(c, w->cache.addr, inuse);
 	TRY(books_claim(c, start, order, OWNER_SLAB));
 	for (uint64_t i = 0; i < 1ull << order; i++) {
 		uint64_t cache, slab,

@@ -281,5 +281,8 @@ struct error *books_processes(struct check *c)
 	TRY(open_swap(c));
 	TRY(check_tasks(c));
 	TRY(check_mms(c));
+	if (c->vmas_in_use != c->books.areas || c->mms_in_use != c->books.mms)
+		return WRONG("areas in use: %" PRIu64 ", processes have %" PRIu64 "; mms in use: %" PRIu64 ", processes have %" PRIu64, c->vmas_in_use,
+			     c->books.areas, c->mms_in_use, c->books.mms);
 	return check_quicklists(c);
 }

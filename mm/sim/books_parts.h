@@ -30,6 +30,7 @@ struct check {
 	struct frame *frames; /* by pfn */
 	uint32_t *swap; /* references found, by slot of the first swap area; NULL without one */
 	uint64_t swap_slots;
+	uint64_t vmas_in_use, mms_in_use; /* objects of their slab caches */
 	struct books books;
 };
 

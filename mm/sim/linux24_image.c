@@ -286,6 +286,7 @@ static void place_swap(struct image *i)
 	place_word(i, 'B', "nr_swap_pages", 0);
 	place_word(i, 'B', "total_swap_pages", 0);
 	place_word(i, 'D', "page_cluster", 3);
+	place_word(i, 'D', "swap_mm", image_symbol(i, "init_mm"));
 }
 
 /* mm/slab.c: cache_cache, which the other caches come from; the general caches' table ends with a size of 0. */

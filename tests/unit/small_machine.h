@@ -47,12 +47,17 @@ struct machine {
 		error_free(refused_);                                                        \
 	} while (0)
 
-static inline void boot(struct machine *m, unsigned megabytes)
+static inline void boot_as(struct machine *m, unsigned megabytes, bool highmem)
 {
-	struct machine_options o = {.mem = (uint64_t)megabytes << 20};
+	struct machine_options o = {.mem = (uint64_t)megabytes << 20, .highmem = highmem};
 	ok(machine_boot(MACHINE_DEFAULT, &o, &m->vc, &m->k));
 	ok(engine_open(m->k, &m->e));
 	ok(books_check(m->e, &m->booted));
+}
+
+static inline void boot(struct machine *m, unsigned megabytes)
+{
+	boot_as(m, megabytes, false);
 }
 
 static inline void shut_down(struct machine *m)
@@ -148,6 +153,8 @@ static inline void all_given_back(struct machine *m)
 	assert_int_equal(b.mms, 0);
 	assert_int_equal(b.tasks, 0);
 	assert_int_equal(b.tables, 0);
+	assert_int_equal(b.areas, 0);
+	assert_int_equal(b.objects, m->booted.objects);
 	assert_int_equal(b.user, b.cached);
 	assert_int_equal(b.free + b.slab + b.cached + b.boot,
 			 m->booted.free + m->booted.slab + m->booted.boot);

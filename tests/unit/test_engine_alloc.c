@@ -276,6 +276,41 @@ static void test_kmalloc(void **state)
 	refused(kmalloc(m.e, 131073, GFP24_KERNEL, &object), ENOMEM);
 }
 
+#define CHILDREN 200
+#define MOST_HELD 4096
+
+/* Forks while memory is all but full, a frame more after each that fails: it fails at every step some time, and leaves nothing behind. */
+static void test_failed_forks(void **state)
+{
+	static uint64_t held[MOST_HELD], children[CHILDREN];
+	struct machine m;
+	unsigned n = 0, forks = 0, failed = 0;
+	boot(&m, 16);
+	uint64_t task = new_process(&m);
+	while (n < MOST_HELD && !error_drop(alloc_pages(m.e, GFP24_ATOMIC, 0, &held[n])))
+		n++;
+	while (forks < CHILDREN) {
+		struct error *failure = do_fork(m.e, task, 0, 0, &children[forks]);
+		if (!failure) {
+			forks++;
+			continue;
+		}
+		assert_int_equal(failure->addr, ENOMEM);
+		error_free(failure);
+		failed++;
+		assert_int_not_equal(n, 0);
+		ok(put_page(m.e, held[--n]));
+	}
+	assert_int_not_equal(failed, 0);
+	while (forks)
+		ok(do_exit(m.e, children[--forks]));
+	while (n)
+		ok(put_page(m.e, held[--n]));
+	ok(do_exit(m.e, task));
+	all_given_back(&m);
+	shut_down(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_references, setup, teardown), cmocka_unit_test_setup_teardown(test_zones, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_exhaustion, setup, teardown), cmocka_unit_test_setup_teardown(test_small_slab, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_large_slab, setup, teardown), cmocka_unit_test_setup_teardown(test_kmalloc, setup, teardown),
+		cmocka_unit_test(test_failed_forks),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -144,13 +144,68 @@ static void test_protection(void **state)
 	protect(2, 9, PROT_READ);
 	assert_string_equal(areas(), "0-2rw 2-9r 9-12rw");
 	assert_int_equal(peek32(&m, task, A + 4 * PAGE), 0x1234);
+	/* 2.4 joins what it changes with the area before, but not an area that is as asked for already. */
 	protect(0, 12, PROT_READ);
-	assert_string_equal(areas(), "0-12r");
+	assert_string_equal(areas(), "0-2r 2-12r");
 	refused(sys_mprotect(m.e, mm, A + 1, PAGE, PROT_READ), EINVAL);
 	refused(sys_mprotect(m.e, mm, A, 13 * PAGE, PROT_READ), ENOMEM);
 	refused(sys_mprotect(m.e, mm, A, PAGE, 0x100), EINVAL);
 	ok(sys_mprotect(m.e, mm, A + 4 * PAGE, 0, PROT_NONE));
-	assert_string_equal(areas(), "0-12r");
+	assert_string_equal(areas(), "0-2r 2-12r");
+}
+
+static uint64_t area_of(unsigned page)
+{
+	struct object o;
+	uint64_t vma;
+	ok(object_open_writable(m.k, mm, S_mm_struct, &o));
+	ok(find_vma(m.e, &o, A + page * PAGE, &vma));
+	return vma;
+}
+
+/* Which part keeps the vm_area_struct: unmap_fixup() and mprotect_fixup_…() of 2.4. */
+static void test_same_object(void **state)
+{
+	rw(0, 12);
+	uint64_t first = area_of(0);
+	unmap(0, 2);
+	assert_int_equal(area_of(2), first);
+	unmap(10, 12);
+	assert_int_equal(area_of(2), first);
+	unmap(5, 6);
+	assert_int_equal(area_of(2), first);
+	assert_int_not_equal(area_of(6), first);
+	uint64_t second = area_of(6);
+	protect(7, 8, PROT_READ); /* the middle keeps it */
+	assert_int_equal(area_of(7), second);
+	assert_string_equal(areas(), "2-5rw 6-7rw 7-8r 8-10rw");
+	protect(2, 3, PROT_READ); /* a new one for what changes at an end */
+	assert_int_equal(area_of(3), first);
+	protect(4, 5, PROT_READ);
+	assert_int_equal(area_of(3), first);
+	assert_string_equal(areas(), "2-3r 3-4rw 4-5r 6-7rw 7-8r 8-10rw");
+	/* A start of nothing new goes to the area before. */
+	uint64_t read_only = area_of(2);
+	protect(3, 4, PROT_READ);
+	assert_int_equal(area_of(3), read_only);
+	assert_string_equal(areas(), "2-5r 6-7rw 7-8r 8-10rw");
+}
+
+/* mprotect to what a part of a file's area is already: it is not split. */
+static void test_nothing_changes(void **state)
+{
+	static const unsigned char bytes[4 * PAGE];
+	uint64_t file, at;
+	ok(make_file(m.e, "/nothing", bytes, sizeof(bytes)));
+	ok(filp_open(m.e, "/nothing", &file));
+	ok(do_mmap_pgoff(m.e, mm, file, A, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, 0, &at));
+	ok(fput(m.e, file));
+	protect(1, 2, PROT_READ);
+	assert_string_equal(areas(), "0-4r");
+	protect(1, 2, PROT_READ | PROT_WRITE);
+	assert_string_equal(areas(), "0-1r 1-2rw 2-4r");
+	assert_int_equal(READ(&m, area_of(2), vm_area_struct, vm_pgoff), 2);
+	ok(books_check(m.e, NULL));
 }
 
 static void test_where(void **state)
@@ -170,7 +225,7 @@ static void test_where(void **state)
 	refused(do_mmap_pgoff(m.e, mm, 0, A, PAGE, PROT_READ, 0, 0, &at), EINVAL);
 	refused(do_mmap_pgoff(m.e, mm, 0, A + 1, PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, 0, &at), EINVAL);
 	refused(do_mmap_pgoff(m.e, mm, 0, 0xbffff000, 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, 0, &at), ENOMEM);
-	refused(do_mmap_pgoff(m.e, mm, 0, 0, 0xc0001000, PROT_READ, MAP_PRIVATE, 0, &at), ENOMEM);
+	refused(do_mmap_pgoff(m.e, mm, 0, 0, 0xc0001000, PROT_READ, MAP_PRIVATE, 0, &at), EINVAL);
 	/* More than memory and swap: not privately for writing. */
 	refused(do_mmap_pgoff(m.e, mm, 0, 0, 64ull << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0, &at), ENOMEM);
 	ok(do_mmap_pgoff(m.e, mm, 0, 0, 64ull << 20, PROT_READ, MAP_PRIVATE, 0, &at));
@@ -242,6 +297,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_merging, setup, teardown), cmocka_unit_test_setup_teardown(test_unmapping, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_tables, setup, teardown),	cmocka_unit_test_setup_teardown(test_protection, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_same_object, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_where, setup, teardown),	cmocka_unit_test_setup_teardown(test_brk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_find, setup, teardown),	cmocka_unit_test_setup_teardown(test_many, setup, teardown),
 	};

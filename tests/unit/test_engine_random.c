@@ -3,8 +3,9 @@
  * The engine under random acts, against a shadow of what each process may see; the books are
  * checked as it goes.
  *
- *   test_engine_random [SEED [ACTS [EVERY]]]     one run: ACTS acts, the books checked after every
- * EVERY of them
+ *   test_engine_random [SEED [ACTS [EVERY [MEGABYTES]]]]     one run: ACTS acts, the books checked
+ * after every EVERY of them. A seed's last digit says whether the machine is one of the HIGHMEM build
+ * (it is for odd ones).
  *
  * Without a seed: some that are always the same, and one new one. A failure names its seed, and the
  * act.
@@ -483,11 +484,15 @@ static void make_files(void)
 	}
 }
 
-/* Between half and nine tenths of memory. */
+#define MOST_HOG_PAGES 20000
+
+/* Between half and nine tenths of memory, when that is small. */
 static void make_hog(void)
 {
 	r.hog = new_process(&r.m);
 	r.hog_pages = (unsigned)nr_free_pages(r.m.e) / 10 * (5 + below(5));
+	if (r.hog_pages > MOST_HOG_PAGES)
+		r.hog_pages = MOST_HOG_PAGES;
 	map(&r.m, r.hog, HOG, r.hog_pages, PROT_READ | PROT_WRITE, MAP_FIXED);
 	for (unsigned i = 0; i < r.hog_pages; i++)
 		poke32(&r.m, r.hog, HOG + (uint64_t)i * PAGE + 8, i);
@@ -518,7 +523,7 @@ static void note_pressure(void)
 		r.swapped = used;
 }
 
-static void run(uint64_t seed, uint64_t acts, uint64_t every)
+static void run(uint64_t seed, uint64_t acts, uint64_t every, unsigned megabytes)
 {
 	r = (struct run){.seed = seed,
 			 .state = seed * 0x9e3779b97f4a7c15ull + 1,
@@ -526,7 +531,7 @@ static void run(uint64_t seed, uint64_t acts, uint64_t every)
 			 .every = every,
 			 .least_free = UINT64_MAX};
 	snprintf(r.what, sizeof(r.what), "booting");
-	boot(&r.m, 16);
+	boot_as(&r.m, megabytes, seed % 2);
 	make_files();
 	if (seed % 4)
 		done(sys_swapon(r.m.e, seed % 4 == 1 ? 200 : 0));
@@ -542,23 +547,25 @@ static void run(uint64_t seed, uint64_t acts, uint64_t every)
 	shut_down(&r.m);
 }
 
-static uint64_t argument_seed, argument_acts = ACTS, argument_every = EVERY;
+static uint64_t argument_seed, argument_acts = ACTS, argument_every = EVERY, argument_mem = 16;
 static bool one_run;
 
 static void test_random(void **state)
 {
 	uint64_t fresh = 0;
 	if (one_run) {
-		run(argument_seed, argument_acts, argument_every);
+		run(argument_seed, argument_acts, argument_every, (unsigned)argument_mem);
 		print_message("seed %" PRIu64 ": out of memory %" PRIu64 " times, at most %" PRIu64
 			      " swap slots used, at least %" PRIu64 " frames free\n",
 			      argument_seed, r.oom, r.swapped, r.least_free);
 		return;
 	}
 	for (uint64_t seed = 0; seed < 6; seed++)
-		run(seed, ACTS, EVERY);
+		run(seed, ACTS, EVERY, 16);
+	/* With pages above what the kernel maps. */
+	run(7, ACTS / 4, ACTS / 8, 900);
 	assert_int_equal(getrandom(&fresh, 4, 0), 4);
-	run(fresh, ACTS, EVERY);
+	run(fresh, ACTS, EVERY, 16);
 }
 
 int main(int argc, char **argv)
@@ -571,6 +578,8 @@ int main(int argc, char **argv)
 		argument_acts = strtoull(argv[2], NULL, 10);
 	if (argc > 3)
 		argument_every = strtoull(argv[3], NULL, 10);
+	if (argc > 4)
+		argument_mem = strtoull(argv[4], NULL, 10);
 	if (!argument_every)
 		argument_every = 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
