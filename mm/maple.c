@@ -304,3 +304,52 @@ struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64
 		*last = max;
 	return NULL;
 }
+
+/* ---- Gaps ---- */
+
+struct gap_walk {
+	struct maple_walk w;
+	maple_gap_visitor *visit;
+	void *context;
+};
+
+/* The greatest run of indexes under the node that no entry stands for. */
+static struct error *node_gap(struct gap_walk *g, uint64_t enode, uint64_t min, uint64_t max,
+			      unsigned height, uint64_t *gap)
+{
+	const struct member *kept = &g->w.k->members[M_maple_arange_64_gap];
+	struct node n;
+	uint64_t from = min, to;
+	bool done = false;
+	*gap = 0;
+	if (height >= MAPLE_MAX_HEIGHT)
+		return bad_node(enode & ~NODE_MASK, "stands deeper than a tree can be");
+	if ((++g->w.nodes & 1023) == 0)
+		TRY(check_interrupt());
+	TRY(node_open(&g->w, enode, min, max, &n));
+	bool keeps = (int)(enode >> TYPE_SHIFT & TYPE_MASK) == g->w.arange_64 && kept->present;
+	for (unsigned i = 0; i < n.layout.slots && !done; i++, from = to + 1) {
+		TRY(slot_range(&g->w, &n, i, from, &to, &done));
+		uint64_t entry = load_element(&g->w, n.bytes, n.layout.slot, i), part = 0;
+		if (n.layout.leaf && !entry)
+			part = to - from + 1;
+		else if (!n.layout.leaf && !(entry & ~NODE_MASK))
+			return bad_node(n.addr, "lacks a child");
+		else if (!n.layout.leaf)
+			TRY(node_gap(g, entry, from, to, height + 1, &part));
+		if (keeps)
+			g->visit(g->context, n.addr, i, load_element(&g->w, n.bytes, kept, i), part);
+		if (part > *gap)
+			*gap = part;
+	}
+	return NULL;
+}
+
+struct error *maple_gaps(struct kernel *k, uint64_t tree, maple_gap_visitor *visit, void *context)
+{
+	struct gap_walk g = {.visit = visit, .context = context};
+	uint64_t root, gap;
+	TRY(walk_begin(k, &g.w));
+	TRY(read_root(k, tree, &root));
+	return is_node(root) ? node_gap(&g, root, 0, g.w.max, 0, &gap) : NULL;
+}

@@ -57,6 +57,15 @@ struct error *maple_for_each_watched(struct kernel *k, uint64_t root, struct map
 struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64_t *entry,
 			 uint64_t *first, uint64_t *last) MUST_CHECK;
 
+/*
+ * Trees that keep gaps (MT_FLAGS_ALLOC_RANGE): gets, for each slot of each inner node, the greatest gap
+ * that the node keeps for it, and the one that is there, in indexes. Errors as maple_for_each().
+ */
+typedef void maple_gap_visitor(void *context, uint64_t node, unsigned slot, uint64_t kept,
+			       uint64_t found);
+struct error *maple_gaps(struct kernel *k, uint64_t tree, maple_gap_visitor *visit,
+			 void *context) MUST_CHECK;
+
 static inline bool maple_entry_is_internal(uint64_t entry)
 {
 	return (entry & 3) == 2 && entry < 4096;

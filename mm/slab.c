@@ -45,7 +45,7 @@ struct error *slab_cache_open(struct kernel *k, uint64_t addr, struct slab_cache
 }
 
 /* kmem_cache_node of one memory node, or 0. */
-static uint64_t cache_node(struct kernel *k, const struct slab_cache *c, unsigned node)
+uint64_t slab_cache_node(struct kernel *k, const struct slab_cache *c, unsigned node)
 {
 	const struct member *m = &k->members[HAS(k, kmem_cache, per_node) ? M_kmem_cache_per_node
 									  : M_kmem_cache_node];
@@ -64,7 +64,7 @@ static uint64_t cache_node(struct kernel *k, const struct slab_cache *c, unsigne
 }
 
 /* Possible memory nodes (nr_node_ids); 1 without NUMA. */
-static unsigned node_ids(struct kernel *k)
+unsigned slab_nodes(struct kernel *k)
 {
 	uint64_t v;
 	return error_drop(kernel_read_symbol(k, "nr_node_ids", 4, &v)) || !v || v > 1024
@@ -150,7 +150,7 @@ static uint64_t cache_barn(struct kernel *k, const struct slab_cache *c, unsigne
 		if (error_drop(kernel_get(k, at, M_kmem_cache_per_node_ptrs_barn, &barn)))
 			return 0;
 	} else if (HAS(k, kmem_cache_node, barn)) {
-		uint64_t n = cache_node(k, c, node);
+		uint64_t n = slab_cache_node(k, c, node);
 		if (!n || error_drop(kernel_get(k, n, M_kmem_cache_node_barn, &barn)))
 			return 0;
 	}
@@ -173,9 +173,9 @@ struct error *slab_cache_totals(struct kernel *k, const struct slab_cache *cache
 	/* kmem_cache_order_objects: the order above 16 bits of objects (mm/slub.c: OO_SHIFT). */
 	if ((oo >> 16) < 20)
 		out->slab_size = (uint64_t)VMCORE_PAGE_SIZE << (oo >> 16);
-	for (unsigned node = 0; node < node_ids(k); node++) {
+	for (unsigned node = 0; node < slab_nodes(k); node++) {
 		struct object o;
-		uint64_t addr = cache_node(k, cache, node), barn = cache_barn(k, cache, node);
+		uint64_t addr = slab_cache_node(k, cache, node), barn = cache_barn(k, cache, node);
 		if (barn)
 			TRY(list_for_each(k, barn + OFFSET(k, node_barn, sheaves_full), count_sheaf,
 					  &free));
@@ -286,7 +286,7 @@ static bool plausible_object(struct kernel *k, uint64_t at)
 	return !at || at - k->page_offset < k->direct_end - k->page_offset;
 }
 
-static bool next_free(struct kernel *k, const struct slab_cache *c, uint64_t at, uint64_t *next)
+bool slab_next_free(struct kernel *k, const struct slab_cache *c, uint64_t at, uint64_t *next)
 {
 	uint64_t word, where = at + c->offset;
 	if (error_drop(kernel_read_pointer(k, where, &word)))
@@ -307,7 +307,7 @@ static uint64_t freelist_length(struct kernel *k, const struct slab_cache *c, ui
 	uint64_t n = 0;
 	while (at && n < max) {
 		n++;
-		if (!next_free(k, c, at, &at))
+		if (!slab_next_free(k, c, at, &at))
 			break;
 	}
 	return n;
@@ -324,7 +324,7 @@ static struct error *mark_list(struct kernel *k, const struct slab *s, uint64_t 
 					"free list of slab %" PRIx64 " leads astray: %" PRIx64,
 					s->page, at);
 		status[i] = (struct object_status){(uint8_t)state, (uint16_t)cpu};
-		if (!next_free(k, &s->cache, at, &at))
+		if (!slab_next_free(k, &s->cache, at, &at))
 			return error_at(ERR_BAD_LIST, s->page,
 					"free list of slab %" PRIx64 " leads out of memory",
 					s->page);
@@ -405,7 +405,7 @@ struct error *slab_object_states(struct kernel *k, const struct slab *s, struct 
 		mark_cpu_sheaves(k, s, cpu, status);
 	}
 	struct barn_walk w = {k, s, status};
-	for (unsigned node = 0; node < node_ids(k); node++) {
+	for (unsigned node = 0; node < slab_nodes(k); node++) {
 		uint64_t barn = cache_barn(k, &s->cache, node);
 		if (barn)
 			error_drop(list_for_each(k, barn + OFFSET(k, node_barn, sheaves_full),

@@ -61,6 +61,12 @@ static inline uint64_t slab_object(const struct slab *s, uint32_t i)
 /* The object that holds the address; false between objects and past the last. */
 bool slab_object_index(const struct slab *s, uint64_t addr, uint32_t *index);
 
+/* The kmem_cache_node of a memory node, 0 for none; how many nodes there may be. */
+uint64_t slab_cache_node(struct kernel *k, const struct slab_cache *c, unsigned node);
+unsigned slab_nodes(struct kernel *k);
+/* The free object after the one at `at`, its pointer decoded; 0 at the end. False when it leads out of memory. */
+bool slab_next_free(struct kernel *k, const struct slab_cache *c, uint64_t at, uint64_t *next);
+
 enum object_state {
 	OBJECT_ALLOCATED,
 	OBJECT_FREE,
