@@ -130,9 +130,10 @@ void page_detail_print(struct out *o, struct kernel *k, const struct page *p)
 	struct symbol symbol;
 	uint64_t offset;
 
+	if (!count)
+		return;
 	out_object_begin(o, "members");
-	out_printf(o, "  %s%s%s", page_use_name(use), function ? ", to be freed by RCU" : page_compound_order(k, p) ? ", compound" : "",
-		   count ? ":" : "");
+	out_printf(o, "  %s%s:", page_use_name(use), function ? ", to be freed by RCU" : page_compound_order(k, p) ? ", compound" : "");
 	for (size_t i = 0; i < count; i++) {
 		out_printf(o, "%s %s = %" PRIx64, i ? "," : "", m[i].name, m[i].value);
 		out_hex(o, m[i].name, NULL, m[i].value);
