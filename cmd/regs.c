@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "cmd/context.h"
+#include "cmd/regs.h"
 #include "mm/regs.h"
 
 struct cell {
@@ -54,7 +55,13 @@ static bool is_segment(enum member_id id)
 	return id == M_pt_regs_cs || id == M_pt_regs_ss || id == M_pt_regs_ds || id == M_pt_regs_es;
 }
 
-static void show_registers(struct session *s, const struct object *regs)
+/* What the processor pushes. */
+static bool is_pushed(enum member_id id)
+{
+	return id == M_pt_regs_ip || id == M_pt_regs_sp || id == M_pt_regs_flags || id == M_pt_regs_cs || id == M_pt_regs_ss;
+}
+
+void regs_show(struct session *s, const struct object *regs, enum regs_kind kind)
 {
 	struct kernel *k = s->kernel;
 	bool wide = k->arch->pointer_size == 8;
@@ -62,7 +69,9 @@ static void show_registers(struct session *s, const struct object *regs)
 	for (const struct cell *c = wide ? x86_64 : i386; c->key; c++) {
 		uint64_t value = object_get(k, regs, c->id);
 
-		out_text(s->out, c->before);
+		if ((kind == REGS_PUSHED && !is_pushed(c->id)) || (kind == REGS_CPU && c->id == M_pt_regs_orig_ax))
+			continue;
+		out_text(s->out, kind != REGS_SAVED && c->id == M_pt_regs_cs ? "\n    CS: " : c->before);
 		/* The words above a segment's 16 bits are the CPU's (FRED keeps the event there).
 		 */
 		if (is_segment(c->id))
@@ -105,7 +114,7 @@ static struct error *show(struct session *s, const struct task *t, void *context
 	if (t->is_active)
 		out_text(s->out, "    (running: as of its last entry into the kernel)\n");
 	out_hex(s->out, "pt_regs", NULL, regs.addr);
-	show_registers(s, &regs);
+	regs_show(s, &regs, REGS_SAVED);
 	return NULL;
 }
 

@@ -116,7 +116,9 @@ static bool resolve(struct kernel *k, struct type of, const char *path, struct m
 		return false;
 	/* Damaged types: what does not lie within its struct is no member of it. */
 	size = type_size(k, of);
-	if (size > UINT32_MAX / 2 || tm.offset > size || tm.size > size - tm.offset)
+	/* The declared type of a bitfield may reach past the end of a packed struct; its bits do not. */
+	uint64_t own = tm.bit_size ? (tm.bit_offset + tm.bit_size + 7) / 8 : tm.size;
+	if (size > UINT32_MAX / 2 || tm.offset > size || own > size - tm.offset)
 		return false;
 	*m = (struct member){
 		.name = path, .offset = tm.offset, .total = tm.size, .count = 1, .present = true};

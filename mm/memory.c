@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "mm/clear_page.h"
 #include "mm/engine.h"
 #include "mm/mmap_edit.h"
 #include "mm/pte.h"
@@ -57,7 +58,7 @@ static struct error *do_anonymous_page(struct fault *f)
 	}
 	TRY(alloc_pages(e, GFP24_HIGHUSER, 0, &page));
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
-	memset(bytes, 0, VMCORE_PAGE_SIZE);
+	clear_page(bytes);
 	ADD(e->k, f->mm, mm_struct, rss, 1);
 	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
 	TRY(lru_cache_add_accessed(e, page));
@@ -204,7 +205,7 @@ static struct error *copy_for_write(struct fault *f, const struct page *old)
 		return error_at(ERR_NOT_IN_IMAGE, old->object.addr, "the page's frame is not in the image: %" PRIx64, old->object.addr);
 	/* copy_cow_page(): the zero page is cleared for, not copied. */
 	if (old->object.addr == e->empty_zero_page)
-		memset(to, 0, VMCORE_PAGE_SIZE);
+		clear_page(to);
 	else
 		memcpy(to, from, VMCORE_PAGE_SIZE);
 	if (page_has(old, e->bit_reserved))

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "mm/clear_page.h"
 #include "mm/engine.h"
 #include "mm/list_edit.h"
 #include "mm/zone.h"
@@ -328,7 +329,7 @@ struct error *get_zeroed_page(struct engine *e, unsigned gfp, uint64_t *addr)
 	struct object o;
 	TRY(get_free_pages(e, gfp, 0, addr));
 	TRY(object_open_bytes_writable(e->k, *addr, VMCORE_PAGE_SIZE, &o));
-	memset((void *)o.bytes, 0, VMCORE_PAGE_SIZE);
+	clear_page((void *)o.bytes);
 	return NULL;
 }
 
