@@ -254,6 +254,10 @@ unsigned page_compound_order(struct kernel *k, const struct page *head)
 	if (HAS(k, page, compound_order)) {
 		if (!error_drop(page_open(k, head->object.addr + k->mm->pages->page_size, &tail)))
 			order = GET(k, &tail.object, page, compound_order);
+	} else if (!strcmp(k->members[M_page_compound_head].name, "first_page")) {
+		/* Until 4.4: in the first tail's list, whose second word it is. */
+		if (!error_drop(page_open(k, head->object.addr + k->mm->pages->page_size, &tail)))
+			order = load_uint(tail.object.bytes + OFFSET(k, page, lru) + k->arch->pointer_size, k->arch->pointer_size);
 	} else if (object_try_open(k, head->object.addr, S_folio, &folio)) {
 		order = HAS(k, folio, order) ? GET(k, &folio, folio, order)
 					     : GET(k, &folio, folio, flags_1) & 0xff;

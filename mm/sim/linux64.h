@@ -25,12 +25,13 @@ struct linux64_flavour {
 	uint64_t page_offset, vmalloc, vmemmap; /* where these ranges start */
 	const char *pgd;			/* symbol of the kernel's page directory */
 	bool relative_kallsyms;			/* … and with it what else came with randomised addresses: bases in variables */
-	bool blocks_from_top;			/* the first pageblock of a word in its highest bits (until 5.9) */
-	unsigned zone_shift, cpupid_shift;	/* bits of page.flags */
+	bool blocks_from_top;			/* the first pageblock of a word in its highest bits (until 5.8) */
+	unsigned node_shift, zone_shift, cpupid_shift; /* bits of page.flags, from the top */
+	bool salted_names;			/* a name's hash starts from its directory (since 4.8) */
 	const struct linux64_cache *caches; /* ends with a name of NULL */
 };
 
-extern const struct linux64_flavour linux510;
+extern const struct linux64_flavour linux319, linux510;
 
 #define LINUX64_KERNEL_MAP 0xffffffff80000000ull
 #define LINUX64_TEXT	   0x1000000ull /* physical: CONFIG_PHYSICAL_START */
@@ -50,7 +51,7 @@ extern const struct linux64_flavour linux510;
 #define KERNEL_TEXT64 0x1e3ull		   /* large, executable */
 #define LARGE64	     0x80ull
 
-/* Kinds of free memory: enum migratetype */
+/* Kinds of memory; which migrate type each is differs. */
 enum { BLOCK_UNMOVABLE, BLOCK_MOVABLE, BLOCK_RECLAIMABLE, BLOCK_TYPES };
 
 /* zone numbers: enum zone_type with ZONE_DMA, ZONE_DMA32 and ZONE_DEVICE */
@@ -86,7 +87,8 @@ struct linux64 {
 	uint64_t *section_map; /* by section: physical address of its page array, 0 for none */
 	unsigned sections;
 	unsigned char *frames;	 /* enum frame64, by pfn */
-	unsigned char *blocks;	 /* migrate type, by pageblock */
+	unsigned char *blocks;	 /* kind of memory, by pageblock */
+	unsigned migratetype[BLOCK_TYPES];
 	uint64_t chunk[BLOCK_TYPES], chunk_end[BLOCK_TYPES]; /* frames that are given out next, by kind */
 	bool buddy;		 /* memory comes from the page allocator now */
 	uint64_t percpu[CPUS64_MAX], percpu_at; /* each CPU's area, and how far it is used */

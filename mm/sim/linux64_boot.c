@@ -27,7 +27,8 @@ static void set_up_cpus(struct linux64 *m)
 		l64_set(m, q, rq, "idle", t);
 		l64_set(m, q, rq, "curr", t);
 		l64_put(m, l64_percpu(m, image_symbol(&m->image, "current_task"), cpu), 8, t);
-		l64_put(m, l64_percpu(m, image_symbol(&m->image, "cpu_current_top_of_stack"), cpu), 8, l64_get(m, t, s, "stack") + 16384);
+		if (image_has_symbol(&m->image, "cpu_current_top_of_stack"))
+			l64_put(m, l64_percpu(m, image_symbol(&m->image, "cpu_current_top_of_stack"), cpu), 8, l64_get(m, t, s, "stack") + 16384);
 	}
 }
 
@@ -67,6 +68,9 @@ static void find_page_words(struct linux64 *m)
 	m->mapcount_offset = l64_offset(m, "page", "_mapcount");
 	m->refcount_offset = l64_offset(m, "page", l64_has(m, "page", "_refcount") ? "_refcount" : "_count");
 	m->lru_offset = l64_offset(m, "page", "lru");
+	m->migratetype[BLOCK_UNMOVABLE] = (unsigned)l64_enumerator(m, "MIGRATE_UNMOVABLE");
+	m->migratetype[BLOCK_MOVABLE] = (unsigned)l64_enumerator(m, "MIGRATE_MOVABLE");
+	m->migratetype[BLOCK_RECLAIMABLE] = (unsigned)l64_enumerator(m, "MIGRATE_RECLAIMABLE");
 }
 
 struct error *linux64_boot(const struct linux64_flavour *flavour, const struct machine_options *options, struct vmcore *vc, struct kernel **k)

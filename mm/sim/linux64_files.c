@@ -22,6 +22,11 @@ static uint64_t zeroed(struct linux64 *m, const char *cache, const char *structu
 	return object;
 }
 
+struct tables {
+	uint64_t dentries, inodes, super, mnt, next_ino;
+	unsigned dentry_bits, inode_bits;
+};
+
 /* ---- Hash tables ---- */
 
 /* alloc_large_system_hash() before there is a page allocator: one bucket for each 2^scale bytes of memory. */
@@ -38,7 +43,7 @@ static unsigned make_table(struct linux64 *m, const char *variable, unsigned sca
 void linux64_hash_tables(struct linux64 *m)
 {
 	unsigned dentries = make_table(m, "dentry_hashtable", 13), inodes = make_table(m, "inode_hashtable", 14);
-	l64_set_symbol(m, "d_hash_shift", 4, 32 - dentries);
+	l64_set_symbol(m, "d_hash_shift", 4, m->flavour->salted_names ? 32 - dentries : dentries);
 	l64_set_symbol(m, "i_hash_shift", 4, inodes);
 	l64_set_symbol(m, "i_hash_mask", 4, (1u << inodes) - 1);
 }
@@ -62,6 +67,27 @@ static uint32_t name_hash(uint64_t salt, const char *name, size_t len)
 	return (uint32_t)(y >> 32);
 }
 
+/* Before (3.2 to 4.7): hash_name(), fold_hash(); the directory's address comes in with the bucket. */
+static uint32_t plain_name_hash(const char *name, size_t len)
+{
+	uint64_t hash = 0, a;
+	for (; len >= 8; name += 8, len -= 8) {
+		memcpy(&a, name, 8);
+		hash = (hash + a) * 9;
+	}
+	a = 0;
+	memcpy(&a, name, len);
+	hash += a;
+	return (uint32_t)(hash + (hash >> 32));
+}
+
+static uint64_t dentry_bucket(struct linux64 *m, const struct tables *t, uint64_t parent, uint32_t hash)
+{
+	if (!m->flavour->salted_names)
+		hash = (uint32_t)(hash + parent / 64) * 0x9e370001u; /* hash_32() */
+	return t->dentries + 8ull * (hash >> (32 - t->dentry_bits));
+}
+
 /* The first of a list without a tail: hlist_bl_head, hlist_head. */
 static void hash_add(struct linux64 *m, uint64_t bucket, uint64_t node, uint64_t lock_bit)
 {
@@ -74,11 +100,6 @@ static void hash_add(struct linux64 *m, uint64_t bucket, uint64_t node, uint64_t
 }
 
 /* ---- Inodes and dentries ---- */
-
-struct tables {
-	uint64_t dentries, inodes, super, mnt, next_ino;
-	unsigned dentry_bits, inode_bits;
-};
 
 static uint64_t new_inode(struct linux64 *m, struct tables *t, unsigned mode, uint64_t size)
 {
@@ -113,7 +134,7 @@ static uint64_t new_dentry(struct linux64 *m, struct tables *t, uint64_t parent,
 {
 	uint64_t d = zeroed(m, "dentry", dentry_type), own = d + l64_offset(m, dentry_type, "d_iname");
 	bool directory = l64_get(m, inode, inode_type, "i_mode") == DIRECTORY;
-	uint32_t hash = parent ? name_hash(parent, name, strlen(name)) : 0;
+	uint32_t hash = !parent ? 0 : m->flavour->salted_names ? name_hash(parent, name, strlen(name)) : plain_name_hash(name, strlen(name));
 	l64_list_init(m, d, dentry_type, "d_subdirs");
 	l64_list_init(m, d, dentry_type, "d_child");
 	l64_list_init(m, d, dentry_type, "d_lru");
@@ -133,7 +154,7 @@ static uint64_t new_dentry(struct linux64 *m, struct tables *t, uint64_t parent,
 	uint64_t head = parent + l64_offset(m, dentry_type, "d_subdirs"), child = d + l64_offset(m, dentry_type, "d_child");
 	l64_list_add_tail(m, child, l64_load(m, head, 8)); /* first */
 	l64_set(m, parent, dentry_type, "d_lockref.count", l64_get(m, parent, dentry_type, "d_lockref.count") + 1);
-	hash_add(m, t->dentries + 8 * (hash >> (32 - t->dentry_bits)), d + l64_offset(m, dentry_type, "d_hash"), 1);
+	hash_add(m, dentry_bucket(m, t, parent, hash), d + l64_offset(m, dentry_type, "d_hash"), 1);
 	return d;
 }
 
@@ -144,16 +165,27 @@ static uint64_t add_directory(struct linux64 *m, struct tables *t, uint64_t pare
 
 /* ---- The page cache ---- */
 
+/* Of the node, before 4.8 of the zone. */
+static uint64_t lruvec_of(struct linux64 *m, uint64_t pfn)
+{
+	static const char z[] = "zone";
+	uint64_t node = m->node[l64_node_of(m, pfn)].pgdat;
+	if (l64_has(m, "pglist_data", "__lruvec"))
+		return node + l64_offset(m, "pglist_data", "__lruvec");
+	uint64_t zone = node + l64_offset(m, "pglist_data", "node_zones") + l64_zone_of(m, pfn) * (uint64_t)l64_size(m, z);
+	return zone + l64_offset(m, z, "lruvec");
+}
+
 static uint64_t new_cached_page(struct linux64 *m, uint64_t mapping, uint64_t index)
 {
 	uint64_t pfn = l64_alloc_pages(m, 0, BLOCK_MOVABLE), page = l64_page(m, pfn), flags = l64_load(m, page, 8);
-	uint64_t lruvec = m->node[l64_node_of(m, pfn)].pgdat;
+	uint64_t lruvec = lruvec_of(m, pfn);
 	flags |= 1ull << l64_enumerator(m, "PG_uptodate") | 1ull << l64_enumerator(m, "PG_lru");
 	l64_put(m, page, 8, flags);
 	l64_set(m, page, "page", "mapping", mapping);
 	l64_set(m, page, "page", "index", index);
 	/* the first of the inactive files */
-	lruvec += l64_offset(m, "pglist_data", "__lruvec") + l64_offset(m, "lruvec", "lists") + 16 * (unsigned)l64_enumerator(m, "LRU_INACTIVE_FILE");
+	lruvec += l64_offset(m, "lruvec", "lists") + 16 * (unsigned)l64_enumerator(m, "LRU_INACTIVE_FILE");
 	l64_list_add_tail(m, page + m->lru_offset, l64_load(m, lruvec, 8));
 	l64_count_node(m, pfn, "NR_FILE_PAGES", 1);
 	l64_count_node(m, pfn, "NR_INACTIVE_FILE", 1);
@@ -161,12 +193,29 @@ static uint64_t new_cached_page(struct linux64 *m, uint64_t mapping, uint64_t in
 	return page;
 }
 
+/* A radix tree of one level (until 4.20): as cache_file(), with the tree's own words. */
+static void set_radix_tree(struct linux64 *m, uint64_t tree, uint64_t node, unsigned pages)
+{
+	static const char n[] = "radix_tree_node", r[] = "radix_tree_root";
+	l64_set(m, tree, r, "gfp_mask", 0x20); /* GFP_ATOMIC */
+	l64_set(m, tree, r, "height", node != 0);
+	if (!node)
+		return;
+	l64_set(m, node, n, "path", 1);
+	l64_set(m, node, n, "count", pages);
+	l64_list_init(m, node, n, "private_list");
+	l64_set(m, tree, r, "rnode", node | 1); /* RADIX_TREE_INDIRECT_PTR */
+}
+
 /* Up to 64 pages: one node above them, or a single page in the head itself. */
 static void cache_file(struct linux64 *m, uint64_t inode, const char *text, unsigned pages)
 {
-	static const char n[] = "xa_node";
-	uint64_t mapping = inode + l64_offset(m, inode_type, "i_data"), tree = mapping + l64_offset(m, space_type, "i_pages"), node;
-	l64_set(m, tree, "xarray", "xa_flags", 0x21); /* XA_FLAGS_LOCK_IRQ, XA_FLAGS_ACCOUNT */
+	bool radix = l64_has(m, space_type, "page_tree");
+	const char *n = radix ? "radix_tree_node" : "xa_node";
+	uint64_t mapping = inode + l64_offset(m, inode_type, "i_data"), node;
+	uint64_t tree = mapping + l64_offset(m, space_type, radix ? "page_tree" : "i_pages");
+	if (!radix)
+		l64_set(m, tree, "xarray", "xa_flags", 0x21); /* XA_FLAGS_LOCK_IRQ, XA_FLAGS_ACCOUNT */
 	l64_set(m, mapping, space_type, "nrpages", pages);
 	node = pages > 1 ? zeroed(m, "radix_tree_node", n) : 0;
 	for (unsigned index = 0; index < pages; index++) {
@@ -178,9 +227,11 @@ static void cache_file(struct linux64 *m, uint64_t inode, const char *text, unsi
 		if (node)
 			l64_put(m, node + l64_offset(m, n, "slots") + 8 * index, 8, page);
 		else
-			l64_set(m, tree, "xarray", "xa_head", page);
+			l64_set(m, tree, radix ? "radix_tree_root" : "xarray", radix ? "rnode" : "xa_head", page);
 	}
-	if (!node)
+	if (radix)
+		set_radix_tree(m, tree, node, pages);
+	if (radix || !node)
 		return;
 	l64_set(m, node, n, "count", pages);
 	l64_set(m, node, n, "array", tree);
@@ -257,7 +308,9 @@ void linux64_files(struct linux64 *m)
 	static const char *const directories[] = { "bin", "dev", "lib", "proc", "tmp" };
 	t.dentries = l64_load(m, image_symbol(&m->image, "dentry_hashtable"), 8);
 	t.inodes = l64_load(m, image_symbol(&m->image, "inode_hashtable"), 8);
-	t.dentry_bits = 32 - (unsigned)l64_load(m, image_symbol(&m->image, "d_hash_shift"), 4);
+	t.dentry_bits = (unsigned)l64_load(m, image_symbol(&m->image, "d_hash_shift"), 4);
+	if (m->flavour->salted_names)
+		t.dentry_bits = 32 - t.dentry_bits;
 	t.inode_bits = (unsigned)l64_load(m, image_symbol(&m->image, "i_hash_shift"), 4);
 	set_up_super(m, &t);
 	uint64_t root = add_directory(m, &t, 0, "/"), etc = add_directory(m, &t, root, "etc");

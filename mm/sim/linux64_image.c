@@ -142,15 +142,16 @@ static void place_rodata(struct linux64 *m)
 	static const char *const zones[] = { "DMA", "DMA32", "Normal", "Movable", "Device" };
 	static const char *const types[] = { "Unmovable", "Movable", "Reclaimable", "HighAtomic", "CMA", "Isolate" };
 	static const char *const pageset_types[] = { "Unmovable", "Movable", "Reclaimable", "HighAtomic", "Isolate" };
-	int cma;
-	bool has_cma = l64_find_enumerator(m, "MIGRATE_CMA", &cma);
+	static const char *const old_types[] = { "Unmovable", "Reclaimable", "Movable", "Reserve", "Isolate" };
+	int cma, reserve;
+	bool has_cma = l64_find_enumerator(m, "MIGRATE_CMA", &cma), has_reserve = l64_find_enumerator(m, "MIGRATE_RESERVE", &reserve);
 	const struct linux64_flavour *f = m->flavour;
 	char banner[256];
 	snprintf(banner, sizeof(banner), "Linux version %s (mmscope@simulation) (%s) %s\n", f->release, f->compiler, f->version);
 	image_define(i, 'R', "linux_banner", i->at);
 	place_string(i, banner);
 	place_strings(i, "zone_names", zones, 5);
-	place_strings(i, "migratetype_names", has_cma ? types : pageset_types, has_cma ? 6 : 5);
+	place_strings(i, "migratetype_names", has_cma ? types : has_reserve ? old_types : pageset_types, has_cma ? 6 : 5);
 }
 
 static void place_names(struct linux64 *m)
@@ -232,25 +233,35 @@ static void place_mm(struct linux64 *m)
 	place_protection_map(m);
 	for (size_t n = 0; n < sizeof(lists) / sizeof(lists[0]); n++)
 		place_list(i, lists[n]);
-	place_zeroes(i, "node_data 8192 mem_section 8 max_pfn 8 max_low_pfn 8 max_possible_pfn 8 high_memory 8 _totalram_pages 8 totalreserve_pages 8 "
-			"nr_cpu_ids 4 nr_node_ids 4 nr_online_nodes 4 node_states 768 __cpu_possible_mask 1024 __cpu_online_mask 1024 "
-			"__cpu_present_mask 1024 __cpu_active_mask 1024 __per_cpu_offset 65536 pcpu_base_addr 8 pcpu_unit_size 4 vm_zone_stat 96 "
-			"vm_numa_stat 48 vm_node_stat 304 min_free_kbytes 4 watermark_scale_factor 4 sysctl_lowmem_reserve_ratio 20 "
-			"kmem_cache 8 kmem_cache_node 8 kmalloc_caches 336 slab_state 4 vm_area_cachep 8 mm_cachep 8 files_cachep 8 fs_cachep 8 "
+	if (l64_has(m, "pglist_data", "vm_stat"))
+		place_zeroes(i, "node_data 8192 mem_section 8 max_possible_pfn 8 _totalram_pages 8 __cpu_possible_mask 1024 __cpu_online_mask 1024 "
+				"__cpu_present_mask 1024 __cpu_active_mask 1024 __per_cpu_offset 65536 vm_zone_stat 512 vm_numa_stat 48 vm_node_stat 512 "
+				"kmalloc_caches 336 e820_table 8 swapper_spaces 256 nr_swapper_spaces 128 l1tf_mitigation 4 memory_blocks 16");
+	else
+		place_zeroes(i, "node_data 512 mem_section 32768 totalram_pages 8 cpu_possible_bits 8 cpu_online_bits 8 cpu_present_bits 8 cpu_active_bits 8 "
+				"__per_cpu_offset 512 vm_stat 512 kmalloc_caches 112 kmalloc_dma_caches 112");
+	if (!l64_has(m, "pglist_data", "vm_stat")) {
+		image_place(i, 'D', "e820", l64_size(m, "e820map"), 32);
+		image_place(i, 'B', "swapper_spaces", 32 * (uint64_t)l64_size(m, "address_space"), 64);
+	}
+	place_zeroes(i, "max_pfn 8 max_low_pfn 8 high_memory 8 totalreserve_pages 8 "
+			"nr_cpu_ids 4 nr_node_ids 4 nr_online_nodes 4 node_states 768 pcpu_base_addr 8 pcpu_unit_size 4 min_free_kbytes 4 watermark_scale_factor 4 sysctl_lowmem_reserve_ratio 20 "
+			"kmem_cache 8 kmem_cache_node 8 slab_state 4 vm_area_cachep 8 mm_cachep 8 files_cachep 8 fs_cachep 8 "
 			"sighand_cachep 8 signal_cachep 8 filp_cachep 8 dentry_cache 8 inode_cachep 8 anon_vma_cachep 8 anon_vma_chain_cachep 8 "
 			"cred_jar 8 task_struct_cachep 8 mnt_cache 8 names_cachep 8 radix_tree_node_cachep 8 vmap_area_cachep 8 ext4_inode_cachep 8 "
 			"bh_cachep 8 shmem_inode_cachep 8 bdev_cachep 8 "
-			"swap_info 256 nr_swapfiles 4 nr_swap_pages 8 total_swap_pages 8 swapper_spaces 256 nr_swapper_spaces 128 vmap_area_root 8 vmlist 8 "
+			"swap_info 256 nr_swapfiles 4 nr_swap_pages 8 total_swap_pages 8 vmap_area_root 8 vmlist 8 "
 			"file_systems 8 dentry_hashtable 8 d_hash_shift 4 inode_hashtable 8 i_hash_mask 4 i_hash_shift 4 mount_hashtable 8 "
-			"m_hash_mask 4 m_hash_shift 4 tainted_mask 8 e820_table 8 x86_hyper_type 4 sysctl_overcommit_memory 4 sysctl_overcommit_kbytes 8 "
+			"m_hash_mask 4 m_hash_shift 4 tainted_mask 8 x86_hyper_type 4 sysctl_overcommit_memory 4 sysctl_overcommit_kbytes 8 "
 			"nr_threads 4 max_threads 4 hugetlb_max_hstate 4 huge_zero_page 8 huge_zero_pfn 8 transparent_hugepage_flags 8 "
-			"blockdev_superblock 8 l1tf_mitigation 4 panic_on_oops 4 oops_in_progress 4 crashing_cpu 4 sim_root_mnt 8 memory_blocks 16");
+			"blockdev_superblock 8 panic_on_oops 4 oops_in_progress 4 crashing_cpu 4 sim_root_mnt 8");
 	image_put32(i, image_place(i, 'D', "sysctl_overcommit_ratio", 4, 4), 50);
 	image_put32(i, image_place(i, 'D', "sections_per_block", 4, 4), 1);
 	image_place(i, 'B', "vm_committed_as", l64_size(m, "percpu_counter"), 8);
 	image_place(i, 'B', "sim_disk", l64_size(m, "sim_disk"), 8);
 	image_place(i, 'B', "sim_pins", l64_size(m, "sim_pins"), 8);
-	image_place(i, 'B', "e820_table_init", l64_size(m, "e820_table"), 32);
+	if (image_has_symbol(i, "e820_table"))
+		image_place(i, 'B', "e820_table_init", l64_size(m, "e820_table"), 32);
 	image_place(i, 'D', "iomem_resource", l64_size(m, "resource"), 32);
 	image_place(i, 'B', "boot_cpu_data", l64_size(m, "cpuinfo_x86"), 64);
 }
@@ -334,11 +345,11 @@ static void place_percpu(struct linux64 *m)
 		uint64_t size, align;
 	} vars[] = {
 		{ "__per_cpu_start", NULL, 0, 1 },	 { "fixed_percpu_data", NULL, 48, 4096 },
-		{ "irq_stack_backing_store", NULL, 16384, 4096 }, { "cpu_tss_rw", "tss_struct", 0, 4096 },
+		{ "irq_stack_backing_store", NULL, 16384, 4096 }, /* part of irq_stack_union until 5.2 */ { "cpu_tss_rw", "tss_struct", 0, 4096 },
 		{ "gdt_page", NULL, 4096, 4096 },	 { "cpu_info", "cpuinfo_x86", 0, 64 },
 		{ "cpu_number", NULL, 4, 4 },		 { "numa_node", NULL, 4, 4 },
 		{ "this_cpu_off", NULL, 8, 8 },		 { "current_task", NULL, 8, 8 },
-		{ "cpu_current_top_of_stack", NULL, 8, 8 }, { "hardirq_stack_ptr", NULL, 8, 8 },
+		{ "cpu_current_top_of_stack", NULL, 8, 8 }, { m->flavour->relative_kallsyms ? "hardirq_stack_ptr" : "irq_stack_ptr", NULL, 8, 8 },
 		{ "__preempt_count", NULL, 4, 4 },	 { "process_counts", NULL, 8, 8 },
 		{ "boot_pageset", "per_cpu_pageset", 0, 64 }, { "vm_event_states", "vm_event_state", 0, 64 },
 		{ "lru_pvecs", NULL, 640, 64 },		 { "kernel_cpustat", NULL, 80, 8 },

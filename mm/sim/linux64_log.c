@@ -116,7 +116,8 @@ void linux64_log(struct linux64 *m)
 	printk(&w, 6, "BIOS-e820: [mem 0x%016x-0x%016" PRIx64 "] usable", 0x100000, m->mem - 1);
 	printk(&w, 6, "last_pfn = 0x%" PRIx64 " max_arch_pfn = 0x400000000", m->max_pfn);
 	print_zones(&w);
-	printk(&w, 6, "setup_percpu: NR_CPUS:8192 nr_cpumask_bits:%u nr_cpu_ids:%u nr_node_ids:%u", m->cpus, m->cpus, m->nodes);
+	printk(&w, 6, "setup_percpu: NR_CPUS:%u nr_cpumask_bits:%u nr_cpu_ids:%u nr_node_ids:%u", l64_size(m, "cpumask") * 8, m->cpus, m->cpus,
+	       m->nodes);
 	printk(&w, 6, "Built %u zonelists, mobility grouping on.  Total pages: %" PRIu64, m->nodes, total);
 	for (unsigned n = 0; n < m->nodes; n++)
 		for (unsigned zone = 0; zone < ZONES64_MAX; zone++)

@@ -157,10 +157,12 @@ static void set_up_percpu(struct linux64 *m)
 		l64_put(m, at + image_symbol(i, "this_cpu_off"), 8, at);
 		l64_put(m, at + image_symbol(i, "cpu_number"), 4, cpu);
 		l64_put(m, at + image_symbol(i, "numa_node"), 4, cpu % m->nodes);
-		l64_put(m, at + image_symbol(i, "hardirq_stack_ptr"), 8, at + image_symbol(i, "irq_stack_backing_store") + 16384);
-		static const char *const masks[] = { "__cpu_possible_mask", "__cpu_online_mask", "__cpu_present_mask", "__cpu_active_mask" };
+		l64_put(m, at + image_symbol(i, image_has_symbol(i, "hardirq_stack_ptr") ? "hardirq_stack_ptr" : "irq_stack_ptr"), 8, at + image_symbol(i, "irq_stack_backing_store") + 16384);
+		/* bitmaps behind pointers until 4.5 */
+		static const char *const masks[2][4] = { { "__cpu_possible_mask", "__cpu_online_mask", "__cpu_present_mask", "__cpu_active_mask" },
+							 { "cpu_possible_bits", "cpu_online_bits", "cpu_present_bits", "cpu_active_bits" } };
 		for (unsigned n = 0; n < 4; n++) {
-			uint64_t mask = image_symbol(i, masks[n]);
+			uint64_t mask = image_symbol(i, masks[!image_has_symbol(i, masks[0][n])][n]);
 			l64_put(m, mask, 8, l64_load(m, mask, 8) | 1ull << cpu);
 		}
 	}
@@ -186,10 +188,10 @@ uint64_t l64_percpu(const struct linux64 *m, uint64_t percpu, unsigned cpu)
 
 static uint64_t page_flags(const struct linux64 *m, uint64_t pfn)
 {
-	/* NODES_SHIFT 10, ZONES_SHIFT 3 for five zones (2 for four), from the top; with NUMA balancing the last CPU and task, none: all bits. */
-	unsigned zones = m->flavour->zone_shift;
-	uint64_t flags = (uint64_t)l64_node_of(m, pfn) << 54 | (uint64_t)l64_zone_of(m, pfn) << (54 - zones);
-	return flags | ((1ull << m->flavour->cpupid_shift) - 1) << (54 - zones - m->flavour->cpupid_shift);
+	/* the node, the zone, and with NUMA balancing the last CPU and task: none, which is all bits */
+	unsigned nodes = 64 - m->flavour->node_shift, zones = nodes - m->flavour->zone_shift;
+	uint64_t flags = (uint64_t)l64_node_of(m, pfn) << nodes | (uint64_t)l64_zone_of(m, pfn) << zones;
+	return flags | ((1ull << m->flavour->cpupid_shift) - 1) << (zones - m->flavour->cpupid_shift);
 }
 
 static void init_pages(struct linux64 *m)
@@ -245,16 +247,35 @@ uint64_t l64_alloc_pages(struct linux64 *m, unsigned order, unsigned type)
 
 /* ---- The order of it ---- */
 
+struct region {
+	uint64_t start, end;
+	unsigned type;
+};
+
+/* The table itself, under its names until 4.12. */
+static void set_old_e820(struct linux64 *m, const struct region *map, unsigned count)
+{
+	static const char s[] = "e820map", e[] = "e820entry";
+	uint64_t table = image_symbol(&m->image, "e820"), at = table + l64_offset(m, s, "map");
+	l64_set(m, table, s, "nr_map", count);
+	for (unsigned n = 0; n < count; n++, at += l64_size(m, e)) {
+		l64_set(m, at, e, "addr", map[n].start);
+		l64_set(m, at, e, "size", map[n].end - map[n].start);
+		l64_set(m, at, e, "type", map[n].type);
+	}
+}
+
 static void set_e820(struct linux64 *m)
 {
 	static const char s[] = "e820_table", e[] = "e820_entry";
 	struct image *i = &m->image;
-	const struct {
-		uint64_t start, end;
-		unsigned type;
-	} map[] = {
+	const struct region map[] = {
 		{ 0, 0x9fc00, 1 }, { 0x9fc00, 0xa0000, 2 }, { 0xf0000, 0x100000, 2 }, { 0x100000, m->mem, 1 },
 	};
+	if (!l64_has(m, s, "entries")) {
+		set_old_e820(m, map, 4);
+		return;
+	}
 	uint64_t table = image_symbol(i, "e820_table_init"), at = table + l64_offset(m, s, "entries");
 	l64_set_symbol(m, "e820_table", 8, table);
 	l64_set(m, table, s, "nr_entries", 4);
@@ -286,9 +307,10 @@ static void set_words(struct linux64 *m)
 	l64_set_symbol(m, "high_memory", 8, l64_direct(m, m->mem));
 	l64_set_symbol(m, "nr_node_ids", 4, m->nodes);
 	l64_set_symbol(m, "nr_online_nodes", 4, m->nodes);
-	/* N_POSSIBLE … N_CPU, each a nodemask_t of 1024 bits */
-	for (unsigned state = 0; state < 6; state++)
-		l64_put(m, image_symbol(&m->image, "node_states") + 128 * state, 8, (1ull << m->nodes) - 1);
+	/* N_POSSIBLE … N_CPU, each a nodemask_t */
+	uint64_t mask = m->flavour->node_shift > 6 ? 1u << (m->flavour->node_shift - 3) : 8;
+	for (unsigned state = 0; state < 5; state++)
+		l64_put(m, image_symbol(&m->image, "node_states") + mask * state, 8, (1ull << m->nodes) - 1);
 }
 
 struct error *linux64_memory(struct linux64 *m)

@@ -50,7 +50,8 @@ static void add_device(struct linux64 *m)
 	l64_set(m, zone, z, "initialized", 1);
 	for (uint64_t n = pfn; n < pfn + DEVICE_FRAMES; n++) {
 		uint64_t page = l64_page(m, n);
-		l64_put(m, page, 8, (uint64_t)(m->nodes - 1) << 54 | (uint64_t)ZONE64_DEVICE << (54 - m->flavour->zone_shift) |
+		l64_put(m, page, 8, (uint64_t)(m->nodes - 1) << (64 - m->flavour->node_shift) |
+					    (uint64_t)ZONE64_DEVICE << (64 - m->flavour->node_shift - m->flavour->zone_shift) |
 					    1ull << l64_enumerator(m, "PG_reserved"));
 		l64_put(m, page + m->refcount_offset, 4, 1);
 		l64_put(m, page + m->mapcount_offset, 4, UINT32_MAX);

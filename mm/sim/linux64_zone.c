@@ -366,14 +366,14 @@ static void write_block_type(struct linux64 *m, uint64_t block)
 	uint64_t bit = (block & ((1u << (SECTION_SHIFT64 - BLOCK_SHIFT64)) - 1)) * 4, word = flags + bit / 64 * 8;
 	/* bits & 63, counted from the other end where the kernel does so */
 	unsigned shift = (unsigned)(m->flavour->blocks_from_top ? 61 - bit % 64 : bit % 64);
-	l64_put(m, word, 8, (l64_load(m, word, 8) & ~(15ull << shift)) | (uint64_t)m->blocks[block] << shift);
+	l64_put(m, word, 8, (l64_load(m, word, 8) & ~(15ull << shift)) | (uint64_t)m->migratetype[m->blocks[block]] << shift);
 }
 
 static void free_block(struct linux64 *m, uint64_t pfn, unsigned order)
 {
 	uint64_t page = l64_page(m, pfn), zone = zone_addr(m, l64_node_of(m, pfn), l64_zone_of(m, pfn));
 	uint64_t area = zone + l64_offset(m, zone_type, "free_area") + (uint64_t)order * l64_size(m, "free_area");
-	uint64_t head = area + l64_offset(m, "free_area", "free_list") + 16ull * m->blocks[pfn >> BLOCK_SHIFT64];
+	uint64_t head = area + l64_offset(m, "free_area", "free_list") + 16ull * m->migratetype[m->blocks[pfn >> BLOCK_SHIFT64]];
 	l64_list_add_tail(m, page + m->lru_offset, head);
 	l64_set(m, page, "page", "private", order);
 	/* PG_buddy, a page type since 4.18; the whole word before (PAGE_BUDDY_MAPCOUNT_VALUE) */

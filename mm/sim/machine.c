@@ -17,6 +17,7 @@ struct flavour {
 
 static const struct flavour flavours[] = {
 	{ "linux-2.4-i386", 16ull << 20, 4ull << 30, 1, 1, linux24_boot, NULL },
+	{ "linux-3.19-x86_64", 128ull << 20, 64ull << 30, NODES64_MAX, CPUS64_MAX, NULL, &linux319 },
 	{ "linux-5.10-x86_64", 128ull << 20, 64ull << 30, NODES64_MAX, CPUS64_MAX, NULL, &linux510 },
 };
 
