@@ -101,7 +101,7 @@ static void map_directly(struct linux64 *m)
 #define BLOCK_FLAGS	(8u * BLOCK_BITS)	       /* bytes for the 64 blocks of a section */
 
 /* One more section, with pages for all of it; also of frames that are no memory (a device's). */
-static void add_section(struct linux64 *m, uint64_t roots, unsigned number, unsigned node)
+static void add_section(struct linux64 *m, uint64_t roots, unsigned number, unsigned node, bool of_device)
 {
 	static const char s[] = "mem_section", u[] = "mem_section_usage";
 	uint32_t size = l64_size(m, s), per_root = (uint32_t)(PAGE_SIZE64 / size);
@@ -118,8 +118,9 @@ static void add_section(struct linux64 *m, uint64_t roots, unsigned number, unsi
 	if (l64_has(m, s, "usage")) {
 		uint64_t usage = l64_direct(m, l64_alloc_boot(m, node, l64_size(m, u) + BLOCK_FLAGS, 64));
 		l64_set(m, section, s, "usage", usage);
-		l64_set(m, usage, u, "subsection_map[0]", ~0ull);
-		flags |= IS_ONLINE | IS_EARLY;
+		/* of the device the first 2 MB only */
+		l64_set(m, usage, u, "subsection_map[0]", of_device ? 1 : ~0ull);
+		flags |= of_device ? 0 : IS_ONLINE | IS_EARLY;
 	} else {
 		l64_set(m, section, s, "pageblock_flags", l64_direct(m, l64_alloc_boot(m, node, BLOCK_FLAGS, 64)));
 	}
@@ -137,8 +138,9 @@ static void set_up_sections(struct linux64 *m)
 	}
 	unsigned used = (unsigned)((m->max_pfn + (1u << SECTION_SHIFT64) - 1) >> SECTION_SHIFT64);
 	for (unsigned n = 0; n < used; n++)
-		add_section(m, roots, n, l64_node_of(m, (uint64_t)n << SECTION_SHIFT64));
-	add_section(m, roots, used, m->nodes - 1); /* the device's: linux64_uses() */
+		add_section(m, roots, n, l64_node_of(m, (uint64_t)n << SECTION_SHIFT64), false);
+	if (l64_has(m, "page", "pgmap"))
+		add_section(m, roots, used, m->nodes - 1, true); /* linux64_uses() */
 }
 
 /* ---- Each CPU's area ---- */
