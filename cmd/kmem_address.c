@@ -118,5 +118,9 @@ struct error *kmem_address(struct session *s, const char *word, bool physical)
 	if (!place.page)
 		return error_at(ERR_NOT_FOUND, place.addr, "no page in mem_map: %s", word);
 	TRY(say_use(s, &place));
-	return page_row_print(s->out, k, place.page);
+	TRY(page_row_print(s->out, k, place.page));
+	struct page page;
+	TRY(page_open(k, place.page, &page));
+	page_detail_print(s->out, k, &page);
+	return NULL;
 }

@@ -185,6 +185,8 @@ struct error *kmem_pages(struct session *s, const char *members, int argc, char 
 		if (!i)
 			rows_begin(&p);
 		print_page(&p, &page);
+		if (!members && !out_json(s->out))
+			page_detail_print(s->out, s->kernel, &page);
 	}
 	out_table_end(s->out);
 	return NULL;

@@ -38,6 +38,17 @@ static bool parse_memory(const char *text, size_t len, uint64_t *bytes)
 	return *bytes > 0;
 }
 
+/* "NAME=N" with N from 1 to 9999. */
+static bool parse_small(const char *text, size_t len, const char *name, unsigned *value)
+{
+	size_t n = strlen(name);
+	char *end;
+	if (len <= n || len > n + 4 || memcmp(text, name, n) || text[n] < '1' || text[n] > '9')
+		return false;
+	*value = (unsigned)strtoul(text + n, &end, 10);
+	return end == text + len;
+}
+
 struct error *parse_machine(const char *text, char *flavour, size_t size, struct machine_options *options, bool *scenario)
 {
 	size_t len = strcspn(text, ",");
@@ -51,6 +62,8 @@ struct error *parse_machine(const char *text, char *flavour, size_t size, struct
 		text++;
 		len = strcspn(text, ",");
 		if (len > 4 && !memcmp(text, "mem=", 4) && parse_memory(text + 4, len - 4, &options->mem))
+			continue;
+		if (parse_small(text, len, "nodes=", &options->nodes) || parse_small(text, len, "cpus=", &options->cpus))
 			continue;
 		if (len == 11 && !memcmp(text, "scenario=on", 11))
 			*scenario = true;

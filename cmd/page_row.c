@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "cmd/page_row.h"
@@ -117,4 +118,28 @@ struct error *page_row_print(struct out *o, struct kernel *k, uint64_t page)
 	page_row(o, k, &p);
 	page_rows_end(o);
 	return NULL;
+}
+
+/* A line that the row has no room for: what the page is, and the members that count for such a page. */
+void page_detail_print(struct out *o, struct kernel *k, const struct page *p)
+{
+	struct page_member m[PAGE_MEMBERS_MAX];
+	enum page_use use = page_use(k, p);
+	uint64_t function = page_rcu_function(k, p);
+	size_t count = page_members(k, p, use, m);
+	struct symbol symbol;
+	uint64_t offset;
+
+	if (!count)
+		return;
+	out_object_begin(o, "members");
+	out_printf(o, "  %s%s:", page_use_name(use), function ? ", to be freed by RCU" : page_compound_order(k, p) ? ", compound" : "");
+	for (size_t i = 0; i < count; i++) {
+		out_printf(o, "%s %s = %" PRIx64, i ? "," : "", m[i].name, m[i].value);
+		out_hex(o, m[i].name, NULL, m[i].value);
+		if (m[i].value == function && function && symbol_at(k, function, &symbol, &offset))
+			out_printf(o, " <%s>", symbol.name);
+	}
+	out_object_end(o);
+	out_text(o, "\n");
 }

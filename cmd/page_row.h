@@ -16,4 +16,7 @@ void page_rows_end(struct out *o);
 /* Table, heading and the one row of the page at that address. */
 struct error *page_row_print(struct out *o, struct kernel *k, uint64_t page) MUST_CHECK;
 
+/* Below its row, in text: the use of the page and the members of struct page's unions that count for it. */
+void page_detail_print(struct out *o, struct kernel *k, const struct page *p);
+
 #endif

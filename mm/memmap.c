@@ -75,6 +75,26 @@ static struct error *add_section(struct page_model *p, const struct page_section
 	return NULL;
 }
 
+/*
+ * Frames of a section that was added after booting (pfn_section_valid(), include/linux/mmzone.h): those of the subsections that are marked. Sections
+ * of booting are whole.
+ */
+static struct error *add_frames(struct kernel *k, struct page_model *p, const struct object *section, uint64_t coded, uint64_t pfn, uint64_t frames)
+{
+	const struct member *map = &k->members[M_mem_section_usage_subsection_map];
+	uint64_t usage = GET(k, section, mem_section, usage), page = (coded & ~SECTION_FLAGS) + pfn * p->page_size, bits = map->total * 8ull, word;
+	struct object o;
+	if (coded & SECTION_IS_EARLY || !usage || !map->present || !map->size || bits > frames || !object_try_open(k, usage, S_mem_section_usage, &o))
+		return add_run(p, pfn, pfn + frames, page);
+	const uint64_t step = 512; /* PAGES_PER_SUBSECTION */
+	for (uint64_t i = 0; i < bits && i * step < frames; i++) {
+		word = object_get_element(k, &o, M_mem_section_usage_subsection_map, i / (map->size * 8u));
+		if (word >> i % (map->size * 8u) & 1)
+			TRY(add_run(p, pfn + i * step, pfn + (i + 1) * step, page + i * step * p->page_size));
+	}
+	return NULL;
+}
+
 static struct error *add_root(struct kernel *k, struct page_model *p,
 			      const struct section_source *s, uint64_t root, uint64_t first)
 {
@@ -90,8 +110,7 @@ static struct error *add_root(struct kernel *k, struct page_model *p,
 			continue;
 		TRY(add_section(p, &(struct page_section){first + i, section.addr, pfn, coded}));
 		if (coded & SECTION_HAS_MEM_MAP)
-			TRY(add_run(p, pfn, pfn + frames,
-				    (coded & ~SECTION_FLAGS) + pfn * p->page_size));
+			TRY(add_frames(k, p, &section, coded, pfn, frames));
 	}
 	return NULL;
 }

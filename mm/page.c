@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "mm/memmap.h"
+#include "mm/page_detail.h"
 #include "mm/state.h"
 
 struct error *page_open(struct kernel *k, uint64_t page, struct page *out)
@@ -253,6 +254,10 @@ unsigned page_compound_order(struct kernel *k, const struct page *head)
 	if (HAS(k, page, compound_order)) {
 		if (!error_drop(page_open(k, head->object.addr + k->mm->pages->page_size, &tail)))
 			order = GET(k, &tail.object, page, compound_order);
+	} else if (!strcmp(k->members[M_page_compound_head].name, "first_page")) {
+		/* Until 4.4: in the first tail's list, whose second word it is. */
+		if (!error_drop(page_open(k, head->object.addr + k->mm->pages->page_size, &tail)))
+			order = load_uint(tail.object.bytes + OFFSET(k, page, lru) + k->arch->pointer_size, k->arch->pointer_size);
 	} else if (object_try_open(k, head->object.addr, S_folio, &folio)) {
 		order = HAS(k, folio, order) ? GET(k, &folio, folio, order)
 					     : GET(k, &folio, folio, flags_1) & 0xff;
@@ -290,7 +295,7 @@ enum page_use page_use(struct kernel *k, const struct page *p)
 	if (is_type(k, p, &w->buddy))
 		return PAGE_FREE;
 	if (has_flag(p, w->reserved))
-		return PAGE_RESERVED;
+		return page_is_device(k, p) ? PAGE_DEVICE : PAGE_RESERVED;
 	if (page_is_tail(k, p))
 		return PAGE_TAIL;
 	if (has_flag(p, w->slab_flag) || is_type(k, p, &w->slab))
@@ -317,7 +322,9 @@ enum page_use page_use(struct kernel *k, const struct page *p)
 	if (mapping && kernel_is_kernel_address(k, mapping))
 		return PAGE_FILE;
 	/* In the swap cache and mapped by nobody yet, or no more. */
-	return is_in_swap_cache(w, p) ? PAGE_ANON : PAGE_KERNEL;
+	if (is_in_swap_cache(w, p))
+		return PAGE_ANON;
+	return page_is_of_pool(k, p) ? PAGE_POOL : page_is_device(k, p) ? PAGE_DEVICE : PAGE_KERNEL;
 }
 
 const char *page_use_name(enum page_use use)
@@ -329,7 +336,8 @@ const char *page_use_name(enum page_use use)
 		[PAGE_KSM] = "KSM",	      [PAGE_FILE] = "file",
 		[PAGE_HUGETLB] = "hugetlb",   [PAGE_GUARD] = "guard",
 		[PAGE_OFFLINE] = "offline",   [PAGE_TAIL] = "tail",
-		[PAGE_KERNEL] = "kernel",
+		[PAGE_KERNEL] = "kernel",     [PAGE_POOL] = "page pool",
+		[PAGE_DEVICE] = "device",
 	};
 	return use < PAGE_USE_COUNT ? names[use] : "?";
 }

@@ -103,10 +103,22 @@ enum page_use {
 	PAGE_OFFLINE,
 	PAGE_TAIL,   /* of a compound page: its head says the rest */
 	PAGE_KERNEL, /* in use by the kernel, no more is known of it */
+	PAGE_POOL,   /* of a page_pool: a network device receives into it */
+	PAGE_DEVICE, /* a device's memory: ZONE_DEVICE */
 	PAGE_USE_COUNT
 };
 enum page_use page_use(struct kernel *k, const struct page *p);
 const char *page_use_name(enum page_use use);
+/* The members of struct page (its unions', too) that count for a page of this use, by what this kernel has, each with its value; how many. Those of
+ * a compound page's tails stand in the tail pages. */
+struct page_member {
+	const char *name; /* its path */
+	uint64_t page, value; /* in which struct page */
+};
+#define PAGE_MEMBERS_MAX 16
+size_t page_members(struct kernel *k, const struct page *p, enum page_use use, struct page_member out[PAGE_MEMBERS_MAX]);
+/* The function that will free the page once RCU lets it: the page's words hold the callback. 0: it does not wait. */
+uint64_t page_rcu_function(struct kernel *k, const struct page *p);
 bool page_is_buddy(struct kernel *k, const struct page *p);
 /* Does a free block's first page say so? Until 2.6.16 only the free lists and the buddy bitmaps knew. After pages_open(). */
 bool page_marks_free(struct kernel *k);

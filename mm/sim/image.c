@@ -3,15 +3,16 @@
 
 #include <assert.h>
 #include <elf.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 
-struct error *image_start(struct image *i, struct vmcore *vc, const struct layout *layout, uint32_t base, uint32_t at)
+struct error *image_start(struct image *i, struct vmcore *vc, const struct layout *layout, uint64_t base, uint64_t at)
 {
 	void *ram;
-	*i = (struct image){ .vmcore = vc, .size = vmcore_max_phys(vc), .base = base, .at = at, .layout = layout };
+	*i = (struct image){ .vmcore = vc, .size = vmcore_max_phys(vc), .base = base, .direct = base, .at = at, .layout = layout };
 	TRY(vmcore_map_writable(vc, 0, i->size, &ram));
 	i->ram = ram;
 	return NULL;
@@ -20,80 +21,110 @@ struct error *image_start(struct image *i, struct vmcore *vc, const struct layou
 void image_end(struct image *i)
 {
 	free(i->symbols);
+	free(i->next);
 	i->symbols = NULL;
+	i->next = NULL;
 }
 
 /* ---- Placing ---- */
 
-void image_define_len(struct image *i, char type, const char *name, size_t len, uint32_t addr)
+static uint32_t *bucket_of(const struct image *i, const char *name, size_t len)
+{
+	uint32_t h = 2166136261u;
+	for (size_t n = 0; n < len; n++)
+		h = (h ^ (unsigned char)name[n]) * 16777619u;
+	return (uint32_t *)&i->bucket[h % IMAGE_BUCKETS];
+}
+
+void image_define_len(struct image *i, char type, const char *name, size_t len, uint64_t addr)
 {
 	assert(len < 127);
 	if (i->count == i->room) {
 		i->room = i->room ? i->room * 2 : 1024;
 		i->symbols = realloc(i->symbols, i->room * sizeof(*i->symbols));
-		if (!i->symbols)
+		i->next = realloc(i->next, i->room * sizeof(*i->next));
+		if (!i->symbols || !i->next)
 			abort();
 	}
+	uint32_t *bucket = bucket_of(i, name, len);
+	i->next[i->count] = *bucket;
 	i->symbols[i->count++] = (struct image_symbol){ name, (uint8_t)len, type, addr };
+	*bucket = (uint32_t)i->count;
 }
 
-void image_define(struct image *i, char type, const char *name, uint32_t addr)
+void image_define(struct image *i, char type, const char *name, uint64_t addr)
 {
 	image_define_len(i, type, name, strlen(name), addr);
 }
 
-static void align_to(struct image *i, uint32_t align)
+static void align_to(struct image *i, uint64_t align)
 {
 	i->at = (i->at + align - 1) & -align;
 }
 
-uint32_t image_place(struct image *i, char type, const char *name, uint32_t size, uint32_t align)
+uint64_t image_place(struct image *i, char type, const char *name, uint64_t size, uint64_t align)
 {
 	align_to(i, align);
-	uint32_t addr = i->at;
-	assert(addr - i->base + (uint64_t)size <= i->size);
+	uint64_t addr = i->at;
+	assert(addr - i->base + size <= i->size);
 	image_define(i, type, name, addr);
 	i->at += size;
 	return addr;
 }
 
-static struct image_symbol *find(const struct image *i, const char *name)
+/* 1 + its index, or 0. */
+static uint32_t find(const struct image *i, const char *name)
 {
 	size_t len = strlen(name);
-	for (size_t n = i->count; n--;)
-		if (i->symbols[n].len == len && !memcmp(i->symbols[n].name, name, len))
-			return &i->symbols[n];
-	return NULL;
+	uint32_t n = *bucket_of(i, name, len);
+	while (n && (i->symbols[n - 1].len != len || memcmp(i->symbols[n - 1].name, name, len)))
+		n = i->next[n - 1];
+	return n;
 }
 
-uint32_t image_symbol(const struct image *i, const char *name)
+bool image_has_symbol(const struct image *i, const char *name)
 {
-	const struct image_symbol *s = find(i, name);
-	assert(s);
-	return s->addr;
+	return find(i, name);
 }
 
-void image_put32(struct image *i, uint32_t addr, uint32_t value)
+uint64_t image_symbol(const struct image *i, const char *name)
+{
+	uint32_t n = find(i, name);
+	assert(n);
+	return i->symbols[n - 1].addr;
+}
+
+void image_put32(struct image *i, uint64_t addr, uint32_t value)
 {
 	memcpy(image_bytes(i, addr), &value, sizeof(value));
 }
 
-uint32_t image_get32(const struct image *i, uint32_t addr)
+uint32_t image_get32(const struct image *i, uint64_t addr)
 {
 	uint32_t value;
 	memcpy(&value, image_bytes(i, addr), sizeof(value));
 	return value;
 }
 
-void image_set(struct image *i, uint32_t object, const char *structure, const char *member, uint32_t value)
+void image_put64(struct image *i, uint64_t addr, uint64_t value)
+{
+	memcpy(image_bytes(i, addr), &value, sizeof(value));
+}
+
+void image_put_word(struct image *i, uint64_t addr, uint64_t value)
+{
+	memcpy(image_bytes(i, addr), &value, i->layout->pointer_size);
+}
+
+void image_set(struct image *i, uint64_t object, const char *structure, const char *member, uint32_t value)
 {
 	image_put32(i, object + layout_offset(i->layout, structure, member), value);
 }
 
-void image_list_init(struct image *i, uint32_t head)
+void image_list_init(struct image *i, uint64_t head)
 {
-	image_put32(i, head, head);
-	image_put32(i, head + 4, head);
+	image_put_word(i, head, head);
+	image_put_word(i, head + i->layout->pointer_size, head);
 }
 
 /* ---- kallsyms, as scripts/kallsyms.c would write it without compression ---- */
@@ -106,7 +137,7 @@ static int by_address(const void *a, const void *b)
 
 #define TOKENS_SIZE (1 + 255 * 2) /* the token of number 0 is empty, each other its own character */
 
-static void write_tokens(struct image *i, uint32_t table, uint32_t index)
+static void write_tokens(struct image *i, uint64_t table, uint64_t index)
 {
 	unsigned char *to = image_bytes(i, table), *place = image_bytes(i, index);
 	uint16_t at = 0;
@@ -118,15 +149,35 @@ static void write_tokens(struct image *i, uint32_t table, uint32_t index)
 	}
 }
 
-/* Length, type letter, name; every 256th name's offset among the markers. */
-static void write_names(struct image *i, uint32_t names, uint32_t markers, uint32_t addresses)
+enum table { ADDRESSES, NUM_SYMS, NAMES, MARKERS, TOKEN_TABLE, TOKEN_INDEX, RELATIVE_BASE, TABLES };
+
+static const char *const table_names[] = { "kallsyms_addresses",   "kallsyms_num_syms",	   "kallsyms_names",	     "kallsyms_markers",
+					   "kallsyms_token_table", "kallsyms_token_index", "kallsyms_relative_base" };
+
+static const char *table_name(const struct image *i, unsigned table)
 {
-	unsigned char *start = image_bytes(i, names), *to = start;
+	return table == ADDRESSES && i->relative ? "kallsyms_offsets" : table_names[table];
+}
+
+/* An absolute symbol of a processor's variable is its own offset; all others count down from the base. */
+static void write_address(struct image *i, uint64_t addresses, size_t n, uint64_t relative_base)
+{
+	uint64_t addr = i->symbols[n].addr;
+	if (!i->relative)
+		image_put_word(i, addresses + n * i->layout->pointer_size, addr);
+	else
+		image_put32(i, addresses + n * 4, (uint32_t)(addr <= INT32_MAX ? addr : relative_base - 1 - addr));
+}
+
+/* Length, type letter, name; every 256th name's offset among the markers. */
+static void write_names(struct image *i, const uint64_t tables[TABLES], uint64_t relative_base)
+{
+	unsigned char *start = image_bytes(i, tables[NAMES]), *to = start;
 	for (size_t n = 0; n < i->count; n++) {
 		const struct image_symbol *s = &i->symbols[n];
 		if (!(n & 255))
-			image_put32(i, markers + (uint32_t)n / 256 * 4, (uint32_t)(to - start));
-		image_put32(i, addresses + (uint32_t)n * 4, s->addr);
+			image_put32(i, tables[MARKERS] + n / 256 * 4, (uint32_t)(to - start));
+		write_address(i, tables[ADDRESSES], n, relative_base);
 		*to++ = s->len + 1;
 		*to++ = (unsigned char)s->type;
 		memcpy(to, s->name, s->len);
@@ -134,29 +185,38 @@ static void write_names(struct image *i, uint32_t names, uint32_t markers, uint3
 	}
 }
 
-static const char *const table_names[] = { "kallsyms_addresses", "kallsyms_num_syms",	 "kallsyms_names",
-					   "kallsyms_markers",	 "kallsyms_token_table", "kallsyms_token_index" };
-#define TABLES 6
-
 /* Places the tables, which hold their own symbols too; `end` gets `_end`'s address, also one of them. */
-static void place_kallsyms(struct image *i, uint32_t tables[TABLES])
+static void place_kallsyms(struct image *i, uint64_t tables[TABLES])
 {
-	uint32_t count = (uint32_t)i->count + TABLES + 1, names = sizeof("_end") - 1 + 2;
-	for (unsigned n = 0; n < TABLES; n++)
-		names += (uint32_t)strlen(table_names[n]) + 2;
+	unsigned used = i->relative ? TABLES : RELATIVE_BASE;
+	uint64_t count = i->count + used + 1, names = sizeof("_end") - 1 + 2, word = i->layout->pointer_size;
+	for (unsigned n = 0; n < used; n++)
+		names += strlen(table_name(i, n)) + 2;
 	for (size_t n = 0; n < i->count; n++)
 		names += i->symbols[n].len + 2u;
-	const uint32_t sizes[TABLES] = { count * 4, 4, names, (count + 255) / 256 * 4, TOKENS_SIZE, 512 };
-	for (unsigned n = 0; n < TABLES; n++)
-		tables[n] = image_place(i, 'R', table_names[n], sizes[n], 4);
+	const uint64_t sizes[TABLES] = { count * (i->relative ? 4 : word), 4, names, (count + 255) / 256 * 4, TOKENS_SIZE, 512, word };
+	for (unsigned n = 0; n < used; n++)
+		tables[n] = image_place(i, 'R', table_name(i, n), sizes[n], word);
 }
 
-static void write_kallsyms(struct image *i, const uint32_t tables[TABLES])
+static void write_kallsyms(struct image *i, const uint64_t tables[TABLES])
 {
+	uint64_t relative_base = 0;
 	qsort(i->symbols, i->count, sizeof(*i->symbols), by_address);
-	image_put32(i, tables[1], (uint32_t)i->count);
-	write_names(i, tables[2], tables[3], tables[0]);
-	write_tokens(i, tables[4], tables[5]);
+	for (size_t n = i->count; n-- && i->symbols[n].addr > INT32_MAX;)
+		relative_base = i->symbols[n].addr;
+	if (i->relative)
+		image_put_word(i, tables[RELATIVE_BASE], relative_base);
+	image_put32(i, tables[NUM_SYMS], (uint32_t)i->count);
+	write_names(i, tables, relative_base);
+	write_tokens(i, tables[TOKEN_TABLE], tables[TOKEN_INDEX]);
+	/* The order is another now. */
+	memset(i->bucket, 0, sizeof(i->bucket));
+	for (size_t n = 0; n < i->count; n++) {
+		uint32_t *bucket = bucket_of(i, i->symbols[n].name, i->symbols[n].len);
+		i->next[n] = *bucket;
+		*bucket = (uint32_t)n + 1;
+	}
 }
 
 /* ---- The rest ---- */
@@ -166,7 +226,7 @@ static struct error *place_btf(struct image *i)
 	void *bytes;
 	size_t len;
 	TRY(layout_to_btf(i->layout, &bytes, &len));
-	uint32_t at = image_place(i, 'R', "__start_BTF", (uint32_t)len, 32);
+	uint64_t at = image_place(i, 'R', "__start_BTF", len, 32);
 	memcpy(image_bytes(i, at), bytes, len);
 	free(bytes);
 	image_define(i, 'R', "__stop_BTF", i->at);
@@ -175,28 +235,30 @@ static struct error *place_btf(struct image *i)
 
 #define VMCOREINFO_SIZE 4096u /* VMCOREINFO_BYTES: include/linux/crash_core.h */
 
-static struct error *write_vmcoreinfo(struct image *i, uint32_t page, const char *first)
+static struct error *write_vmcoreinfo(struct image *i, uint64_t page, const char *first)
 {
 	static const char *const names[] = { "swapper_pg_dir", "_stext", "mem_map", "contig_page_data" };
 	char *text = (char *)image_bytes(i, page);
 	size_t len = (size_t)snprintf(text, VMCOREINFO_SIZE, "%s", first);
-	for (unsigned n = 0; n < 4; n++)
-		len += (size_t)snprintf(text + len, VMCOREINFO_SIZE - len, "SYMBOL(%s)=%x\n", names[n], image_symbol(i, names[n]));
-	for (unsigned n = 0; n < TABLES; n++)
-		len += (size_t)snprintf(text + len, VMCOREINFO_SIZE - len, "SYMBOL(%s)=%x\n", table_names[n],
-					image_symbol(i, table_names[n]));
+	bool wide = i->layout->pointer_size == 8;
+	/* A wide machine's own lines name these; kallsyms is in VMCOREINFO since 6.0 only. */
+	for (unsigned n = 0; !wide && n < 4; n++)
+		len += (size_t)snprintf(text + len, VMCOREINFO_SIZE - len, "SYMBOL(%s)=%" PRIx64 "\n", names[n], image_symbol(i, names[n]));
+	for (unsigned n = 0; n < (i->relative ? TABLES : RELATIVE_BASE); n++)
+		len += (size_t)snprintf(text + len, VMCOREINFO_SIZE - len, "SYMBOL(%s)=%" PRIx64 "\n", table_name(i, n),
+					image_symbol(i, table_name(i, n)));
 	assert(len < VMCOREINFO_SIZE);
-	return vmcore_describe_ram(i->vmcore, EM_386, text, len);
+	return vmcore_describe_ram(i->vmcore, wide ? EM_X86_64 : EM_386, text, len);
 }
 
 struct error *image_finish(struct image *i, const char *vmcoreinfo)
 {
-	uint32_t tables[TABLES];
+	uint64_t tables[TABLES];
 	TRY(place_btf(i));
-	uint32_t page = image_place(i, 'R', "vmcoreinfo_data", VMCOREINFO_SIZE, VMCOREINFO_SIZE);
+	uint64_t page = image_place(i, 'R', "vmcoreinfo_data", VMCOREINFO_SIZE, VMCOREINFO_SIZE);
 	place_kallsyms(i, tables);
 	align_to(i, 4096);
-	image_define(i, 'A', "_end", i->at);
+	image_define(i, i->layout->pointer_size == 8 ? 'B' : 'A', "_end", i->at);
 	write_kallsyms(i, tables);
 	return write_vmcoreinfo(i, page, vmcoreinfo);
 }

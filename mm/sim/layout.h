@@ -67,4 +67,14 @@ struct error *layout_to_btf(const struct layout *layout, void **bytes, size_t *l
 uint32_t layout_offset(const struct layout *layout, const char *structure, const char *member);
 uint32_t layout_size(const struct layout *layout, const char *structure);
 
+/* Where a path leads: "lru.next", "pid_links[1].pprev"; through members without a name and typedefs. */
+struct layout_place {
+	uint32_t offset, size; /* bytes; the size of the whole array for an array without an index */
+	uint8_t bit, bits;     /* of a bitfield, else 0 */
+};
+/* False when there is no such struct, union or typedef of one, or no such member. (mm/sim/layout_path.c) */
+bool layout_path(const struct layout *layout, const char *structure, const char *path, struct layout_place *out);
+/* sizeof of a type as written in a layout; 0 when it is none. */
+uint32_t layout_type_size(const struct layout *layout, const char *type);
+
 #endif

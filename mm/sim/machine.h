@@ -14,9 +14,10 @@
 #define MACHINE_DEFAULT "linux-2.4-i386"
 
 struct machine_options {
-	uint64_t mem;	/* bytes of RAM, a multiple of 4 kB; 0: 512 MB */
+	uint64_t mem;	/* bytes of RAM, a multiple of the flavour's step; 0: 512 MB, or 1 GB for each node */
 	bool highmem;	/* the HIGHMEM build even if the memory does not ask for it */
 	bool nohighmem; /* the build without, even if it does: what is above 896 MB lies idle */
+	unsigned nodes, cpus; /* 0: one */
 };
 
 /*

@@ -17,6 +17,9 @@ EMBED(stack_val, "programs/stack_val");
 EMBED(pair, "programs/pair");
 EMBED(linux24, "mm/sim/scenarios/linux-2.4-i386");
 EMBED(types510, "mm/sim/types/linux-5.10-x86_64");
+EMBED(names510, "mm/sim/types/linux-5.10-x86_64.names");
+EMBED(types319, "mm/sim/types/linux-3.19-x86_64");
+EMBED(names319, "mm/sim/types/linux-3.19-x86_64.names");
 
 static const struct sim_program programs[] = {
 	{ "init", embedded_init, embedded_end_init },
@@ -47,11 +50,30 @@ const char *sim_scenario(const char *flavour, size_t *len)
 	return (const char *)embedded_linux24;
 }
 
+static const struct {
+	const char *flavour;
+	const unsigned char *types, *types_end, *names, *names_end;
+} tables[] = {
+	{ "linux-3.19-x86_64", embedded_types319, embedded_end_types319, embedded_names319, embedded_end_names319 },
+	{ "linux-5.10-x86_64", embedded_types510, embedded_end_types510, embedded_names510, embedded_end_names510 },
+};
+
+#define TABLES (sizeof(tables) / sizeof(tables[0]))
+
 const char *sim_types(const char *flavour, size_t *len)
 {
-	*len = 0;
-	if (strcmp(flavour, "linux-5.10-x86_64"))
-		return NULL;
-	*len = (size_t)(embedded_end_types510 - embedded_types510);
-	return (const char *)embedded_types510;
+	size_t i = 0;
+	while (i < TABLES && strcmp(tables[i].flavour, flavour))
+		i++;
+	*len = i < TABLES ? (size_t)(tables[i].types_end - tables[i].types) : 0;
+	return i < TABLES ? (const char *)tables[i].types : NULL;
+}
+
+const char *sim_names(const char *flavour, size_t *len)
+{
+	size_t i = 0;
+	while (i < TABLES && strcmp(tables[i].flavour, flavour))
+		i++;
+	*len = i < TABLES ? (size_t)(tables[i].names_end - tables[i].names) : 0;
+	return i < TABLES ? (const char *)tables[i].names : NULL;
 }

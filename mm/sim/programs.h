@@ -21,6 +21,9 @@ const struct sim_program *sim_program_at(size_t index);
 /* The table of types (mm/sim/types/), `*len` bytes, of this flavour; NULL when it has none: its types are C data then. */
 const char *sim_types(const char *flavour, size_t *len);
 
+/* The names of its functions, then of its system calls: separated by blanks and newlines, each part behind lines that start with '#'. */
+const char *sim_names(const char *flavour, size_t *len);
+
 /* The command file, `*len` bytes, that a machine of this flavour starts from; NULL when it has none. */
 const char *sim_scenario(const char *flavour, size_t *len);
 
