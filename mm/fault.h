@@ -48,6 +48,7 @@ struct error *fault_above_pte(struct fault *f, bool *done) MUST_CHECK;
 struct error *fault_pte(struct fault *f, bool *explained) MUST_CHECK;
 /* mm/memory_file.c */
 struct error *do_fault(struct fault *f) MUST_CHECK;
+void shared_page_dirtied(struct fault *f, const struct page *p, bool mkwrite);
 struct error *mark_dirty(struct fault *f, uint64_t page) MUST_CHECK;
 /* mm/memory_swap.c */
 struct error *do_absent_page(struct fault *f) MUST_CHECK;

@@ -87,6 +87,9 @@ static struct error *table_page_ctor(struct engine *e, const struct object *mm, 
 	TRY(page_open(k, page, &like));
 	*counted = page_use(k, &like) == PAGE_TABLE;
 	SET(k, &p->object, page, page_type, GET(k, &like.object, page, page_type));
+	/* pmd_ptlock_init(): no table waits for a huge page's split yet. */
+	if (level == e->modern->pmd_level)
+		SET(k, &p->object, page, pmd_huge_pte, 0);
 	SET(k, &p->object, page, memcg_data, GET(k, &like.object, page, memcg_data));
 	SET(k, &p->object, page, mem_cgroup, GET(k, &like.object, page, mem_cgroup));
 	return NULL;
@@ -259,10 +262,9 @@ static struct error *do_huge_pmd_wp_page(struct fault *f, uint64_t entry)
 	bool explained;
 	if (is_zero_frame(k, pfn, true)) {
 		uint64_t zone;
-		/* do_huge_zero_wp_pmd() since 6.11 puts a new huge page there; before, the mapping is split and one page copied. */
-		bool whole = symbol_addr(k, "huge_zero_folio") && symbol_addr(k, "do_huge_pmd_wp_page") && HAS(k, folio, large_mapcount);
+		/* do_huge_zero_wp_pmd() puts a new huge page there; before there was that, the mapping is split and one page copied. */
 		TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
-		whole = whole && zone;
+		bool whole = e->modern->huge_zero_wp && zone;
 		TRACE(e, "do_huge_pmd_wp_page", whole ? "the huge zero page: a new huge page" : "the huge zero page: split, and one page copied", { "pmd", entry });
 		fault_outcome(e, whole ? OUTCOME_HUGE_NEW : OUTCOME_HUGE_SPLIT);
 		return fault_refuse(e, &explained, "the huge zero page would be replaced: huge mappings are not made yet");

@@ -607,29 +607,34 @@ static bool entry_allows(struct engine *e, uint64_t at, enum fault_access access
 	return (*entry & X86_PRESENT) && (*entry & X86_USER) && (access != ACCESS_WRITE || (*entry & X86_RW));
 }
 
+/* Where an access ended: the entry that allowed it, and the physical address of the page of 4 KiB. */
+struct access_end {
+	uint64_t entry, frame;
+};
+
 /*
  * The processor's way: an access that the entry allows is noted there, another one faults and is made again. One fault may not be enough, as a page that comes
  * back from swap for a write may be write-protected still.
  */
 static struct error *access_entry(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, bool *faulted,
-				  uint64_t *frame, enum fault_result *result, char *why, size_t why_size)
+				  struct access_end *end, enum fault_result *result, char *why, size_t why_size)
 {
 	bool write = access == ACCESS_WRITE;
-	uint64_t at = 0, entry;
+	uint64_t at = 0;
 	*faulted = false;
 	*result = FAULT_MINOR;
 	for (unsigned n = 0; n < 64; n++) {
 		enum fault_result this_time;
 		/* A table stays where it is while its process faults; a huge page's entry may give way to one. */
 		if (e->modern)
-			at = mm && addr < e->k->page_offset ? leaf_offset(e, mm, addr, frame) : 0;
+			at = mm && addr < e->k->page_offset ? leaf_offset(e, mm, addr, &end->frame) : 0;
 		else if (!at && mm && addr < e->k->page_offset)
 			at = pte_offset(e, mm, addr);
-		if (entry_allows(e, at, access, &entry)) {
-			entry |= X86_ACCESSED | (write ? X86_DIRTY : 0);
-			set_pte(e, at, entry);
+		if (entry_allows(e, at, access, &end->entry)) {
+			end->entry |= X86_ACCESSED | (write ? X86_DIRTY : 0);
+			set_pte(e, at, end->entry);
 			if (!e->modern)
-				*frame = entry & e->k->geometry.frame_mask;
+				end->frame = end->entry & e->k->geometry.frame_mask;
 			return NULL;
 		}
 		*faulted = true;
@@ -650,14 +655,14 @@ struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fa
 			 char *why, size_t why_size)
 {
 	struct object mm;
-	uint64_t frame = 0;
+	struct access_end end = { 0 };
 	bool any;
 	TRY(open_mm_of(e, task, &mm, &any));
-	TRY(access_entry(e, task, any ? &mm : NULL, addr, access, faulted, &frame, result, why, why_size));
+	TRY(access_entry(e, task, any ? &mm : NULL, addr, access, faulted, &end, result, why, why_size));
 	if (*faulted)
 		return NULL;
 	fault_outcome(e, OUTCOME_NONE);
-	TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "frame", frame });
+	TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "pte", end.entry });
 	return NULL;
 }
 
@@ -673,15 +678,15 @@ struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, 
 	while (len) {
 		size_t piece = VMCORE_PAGE_SIZE - (addr & (VMCORE_PAGE_SIZE - 1));
 		enum fault_result result;
-		uint64_t frame = 0;
+		struct access_end end = { 0 };
 		void *p;
 		if (piece > len)
 			piece = len;
-		TRY(access_entry(e, task, &mm, addr, write ? ACCESS_WRITE : ACCESS_READ, &faulted, &frame, &result,
+		TRY(access_entry(e, task, &mm, addr, write ? ACCESS_WRITE : ACCESS_READ, &faulted, &end, &result,
 				 why, sizeof(why)));
 		if (result != FAULT_MINOR && result != FAULT_MAJOR)
 			return kernel_error(EFAULT, "%s: %" PRIx64, why, addr);
-		TRY(vmcore_map_writable(e->k->vmcore, frame + (addr & (VMCORE_PAGE_SIZE - 1)), piece, &p));
+		TRY(vmcore_map_writable(e->k->vmcore, end.frame + (addr & (VMCORE_PAGE_SIZE - 1)), piece, &p));
 		if (write)
 			memcpy(p, bytes, piece);
 		else

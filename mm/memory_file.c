@@ -105,8 +105,10 @@ static struct error *shmem_absent(struct fault *f, const struct backing *b)
 	bool explained;
 	TRACE(f->e, "shmem_fault", b->value ? "swapped out" : "no page there yet: a new one in its page cache", { "mapping", b->mapping }, { "pgoff", b->index },
 	      { "size in pages", b->size });
-	f->result = b->value ? FAULT_MAJOR : FAULT_MINOR;
+	f->result = b->value || (f->write && (f->vma->flags & VM_SHARED) && f->e->modern->retry_is_major) ? FAULT_MAJOR : FAULT_MINOR;
 	fault_outcome(f->e, b->value ? OUTCOME_SWAP_READ : OUTCOME_SHMEM_NEW);
+	if (f->write && !(f->vma->flags & VM_SHARED))
+		fault_outcome(f->e, OUTCOME_COPY_FILE);
 	return fault_refuse(f->e, &explained, b->value ? "page %" PRIu64 " of %s is swapped out: it would be looked for in the swap cache, or read"
 						      : "page %" PRIu64 " of %s would be made and put into its page cache: not done yet",
 			    b->index, path_of_file(f->e->k, f->vma->file)->path);
@@ -291,6 +293,16 @@ struct error *mark_dirty(struct fault *f, uint64_t page)
 	return NULL;
 }
 
+/*
+ * fault_dirty_shared_page() lets go of the mm while dirty pages are balanced. Until VM_FAULT_COMPLETED (6.0) the fault was then taken again, and such a one counts as
+ * major (mm_account_fault()).
+ */
+void shared_page_dirtied(struct fault *f, const struct page *p, bool mkwrite)
+{
+	if (f->e->modern->retry_is_major && (mkwrite || !has(p, f->e->bit_dirty)))
+		f->result = FAULT_MAJOR;
+}
+
 static struct error *do_shared_fault(struct fault *f)
 {
 	struct engine *e = f->e;
@@ -305,6 +317,7 @@ static struct error *do_shared_fault(struct fault *f)
 		return NULL;
 	fault_outcome(e, OUTCOME_SHARED);
 	TRY(read_op(f, M_vm_operations_struct_page_mkwrite, &function));
+	shared_page_dirtied(f, &p, function != 0);
 	TRACE(e, "do_shared_fault", function ? "the file system is asked first" : "mapped writable, and dirty", { "page", p.object.addr },
 	      { "vma->vm_ops->page_mkwrite", function });
 	if (function) {

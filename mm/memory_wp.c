@@ -23,7 +23,6 @@ static struct error *wp_page_reuse(struct fault *f, enum fault_outcome outcome)
 	struct engine *e = f->e;
 	uint64_t entry = pte_mkyoung(pte_mkdirty(pte_mkwrite(f->entry)));
 	fault_outcome(e, outcome);
-	f->result = FAULT_MINOR;
 	if (f->vma->flags & e->modern->vm_softdirty)
 		entry |= PTE_SOFT_DIRTY;
 	set_pte(e, f->entry_addr, entry);
@@ -138,10 +137,15 @@ static struct error *wp_shared(struct fault *f, uint64_t page)
 	TRY(ops_member(f, page ? M_vm_operations_struct_page_mkwrite : M_vm_operations_struct_pfn_mkwrite, &function));
 	TRACE(e, page ? "wp_page_shared" : "wp_pfn_shared", "a shared mapping: made writable, and dirty", { "vma->vm_flags", f->vma->flags },
 	      { page ? "page" : "pte", page ? page : f->entry }, { page ? "vm_ops->page_mkwrite" : "vm_ops->pfn_mkwrite", function });
+	f->result = FAULT_MINOR;
+	if (page) {
+		struct page p;
+		TRY(page_open(e->k, page, &p));
+		shared_page_dirtied(f, &p, function != 0);
+	}
 	if (function) {
 		fault_outcome(e, OUTCOME_SHARED_DIRTY);
 		symbol_format(e->k, function, name, sizeof(name));
-		f->result = FAULT_MINOR;
 		return fault_refuse(e, &explained, "the file system is asked first: %s()", name);
 	}
 	TRY(wp_page_reuse(f, OUTCOME_SHARED_DIRTY));

@@ -122,6 +122,8 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->lru_node = stat_item(k, "NR_INACTIVE_ANON", NULL);
 	m->lru_zone = stat_item(k, "NR_ZONE_INACTIVE_ANON", NULL);
 	m->event_pgfree = enumerator(k, "PGFREE", -1);
+	m->lru_base = stat_item(k, "NR_LRU_BASE", NULL);
+	m->zone_lru_base = stat_item(k, "NR_ZONE_LRU_BASE", NULL);
 	m->event_pgfault = enumerator(k, "PGFAULT", -1);
 	m->event_pgmajfault = enumerator(k, "PGMAJFAULT", -1);
 	m->rss_file = enumerator(k, "MM_FILEPAGES", 0);
@@ -163,6 +165,10 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out)
 	m->lru_add = find_lru_batch(k);
 	m->reuse = infer_reuse(k, m);
 	m->pti = has_pti(k);
+	/* 5.5 lets go, 5.9 counts so: the nearest trace is the structure of all batches, of 5.8. */
+	int64_t completed;
+	m->retry_is_major = HAS_STRUCT(k, cpu_fbatches) && !enumerator_find(k, "VM_FAULT_COMPLETED", &completed);
+	m->huge_zero_wp = symbol_addr(k, "vma_alloc_anon_folio_pmd") || symbol_addr(k, "do_huge_zero_wp_pmd");
 	m->list_poison = k->arch->pointer_size == 8 ? 0xdead000000000100ull : 0x100;
 	m->pmd_level = k->geometry.levels >= 2 ? k->geometry.levels - 2u : 0;
 	if (!zero_frame(k, &m->zero_pfn)) {

@@ -31,9 +31,11 @@ struct engine_modern {
 	uint64_t vm_uffd_missing, vm_uffd_wp, vm_uffd_minor, vm_hugepage, vm_nohugepage, vm_account, vm_softdirty, vm_pfnmap, vm_mixedmap,
 		vm_droppable;
 	bool split_rss, percpu_rss;
+	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
+	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
 	enum reuse_policy reuse;
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable;
-	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps, slab_reclaimable, slab_unreclaimable, lru_node, lru_zone; /* lru_…: of the first LRU list */
+	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps, slab_reclaimable, slab_unreclaimable, lru_node, lru_zone, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	int event_pgfault, event_pgmajfault, event_pgfree; /* enum vm_event_item, -1 */
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */

@@ -5,7 +5,11 @@
  */
 #include <inttypes.h>
 
+#include "mm/anon_vma.h"
+#include "mm/list_edit.h"
 #include "mm/modern.h"
+#include "mm/zap.h"
+#include "mm/zone.h"
 
 /* ---- The area's anon_vma ---- */
 
@@ -50,7 +54,11 @@ struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 	SET(k, &p.object, page, flags, p.flags | bit_of(e->modern->swapbacked) | bit_of(e->bit_uptodate) | bit_of(e->modern->anon_exclusive));
 	SET(k, &p.object, page, mapcount, 0);
 	SET(k, &p.object, page, mapping, f->vma->anon_vma ? f->vma->anon_vma | PAGE_MAPPING_ANON : 0);
-	SET(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + f->vma->pgoff);
+	/* A stack that would grow begins lower than its area says yet. */
+	struct vma area;
+	TRY(vma_open(k, f->vma->addr, &area));
+	uint64_t first = vma_anon_pgoff(k, &area) - ((area.start - f->vma->start) >> k->arch->page_shift);
+	SET(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + first);
 	mod_page_state(e, page, e->modern->anon_mapped, 1);
 	TRACE(e, "page_add_new_anon_rmap", "the page is this area's alone", { "page", page }, { "anon_vma", f->vma->anon_vma },
 	      { "page->index", GET(k, &p.object, page, index) });
@@ -185,6 +193,81 @@ bool lru_batch_holds(struct engine *e, uint64_t page)
 	return false;
 }
 
+/* The lists that the page belongs on: its cgroup's on its node, or the node's own without memory cgroups. */
+static struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t *lruvec, uint64_t *info)
+{
+	struct kernel *k = e->k;
+	uint64_t memcg = HAS(k, page, memcg_data) ? GET(k, &p->object, page, memcg_data) & ~7ull : GET(k, &p->object, page, mem_cgroup), node;
+	*info = 0;
+	*lruvec = pgdat + OFFSET(k, pglist_data, lruvec);
+	if (!HAS(k, mem_cgroup, nodeinfo) || !HAS(k, mem_cgroup_per_node, lruvec))
+		return NULL;
+	if (!memcg)
+		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &memcg));
+	if (!memcg)
+		return NULL;
+	TRY(kernel_get(k, pgdat, M_pglist_data_node_id, &node));
+	TRY(kernel_read_pointer(k, memcg + OFFSET(k, mem_cgroup, nodeinfo) + (node & 1023) * k->arch->pointer_size, info));
+	*lruvec = *info + OFFSET(k, mem_cgroup_per_node, lruvec);
+	return NULL;
+}
+
+/* update_lru_size(): in the node, the zone, and the cgroup's own table by zone. */
+static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, uint64_t info, unsigned lru)
+{
+	struct kernel *k = e->k;
+	struct stat_item of_node = e->modern->lru_base, of_zone = e->modern->zone_lru_base;
+	const struct member *m = &k->members[M_mem_cgroup_per_node_lru_zone_size];
+	of_node.index += (int)lru;
+	of_zone.index += (int)lru;
+	mod_node_state(e, pgdat, of_node, 1);
+	mod_zone_state(e, zone, of_zone, 1);
+	if (!info || !m->present)
+		return NULL;
+	const struct zone *z = zones_get(k, 0);
+	for (size_t i = 0; (z = zones_get(k, i)) && z->addr != zone; i++)
+		;
+	uint64_t lists = k->members[M_lruvec_lists].total / SIZE_OF(k, list_head);
+	uint64_t at = info + m->offset + ((z ? z->index : 0) * lists + lru) * k->arch->pointer_size, v;
+	TRY(kernel_read_pointer(k, at, &v));
+	return kernel_write_pointer(k, at, v + 1);
+}
+
+/* __pagevec_lru_add_fn(), lru_add_fn(): onto the list of its kind; the batch's reference goes. */
+static struct error *lru_add(struct engine *e, uint64_t page)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	uint64_t zone = zone_of_page(e, page), pgdat, lruvec, info;
+	TRY(page_open_writable(e, page, &p));
+	if (!zone || has(&p, e->bit_lru) || has(&p, e->modern->mlocked) || page_refcount(k, &p) < 1)
+		return error_at(ERR_BAD_OBJECT, page, "a page on a CPU's LRU batch cannot go to the lists: %" PRIx64, page);
+	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
+	TRY(lruvec_of(e, &p, pgdat, &lruvec, &info));
+	/* enum lru_list: anonymous before file, inactive before active. */
+	unsigned lru = (has(&p, e->modern->swapbacked) ? 0 : 2) + has(&p, e->bit_active);
+	SET(k, &p.object, page, flags, p.flags | bit_of(e->bit_lru));
+	TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
+	TRY(count_lru(e, zone, pgdat, info, lru));
+	/* Unmapped meanwhile, it goes at once. */
+	return put_user_page(e, page);
+}
+
+/* The batch is full: its pages go to the lists. Where those are generations (lru_gen_enabled()) that is not followed. */
+static struct error *drain_batch(struct engine *e, const struct object *batch, bool *explained)
+{
+	struct kernel *k = e->k;
+	uint64_t count = GET(k, batch, folio_batch, nr);
+	*explained = false;
+	if (lru_gen_enabled(e) || e->modern->lru_base.group < 0 || e->modern->zone_lru_base.group < 0 || !HAS(k, lruvec, lists))
+		return fault_refuse(e, explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
+	for (uint64_t i = 0; i < count; i++)
+		TRY(lru_add(e, object_get_element(k, batch, M_folio_batch_folios, i)));
+	SET(k, batch, folio_batch, nr, 0);
+	TRACE(e, "lru_add_drain", "the CPU's batch was full: its pages go to the LRU lists", { "cpu", e->cpu }, { "pages", count });
+	return NULL;
+}
+
 struct error *lru_batch_add(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
@@ -198,8 +281,8 @@ struct error *lru_batch_add(struct fault *f, uint64_t page)
 		return fault_refuse(e, &explained, "this kernel's batches of pages for the LRU lists are not known");
 	TRY(open_batch(e, &o));
 	uint64_t count = GET(k, &o, folio_batch, nr), room = k->members[M_folio_batch_folios].count;
-	if (count + 1 >= room)
-		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
+	if (count >= room)
+		return error_at(ERR_BAD_OBJECT, o.addr, "CPU %u's LRU batch is damaged: it has %" PRIu64 " pages", e->cpu, count);
 	TRY(page_open_writable(e, page, &p));
 	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
 	if (lru_gen_enabled(e))
@@ -207,5 +290,5 @@ struct error *lru_batch_add(struct fault *f, uint64_t page)
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
 	SET(k, &o, folio_batch, nr, count + 1);
 	TRACE(e, "lru_cache_add", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
-	return NULL;
+	return count + 1 < room ? NULL : drain_batch(e, &o, &explained);
 }

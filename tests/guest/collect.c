@@ -390,6 +390,19 @@ static const char *const counters[] = {
 	"/proc/buddyinfo"};
 #define COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
+/* Last of all: what the kernel does when memory is touched. */
+static void faults(void)
+{
+	size_t size;
+	const void *facts = faulters_act(&size);
+
+	if (!facts)
+		return;
+	begin("faults");
+	append(facts, size);
+	end();
+}
+
 void collect(int before)
 {
 	static const char zeros[2 * BLOCK];
@@ -406,6 +419,7 @@ void collect(int before)
 			file(counters[i]);
 		processes();
 		kernel_log();
+		faults();
 	}
 	append(zeros, sizeof(zeros));
 }

@@ -3,6 +3,7 @@
 
 import os
 
+import compare_faults
 import compare_kernel
 import compare_memory
 import compare_pages
@@ -13,9 +14,10 @@ from scope import Judge, Scope, ScopeError
 # What a guest's comparison has to reach to mean something: so many facts of these subjects.
 LEAST = {"ps": 800, "ps -r": 2000, "regs": 800, "log": 900, "sym -l": 80000, "vm": 3000, "vm -p": 80000, "rd": 60000,
          "vtop": 5000, "vtop: swap": 2000, "kmem -f": 100, "kmem -z": 30, "kmem -i": 6, "kmem -p: flags": 250000,
-         "kmem -m: mapcount": 15000, "struct cred": 250, "kmem: vmalloc": 150, "kmem: slab": 250}
+         "kmem -m: mapcount": 15000, "struct cred": 250, "kmem: vmalloc": 150, "kmem: slab": 250,
+         "fault": 1300, "fault -n": 1200, "fault: undone": 400}
 
-PARTS = (compare_kernel, compare_tasks, compare_memory, compare_pages)
+PARTS = (compare_kernel, compare_tasks, compare_memory, compare_pages, compare_faults)
 
 
 def compare(directory, only=None):

@@ -54,6 +54,10 @@ static inline unsigned signature_offset(uintptr_t address)
 	return (address >> 12) * 40 & 0xff8;
 }
 
+/* Processes that touch memory when told to, after the dump (workload_faults.c); what came of it, NULL when it took too long. */
+void start_faulters(void);
+const void *faulters_act(size_t *size);
+
 /* ---- facts (collect.c) ---- */
 
 /* The memory that guest and host share: a tar archive of facts is written to it. */

@@ -109,6 +109,7 @@ class Judge:
         self.agreed = collections.Counter()
         self.differing = collections.defaultdict(list)
         self.skipped = collections.Counter()
+        self.notes = []         # figures to be read, not judged
 
     def equal(self, subject, what, fact, answer):
         """One fact; `what` names it in a message, and may be a tuple to be joined."""
@@ -149,6 +150,7 @@ class Judge:
             lines += ["        " + text for text in bad[:self.SHOWN]]
             if len(bad) > self.SHOWN:
                 lines.append("        … and %d more" % (len(bad) - self.SHOWN))
+        lines += ["    " + note for note in self.notes]
         lines.append("guest %s: %d facts agree%s" % (name, self.total(),
                                                      ", %d differ" % self.failed() if self.failed() else ""))
         return "\n".join(lines)

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults: what `fault` says that the kernel would do, against what it did when the guest was resumed and touched the same
+addresses (workload_faults.c); and at random, that each is decided or refused and that a refusal changes nothing."""
+
+import collections
+import random
+import struct
+
+from facts import KPF
+from scope import number
+
+FACT = struct.Struct("<QIBBBxII2Q2Q2Q")
+Touch = collections.namedtuple("Touch", "address pid access signal kind minor major before after flags_before flags_after "
+                                        "count_before count_after")
+
+PRESENT, SWAPPED = 1 << 63, 1 << 62
+FRAME = (1 << 55) - 1
+
+
+def touches(after):
+    data = after.data("faults")
+    for values in FACT.iter_unpack(data[:len(data) // FACT.size * FACT.size]):
+        yield Touch(*values)
+
+
+def has(flags, name):
+    return bool(flags >> KPF[name] & 1)
+
+
+def happened(touch):
+    """The outcomes that the kernel's own record allows, in the words of `fault`; for people, why. What the record cannot
+    tell apart stands in the set together."""
+    if touch.signal:
+        return {11: {"SIGSEGV"}, 7: {"SIGBUS"}}[touch.signal]
+    if not touch.minor and not touch.major:
+        return {"none"}
+    if touch.major:
+        # Writes to shared pages may count as major: until 6.0 they were taken twice.
+        return {"swap-read", "file-read", "shared", "shared-dirty", "shmem-new"}
+    huge = has(touch.flags_after, "THP")
+    if not touch.before & PRESENT:
+        if touch.before & SWAPPED:
+            return {"swap-cache", "wait"}
+        if has(touch.flags_after, "ZERO_PAGE"):
+            return {"huge-zero" if huge else "zero"}
+        if has(touch.flags_after, "ANON"):
+            return {"huge-new"} if huge else {"new", "copy-file"}
+        return {"cached", "shmem-new", "special"} if touch.access != ord("w") else {"shared", "shmem-new"}
+    if touch.before & FRAME == touch.after & FRAME:
+        return {"reuse", "huge-reuse", "shared-dirty", "numa-hint"}
+    if huge:
+        return {"huge-new"}
+    return {"copy", "huge-split"}
+
+
+def asked(scope, facts):
+    return scope.ask(["fault -n -c %d -%c %x" % (fact.pid, fact.access, fact.address) for fact in facts])
+
+
+def oracle(scope, judge, before, after):
+    """Each access: what it came to."""
+    if "faults" not in after:
+        return
+    facts = list(touches(after))
+    for fact, answer in zip(facts, asked(scope, facts)):
+        name = "fault: %c" % fact.kind
+        what = ("%c" % fact.access, fact.address, "of", fact.pid)
+        said = answer.get("outcomes") or [answer.get("error") or answer.get("refused")]
+        possible = happened(fact)
+        # The last fault of an access says what it came to: a page that one brings may be refused by the next.
+        result = "no fault" if not fact.minor + fact.major else "major fault" if fact.major else "minor fault"
+        if not fact.signal:
+            judge.equal("fault: result", what, result, answer.get("result"))
+        if said[-1] in possible:
+            judge.agreed["fault"] += 1
+            judge.agreed[name] += 1
+        else:
+            judge.differ("fault", ("area", chr(fact.kind)) + what, "/".join(sorted(possible)) + " (minor %d, major %d, %x -> %x, count %d, flags %x -> %x)" % (
+                fact.minor, fact.major, fact.before, fact.after, fact.count_before, fact.flags_before, fact.flags_after), ",".join(map(str, said)))
+
+
+def places(scope, seed, count):
+    """Random accesses: (pid, kind, address), in areas, at their edges and in holes, of all processes."""
+    chance = random.Random(seed)
+    tasks = [task for task in scope.ask_one("ps")["tasks"] if not task["kernel"] and task["pid"] == task["tgid"]]
+    processes = []
+    for task, answer in zip(tasks, scope.ask(["vm %d" % task["pid"] for task in tasks])):
+        areas = answer["tasks"][0].get("areas") if answer.get("tasks") else None
+        if areas:
+            processes.append((task["pid"], [(number(area["start"]), number(area["end"])) for area in areas]))
+    for _ in range(count):
+        pid, areas = chance.choice(processes)
+        start, end = chance.choice(areas)
+        kind = chance.random()
+        if kind < 0.08:
+            address = max(0, chance.choice([start - 4096, end, start - 0x10000, end + 0x100000]))
+        elif kind < 0.3:
+            address = start + chance.randrange(min(8, (end - start) >> 12)) * 4096
+        else:
+            address = start + chance.randrange((end - start) >> 12) * 4096
+        yield pid, chance.choice("rrwwwwx"), address + chance.randrange(512) * 8
+
+
+RANDOM = 1200
+
+
+def at_random(scope, judge, before, after):
+    """Every fault is explained, or its refusal says why; one that is refused, or taken back, leaves every byte as it was."""
+    commands = ["-c %d -%s %x" % place for place in places(scope, 1, RANDOM)]
+    refused = undecided = 0
+    for command, answer in zip(commands, scope.ask(["fault -n " + command for command in commands])):
+        if answer.get("outcomes"):
+            judge.agreed["fault -n"] += 1
+            refused += bool(answer.get("refused"))
+        elif answer.get("refused"):
+            judge.agreed["fault -n"] += 1
+            refused += 1
+            undecided += 1
+        else:
+            judge.differ("fault -n", command, "an outcome or a refusal", answer.get("error"))
+    judge.notes.append("of %d random faults %d are decided; %d (%.1f %%) would not be carried out" %
+                       (len(commands), len(commands) - undecided, refused, 100 * refused / len(commands)))
+    script = [line for command in commands[:RANDOM // 3] for line in ("snapshot", "fault " + command, "diff", "undo", "fault -n " + command)]
+    answers = scope.ask(script)
+    for i, command in enumerate(commands[:RANDOM // 3]):
+        _, done, changes, _, again = answers[5 * i:5 * i + 5]
+        if done.get("error"):
+            judge.equal("fault: refused", command, [], changes.get("changes", []))
+        first = scope_answer(again)
+        judge.equal("fault: undone", command, done.get("outcomes") or first, first)
+
+
+def findings(scope):
+    return [(rule["rule"], rule["found"]) for rule in scope.ask(["audit"])[0]["rules"] if rule["findings"]]
+
+
+def audited(scope, judge, before, after):
+    """Faults one on the other, each carried out where it can be: the books are as sound as they were."""
+    sound = findings(scope)
+    answers = scope.ask(["snapshot"] + ["fault -c %d -%s %x" % place for place in places(scope, 2, RANDOM // 3)])
+    done = collections.Counter(answer["outcomes"][-1] for answer in answers[1:] if answer.get("outcomes"))
+    judge.equal("fault: audit", "after %d faults" % sum(done.values()), sound, findings(scope))
+    scope.ask(["undo"])
+    judge.notes.append("audited after: " + ", ".join("%d %s" % (count, outcome) for outcome, count in done.most_common()))
+
+
+def scope_answer(answer):
+    return answer.get("outcomes") or []
+
+
+SUBJECTS = (oracle, at_random, audited)
