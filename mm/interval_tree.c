@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "mm/anon_vma.h"
 #include "mm/interval_tree.h"
 #include "mm/rbtree.h"
 #include "mm/rbtree_edit.h"
@@ -44,18 +45,32 @@ static struct error *vma_last(struct kernel *k, uint64_t node, uint64_t *page)
 	return vma_pages_of(k, node - OFFSET(k, vm_area_struct, shared_node), &first, page);
 }
 
+/* By the page offset that anonymous pages of the area count from, where that is one of its own (vma_anon_pgoff()). */
+static struct error *avc_pages_of(struct kernel *k, uint64_t node, uint64_t *first, uint64_t *last)
+{
+	uint64_t addr;
+	struct vma vma;
+	TRY(kernel_get(k, node - OFFSET(k, anon_vma_chain, rb), M_anon_vma_chain_vma, &addr));
+	TRY(vma_pages_of(k, addr, first, last));
+	vma.addr = addr;
+	vma.pgoff = *first;
+	TRY(object_open(k, addr, S_vm_area_struct, &vma.object));
+	uint64_t own = vma_anon_pgoff(k, &vma);
+	*last += own - *first;
+	*first = own;
+	return NULL;
+}
+
 static struct error *avc_first(struct kernel *k, uint64_t node, uint64_t *page)
 {
-	uint64_t vma;
-	TRY(kernel_get(k, node - OFFSET(k, anon_vma_chain, rb), M_anon_vma_chain_vma, &vma));
-	return kernel_get(k, vma, M_vm_area_struct_vm_pgoff, page);
+	uint64_t last;
+	return avc_pages_of(k, node, page, &last);
 }
 
 static struct error *avc_last(struct kernel *k, uint64_t node, uint64_t *page)
 {
-	uint64_t vma, first;
-	TRY(kernel_get(k, node - OFFSET(k, anon_vma_chain, rb), M_anon_vma_chain_vma, &vma));
-	return vma_pages_of(k, vma, &first, page);
+	uint64_t first;
+	return avc_pages_of(k, node, &first, page);
 }
 
 static struct kind vma_kind(const struct kernel *k)

@@ -8,6 +8,7 @@
 #include "mm/anon_vma.h"
 #include "mm/list_edit.h"
 #include "mm/modern.h"
+#include "mm/zap.h"
 #include "mm/zone.h"
 
 /* ---- The area's anon_vma ---- */
@@ -239,16 +240,17 @@ static struct error *lru_add(struct engine *e, uint64_t page)
 	struct page p;
 	uint64_t zone = zone_of_page(e, page), pgdat, lruvec, info;
 	TRY(page_open_writable(e, page, &p));
-	if (!zone || has(&p, e->bit_lru) || has(&p, e->modern->mlocked) || page_refcount(k, &p) < 2)
+	if (!zone || has(&p, e->bit_lru) || has(&p, e->modern->mlocked) || page_refcount(k, &p) < 1)
 		return error_at(ERR_BAD_OBJECT, page, "a page on a CPU's LRU batch cannot go to the lists: %" PRIx64, page);
 	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
 	TRY(lruvec_of(e, &p, pgdat, &lruvec, &info));
 	/* enum lru_list: anonymous before file, inactive before active. */
 	unsigned lru = (has(&p, e->modern->swapbacked) ? 0 : 2) + has(&p, e->bit_active);
 	SET(k, &p.object, page, flags, p.flags | bit_of(e->bit_lru));
-	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) - 1));
 	TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
-	return count_lru(e, zone, pgdat, info, lru);
+	TRY(count_lru(e, zone, pgdat, info, lru));
+	/* Unmapped meanwhile, it goes at once. */
+	return put_user_page(e, page);
 }
 
 /* The batch is full: its pages go to the lists. Where those are generations (lru_gen_enabled()) that is not followed. */
