@@ -56,11 +56,71 @@ static const struct {
 	{"for", "foreach"},	 {"size", "*"},		  {"px", "p -x"},
 	{"pd", "p -d"},		 {"hex", "set radix 16"}, {"p/x", "p -x"},
 	{"p/d", "p -d"},	 {"dec", "set radix 10"}, {"sf", "set scroll off"},
-	{"sn", "set scroll on"}, {"last", "ps -l"},
+	{"sn", "set scroll on"}, {"last", "ps -l"},	  {"lsmod", "mod"},
 };
+
+/* Those of the user, who may give a built-in one another meaning. */
+#define USER_ALIASES 64
+static struct {
+	char *name, *line;
+} own[USER_ALIASES];
+static size_t own_count;
+
+static size_t own_find(const char *name)
+{
+	size_t i = 0;
+
+	while (i < own_count && strcmp(own[i].name, name))
+		i++;
+	return i;
+}
+
+bool command_alias_set(const char *name, const char *line)
+{
+	size_t i = own_find(name);
+
+	if (!*line) {
+		if (i == own_count)
+			return false;
+		free(own[i].name);
+		free(own[i].line);
+		own[i] = own[--own_count];
+		return true;
+	}
+	if (i == USER_ALIASES)
+		return false;
+	char *name_copy = strdup(name), *line_copy = strdup(line);
+	if (!name_copy || !line_copy) {
+		free(name_copy);
+		free(line_copy);
+		return false;
+	}
+	if (i < own_count) {
+		free(own[i].name);
+		free(own[i].line);
+	} else {
+		own_count++;
+	}
+	own[i].name = name_copy;
+	own[i].line = line_copy;
+	return true;
+}
+
+bool command_alias_own(size_t index, const char **name, const char **line)
+{
+	if (index >= own_count)
+		return false;
+	*name = own[index].name;
+	*line = own[index].line;
+	return true;
+}
 
 const char *command_alias(const char *name)
 {
+	size_t mine = own_find(name);
+
+	if (mine < own_count)
+		return own[mine].line;
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(*aliases); i++)
 		if (!strcmp(aliases[i].name, name))
 			return aliases[i].line;

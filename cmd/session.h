@@ -69,6 +69,9 @@ const struct command *command_at(size_t index);
 const char *command_alias(const char *name);
 /* By index; false past the last. */
 bool command_alias_at(size_t index, const char **name, const char **line);
+/* The user's own: sets one, or with an empty line takes it away; false when there is none, or no room. By index; false past the last. */
+bool command_alias_set(const char *name, const char *line);
+bool command_alias_own(size_t index, const char **name, const char **line);
 /* The command whose name is nearest to a mistyped one, or NULL when none is near. */
 const char *command_nearest(const char *name);
 
