@@ -131,8 +131,9 @@ static struct error *run_kmem(struct session *s, int argc, char **argv)
 COMMAND(kmem) = {
 	.name = "kmem",
 	.summary = "kernel memory",
-	.synopsis = "[[-s | -S | -S=CPUS | -r] [CACHE | list | ADDR] [-I CACHE[,CACHE]…]]\n[-v | -V | -h | -c | -C | -f | -F | -i[=shared] | -n | -z | -o | -p | -m MEMBER[,MEMBER] | -g [FLAGS]] "
-		    "[[-P] ADDR…]",
+	.synopsis = "[[-s | -S | -S=CPUS | -r] [CACHE | list | ADDR] [-I CACHE[,CACHE]…]]\n"
+		    "[-v | -V | -h | -c | -C | -f | -F | -i[=shared] | -n | -z | -o | -p | -m MEMBER[,MEMBER]]\n"
+		    "[-g [FLAGS]] [[-P] ADDR…]",
 	.options = "-s -S -r -I -v -V -h -c -C -f -F -i -n -z -o -p -m -g -P",
 	.flags = CMD_NEEDS_KERNEL | CMD_SYMBOL_ARGS,
 	.help = "DESCRIPTION\n"
