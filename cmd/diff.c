@@ -22,14 +22,18 @@ static void print_value(struct out *o, const char *key, uint64_t value, bool hex
 		out_printf(o, "%" PRId64, value);
 }
 
+/* Addresses, masks, flags rather than counts, which may be below zero. */
+static bool is_large(uint64_t value)
+{
+	return value > 0xfffffff && value < -0xfffffffull;
+}
+
 static void print_change(void *context, const struct change *c)
 {
 	static const char *const kinds[] = {"value", "appeared", "vanished", "bytes"};
 	struct session *s = context;
 	struct out *o = s->out;
-	/* Large numbers that are not below zero are addresses, masks, flags. */
-	bool large = (c->before > 0xfffffff && c->before <= UINT32_MAX) || (c->now > 0xfffffff && c->now <= UINT32_MAX);
-	bool hex = c->is_hex || large || s->settings.radix == 16;
+	bool hex = c->is_hex || is_large(c->before) || is_large(c->now) || s->settings.radix == 16;
 
 	out_object_begin(o, NULL);
 	out_str(o, "object", "%s", c->object);

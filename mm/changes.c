@@ -68,7 +68,7 @@ static uint64_t word_now(const struct changes *c, uint64_t phys, unsigned size)
 /* An object of a struct at a kernel address whose bytes lie together. */
 static void visit_struct(const struct changes *c, struct type type, uint64_t addr, const struct change *like)
 {
-	unsigned char before[8192], now[8192];
+	unsigned char before[1 << 15], now[1 << 15]; /* task_struct is the largest */
 	uint64_t phys, size = type_size(c->k, type);
 	if (!size || size > sizeof(before) || !kernel_try_vtop(c->k, addr, &phys))
 		return;
@@ -296,12 +296,41 @@ static bool visit_slab(const struct changes *c, uint64_t phys)
 
 /* ---- Tasks ---- */
 
+/* task_structs that are objects of a slab; false when none has changed here. */
+static bool visit_task_objects(const struct changes *c, uint64_t phys)
+{
+	struct kernel *k = c->k;
+	const struct changed_page *p = find_page(c, phys);
+	const unsigned char *now = vmcore_try_map(k->vmcore, phys, PAGE);
+	const uint64_t size = SIZE_OF(k, task_struct), page = kernel_ptov(k, phys);
+	bool any = false;
+	for (uint64_t at = 0; p && now && at < PAGE;) {
+		const struct task *t = p->before[at] == now[at] ? NULL : task_holding(k, page + at);
+		if (!t || page + at - t->addr >= size) {
+			at++;
+			continue;
+		}
+		/* With the first of its pages that has changed. */
+		bool seen = false;
+		for (uint64_t before = t->addr & -(uint64_t)PAGE; before < page; before += PAGE)
+			seen |= find_page(c, phys - (page - before)) != NULL;
+		const struct change like = { .object = "task_struct", .addr = t->addr, .owner = t->comm };
+		if (!seen)
+			visit_struct(c, type_find(k, TYPE_STRUCT, "task_struct"), t->addr, &like);
+		any = true;
+		at = t->addr + size - page;
+	}
+	return any;
+}
+
 static bool visit_task(const struct changes *c, uint64_t phys)
 {
 	struct kernel *k = c->k;
 	const struct task *t = task_holding(k, kernel_ptov(k, phys));
 	uint64_t at;
-	if (!t || !kernel_try_vtop(k, t->addr, &at))
+	if (!t || t->stack != t->addr)
+		return visit_task_objects(c, phys);
+	if (!kernel_try_vtop(k, t->addr, &at))
 		return false;
 	struct change like = { .object = "task_struct", .addr = t->addr, .owner = t->comm };
 	if (!c->options->free && word_before(c, at + OFFSET(k, task_struct, pid), 4) != t->pid) {
@@ -362,6 +391,12 @@ static bool visit_kernel(const struct changes *c, uint64_t phys)
 	uint64_t base, page, offset;
 	struct symbol s;
 	if (!kernel_try_vtop(k, k->text_start, &base) || phys + PAGE <= base || phys >= base + (k->text_end - k->text_start))
+		return false;
+	/* What booting alone needed has been freed, and is memory like any other. */
+	int reserved = page_flag_bit(k, "reserved");
+	uint64_t its_page;
+	struct page of;
+	if (reserved >= 0 && pfn_to_page(k, phys_to_pfn(k, phys), &its_page) && !error_drop(page_open(k, its_page, &of)) && !(of.flags >> reserved & 1))
 		return false;
 	const struct changed_page *p = find_page(c, phys);
 	const unsigned char *now = vmcore_try_map(k->vmcore, phys, PAGE);
