@@ -50,9 +50,24 @@ def compare_area(judge, what, area, row):
     for key, value in area.items():
         if key not in NOT_SAID and key not in ("start", "end"):
             said = row.get(key)
-            judge.equal("smaps", (*what, key), value, said.strip() if isinstance(said, str) else said)
+            said = said.strip() if isinstance(said, str) else said
+            if key == "Referenced":
+                compare_referenced(judge, what, value, said)
+            else:
+                judge.equal("smaps", (*what, key), value, said)
     lines = {key for key in row if key[0].isupper()} - {"Size"}
     judge.equal("smaps: lines", what, sorted(set(area) - NOT_SAID - {"start", "end", "Size"}), sorted(lines))
+
+
+def compare_referenced(judge, what, value, said):
+    """Whoever samples a page's memory marks the page as used, and the kernel takes the mark away again: some pages may have had none at the
+    dump between two samples that had it. More than a few would be an error of ours."""
+    if value == said:
+        judge.agreed["smaps: Referenced"] += 1
+    elif judge.skipped["smaps: Referenced"] * 100 <= judge.agreed["smaps: Referenced"] + 200 and said is not None:
+        judge.moved("smaps: Referenced")
+    else:
+        judge.differ("smaps: Referenced", what, value, said)
 
 
 def compare_rollups(scope, judge, before, after):
@@ -63,7 +78,10 @@ def compare_rollups(scope, judge, before, after):
             judge.moved("smaps -r", len(fact))
             continue
         for key, value in fact.items():
-            judge.equal("smaps -r", ("pid", pid, key), value, row.get(key))
+            if key == "Referenced":
+                compare_referenced(judge, ("pid", pid, "rollup"), value, row.get(key))
+            else:
+                judge.equal("smaps -r", ("pid", pid, key), value, row.get(key))
 
 
 def mappings(answer):
@@ -81,7 +99,8 @@ def compare_rmap(scope, judge, before, after):
         judge.differ("rmap", ("frame", mapping[0]), mapping, "not found by rmap")
     judge.agreed["rmap"] += sum((found & scanned).values())
     kinds = collections.Counter(row["kind"] for row in by_rmap["mappings"])
-    for kind, least in (("anonymous", 30000), ("file", 1000), ("KSM", 200)):
+    # (How many pages ksmd has merged by then depends on the machine.)
+    for kind, least in (("anonymous", 30000), ("file", 1000)):
         judge.equal("rmap: kinds", kind + " pages enough", True, kinds[kind] >= least)
     compare_with_pagemap(judge, before, after, by_rmap)
     compare_with_counts(judge, before, after, by_rmap)
