@@ -13,6 +13,7 @@
 #define MOST_ELEMENTS 4096
 
 struct comparison {
+	uint64_t size; /* bytes of the whole */
 	const struct changes *c;
 	const struct change *like;
 	const unsigned char *before, *now;
@@ -119,6 +120,9 @@ static void compare(struct comparison *m, const struct type_member *member, unsi
 	struct kernel *k = m->c->k;
 	struct type_member element;
 	size_t len = strlen(m->path);
+	/* Damaged types: what does not lie within the whole is no part of it. */
+	if (member->offset > m->size || member->size > m->size - member->offset)
+		return;
 	if (!member->size || !memcmp(m->before + member->offset, m->now + member->offset, member->size))
 		return;
 	if (!m->c->options->links && is_link(m, member->type))
@@ -141,7 +145,7 @@ static void compare(struct comparison *m, const struct type_member *member, unsi
 
 void changes_of_struct(const struct changes *c, struct type type, const unsigned char *before, const unsigned char *now, const struct change *like)
 {
-	struct comparison m = { .c = c, .like = like, .before = before, .now = now, .outer = type };
+	struct comparison m = { .c = c, .like = like, .before = before, .now = now, .outer = type, .size = type_size(c->k, type) };
 	struct type_member whole = { .type = type, .size = type_size(c->k, type), .name = "" };
 	if (type_is_aggregate(type_strip(type))) {
 		compare_members(&m, type_strip(type), 0, 0);

@@ -320,6 +320,11 @@ static void start(void)
 	if (!getenv("SHOW"))
 		dup2(nowhere, STDERR_FILENO);
 	signal(SIGALRM, on_signal);
+	/* cmocka's own handlers do not know the seed. */
+	signal(SIGSEGV, on_signal);
+	signal(SIGBUS, on_signal);
+	signal(SIGFPE, on_signal);
+	signal(SIGABRT, on_signal);
 	ok(engine_open(r.s.kernel, &e));
 	find_targets(e);
 	r.zones = symbol("contig_page_data");
