@@ -23,7 +23,7 @@ override CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -fno-s
 LDLIBS  += -lreadline -lelf -ldw -lcapstone -lbpf -lz -llzo2 -lsnappy -lzstd -lm
 comma   := ,
 
-SOURCES  = $(wildcard vmcore/*.c core/*.c mm/*.c mm/sim/*.c cmd/*.c)
+SOURCES  = $(wildcard vmcore/*.c core/*.c mm/*.c mm/audit/*.c mm/engine/*.c mm/sim/*.c cmd/*.c)
 OBJECTS  = $(SOURCES:%.c=$(OUT)/%.o)
 LIBRARY  = $(filter-out $(OUT)/cmd/main.o,$(OBJECTS))
 UNIT     = $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*.c))

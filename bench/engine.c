@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "mm/engine.h"
-#include "mm/fork_edit.h"
+#include "mm/engine/engine.h"
+#include "mm/engine/fork_edit.h"
 #include "mm/sim/machine.h"
 
 #define PAGE	   4096ul

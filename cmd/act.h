@@ -7,7 +7,7 @@
 
 #include "cmd/command.h"
 #include "cmd/session.h"
-#include "mm/engine.h"
+#include "mm/engine/engine.h"
 #include "mm/task.h"
 
 /*

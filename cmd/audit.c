@@ -6,7 +6,7 @@
 
 #include "cmd/context.h"
 #include "cmd/session.h"
-#include "mm/audit.h"
+#include "mm/audit/audit.h"
 #include "mm/page.h"
 #include "mm/zone.h"
 

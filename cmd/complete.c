@@ -11,7 +11,7 @@
 
 #include "cmd/line.h"
 #include "cmd/readline.h"
-#include "mm/engine.h"
+#include "mm/engine/engine.h"
 #include "mm/sim/programs.h"
 #include "mm/task.h"
 

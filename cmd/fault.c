@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cmd/act.h"
-#include "mm/modern.h"
+#include "mm/engine/modern.h"
 
 struct fault_act {
 	uint64_t task, addr;

@@ -7,7 +7,7 @@
 #ifndef MM_SIM_BOOKS_H
 #define MM_SIM_BOOKS_H
 
-#include "mm/engine.h"
+#include "mm/engine/engine.h"
 
 /* Frames by what they were found to be. */
 struct books {

@@ -2,7 +2,7 @@
 /*
  * Booting linux-2.4-i386, in the order of start_kernel() (init/main.c).
  */
-#include "mm/engine.h"
+#include "mm/engine/engine.h"
 #include "mm/sim/linux24.h"
 #include "mm/sim/machine.h"
 

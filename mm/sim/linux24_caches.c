@@ -5,7 +5,7 @@
  */
 #include <stdio.h>
 
-#include "mm/engine.h"
+#include "mm/engine/engine.h"
 #include "mm/sim/linux24.h"
 
 /* include/linux/slab.h */

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "mm/areas_edit.h"
+#include "mm/engine/areas_edit.h"
 #include "mm/list.h"
 #include "mm/task.h"
 

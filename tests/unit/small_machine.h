@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "mm/engine.h"
-#include "mm/fork_edit.h"
+#include "mm/engine/engine.h"
+#include "mm/engine/fork_edit.h"
 #include "mm/sim/books.h"
 #include "mm/sim/machine.h"
 

@@ -9,7 +9,7 @@
 
 #include <stdio.h>
 
-#include "mm/audit.h"
+#include "mm/audit/audit.h"
 #include "mm/list.h"
 #include "mm/memmap.h"
 #include "mm/slab.h"

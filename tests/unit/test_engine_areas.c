@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "mm/mmap_edit.h"
+#include "mm/engine/mmap_edit.h"
 
 #define A 0x10000000ull
 

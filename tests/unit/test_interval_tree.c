@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "mm/interval_tree.h"
+#include "mm/engine/interval_tree.h"
 #include "mm/rbtree.h"
-#include "mm/rbtree_edit.h"
+#include "mm/engine/rbtree_edit.h"
 
 #define AREAS	   300
 #define OPERATIONS 20000

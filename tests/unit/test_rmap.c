@@ -10,7 +10,7 @@
 
 #include "mm/anon_vma.h"
 #include "mm/i_mmap.h"
-#include "mm/interval_tree.h"
+#include "mm/engine/interval_tree.h"
 #include "mm/ksm.h"
 #include "mm/swap.h"
 #include "mm/xarray.h"

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "mm/engine.h"
+#include "mm/engine/engine.h"
 #include "mm/memmap.h"
 #include "mm/meminfo.h"
 #include "mm/sim/linux24.h"

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside mm/engine/: what the files that change areas of kernels with reverse mapping share beyond mm/engine/engine.h. Functions have the kernel's names.
+ */
+#ifndef MM_AREAS_EDIT_H
+#define MM_AREAS_EDIT_H
+
+#include "mm/engine/engine.h"
+#include "mm/engine/mmap_edit.h"
+
+/* ---- mm/engine_areas.c ---- */
+
+void engine_areas_open(struct engine *e);
+
+/* ---- mm/engine/anon_vma_edit.c ---- */
+
+/* Bits of vm_flags that have not moved since 3.7 and that only acts need (include/linux/mm.h). */
+#define VM_PFNMAP      0x400ull
+#define VM_DENYWRITE   0x800ull /* until 5.15 */
+#define VM_DONTCOPY    0x20000ull
+#define VM_DONTEXPAND  0x40000ull
+#define VM_LOCKONFAULT 0x80000ull
+#define VM_ACCOUNT     0x100000ull
+#define VM_NORESERVE   0x200000ull
+#define VM_WIPEONFORK  0x2000000ull
+#define VM_SOFTDIRTY   0x8000000ull
+#define VM_MIXEDMAP    0x10000000ull
+#define VM_HUGEPAGE    0x20000000ull
+#define VM_NOHUGEPAGE  0x40000000ull
+#define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
+
+/* The areas before and behind one in its mm, 0 for none; where areas stand in a tree alone, only those that touch it. */
+struct error *vma_neighbours(struct engine *e, const struct object *vma, uint64_t *prev, uint64_t *next) MUST_CHECK;
+/* Do the two areas have the same memory policy? */
+bool mpol_equal(struct engine *e, const struct object *a, const struct object *b);
+bool list_is_singular(struct kernel *k, uint64_t head);
+/* All of the area's chains out of their trees, before its pages change, and in again after. */
+struct error *anon_vma_interval_tree_pre_update_vma(struct engine *e, const struct object *vma) MUST_CHECK;
+struct error *anon_vma_interval_tree_post_update_vma(struct engine *e, const struct object *vma) MUST_CHECK;
+
+/* ---- mm/engine/commit.c ---- */
+
+enum rlimit_resource { RESOURCE_DATA = 2, RESOURCE_STACK = 3, RESOURCE_MEMLOCK = 8, RESOURCE_AS = 9 }; /* include/uapi/asm-generic/resource.h */
+enum capability { CAPABILITY_IPC_LOCK = 14, CAPABILITY_SYS_RAWIO = 17, CAPABILITY_SYS_ADMIN = 21 };
+
+/* Of the task that acts on the mm, else of the mm's owner; in bytes. */
+uint64_t rlimit(struct engine *e, const struct object *mm, enum rlimit_resource resource);
+bool capable(struct engine *e, const struct object *mm, enum capability capability);
+/* The mm has so many pages more of areas with these flags (and a file). */
+void vm_stat_account(struct engine *e, const struct object *mm, uint64_t flags, uint64_t file, int64_t pages);
+bool may_expand_vm(struct engine *e, const struct object *mm, uint64_t flags, uint64_t pages);
+/* RLIMIT_MEMLOCK, with `number` as the answer. */
+struct error *mlock_future_check(struct engine *e, const struct object *mm, uint64_t flags, uint64_t len, int number) MUST_CHECK;
+/* ENOMEM when the mm has more areas than vm.max_map_count; as many when `one_more` is to come. */
+struct error *map_count_limit(struct engine *e, const struct object *mm, bool one_more) MUST_CHECK;
+/* Promises the pages (vm_committed_as), or ENOMEM. */
+struct error *security_vm_enough_memory_mm(struct engine *e, const struct object *mm, uint64_t pages) MUST_CHECK;
+struct error *vm_unacct_memory(struct engine *e, uint64_t pages) MUST_CHECK;
+bool overcommit_never(struct engine *e);
+
+/* ---- mm/engine/vma_edit.c ---- */
+
+/* ERR_UNSUPPORTED for kernels whose areas stand in a maple tree, or that lack members. */
+struct error *areas_known(struct engine *e) MUST_CHECK;
+uint64_t vm_start_gap(const struct engine *e, const struct object *vma);
+struct error *find_vma_links(struct engine *e, const struct object *mm, uint64_t addr, uint64_t end, struct vma_place *place) MUST_CHECK;
+struct error *vma_link(struct engine *e, const struct object *mm, const struct object *vma, const struct vma_place *place) MUST_CHECK;
+/* At the end of the list, for the copy of an mm. `prev` 0 for the first. */
+struct error *vma_gap_update(struct engine *e, uint64_t vma) MUST_CHECK;
+struct error *vma_rb_erase(struct engine *e, const struct object *mm, const struct object *vma) MUST_CHECK;
+struct error *vmacache_invalidate(struct engine *e, const struct object *mm) MUST_CHECK;
+/* A file's side of an area: its tree, and who may write to it. */
+struct error *link_file(struct engine *e, const struct object *vma) MUST_CHECK;
+struct error *unlink_file_vma(struct engine *e, const struct object *vma) MUST_CHECK;
+
+/* The bounds of `vma` change, together with those of the next area or with `insert` (0: none), which takes the rest; `expand`: the one that grows, 0 for none. */
+struct vma_adjust {
+	uint64_t vma, start, end, pgoff, insert, expand;
+};
+struct error *__vma_adjust(struct engine *e, const struct object *mm, struct vma_adjust a) MUST_CHECK;
+
+/* A mapping that might go into an area beside it. */
+struct vma_request {
+	uint64_t start, end, flags, anon_vma, file, pgoff, uffd_ctx;
+	const struct object *policy; /* an area whose memory policy it has; NULL: none */
+};
+/* *merged: the area that holds it now, 0: none does. */
+struct error *vma_merge(struct engine *e, const struct object *mm, uint64_t prev, const struct vma_request *r, uint64_t *merged) MUST_CHECK;
+struct error *split_vma(struct engine *e, const struct object *mm, uint64_t vma, uint64_t addr, bool new_below, bool limited) MUST_CHECK;
+struct error *vm_area_dup(struct engine *e, const struct object *from, struct object *copy) MUST_CHECK;
+struct error *vm_area_free(struct engine *e, uint64_t vma) MUST_CHECK;
+void vma_get_file(struct engine *e, const struct object *vma);
+/* A reference to the area's memory policy goes. */
+struct error *vma_policy_put(struct engine *e, const struct object *vma) MUST_CHECK;
+
+/* ---- mm/engine/unmapped_area.c ---- */
+
+struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint64_t file, uint64_t addr, uint64_t len, uint64_t pgoff,
+				unsigned flags, uint64_t *out) MUST_CHECK;
+
+/* ---- mm/engine/mmap_areas.c: what mm/engine/mmap.c hands on ---- */
+
+struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
+/* The driver's own say (vm_ops->open, close, split): nothing, known to be nothing, or ERR_UNSUPPORTED with its name. */
+struct error *vma_call(struct engine *e, const struct object *vma, enum member_id op, const char *what) MUST_CHECK;
+
+/* ---- mm/engine/area_pages.c ---- */
+
+bool vma_wants_writenotify(struct engine *e, const struct object *vma);
+void vma_set_page_prot(struct engine *e, const struct object *vma);
+/* VM_SOFTDIRTY where the kernel keeps track of that, else 0. */
+uint64_t soft_dirty_flag(struct engine *e, const struct object *mm);
+/* Does the acting task have READ_IMPLIES_EXEC? */
+bool reads_imply_exec(struct engine *e);
+
+/* Every entry of [start, end) that is not empty, of whichever level: [addr, end) is the part that lies in the range, `shift` that of its level. */
+typedef struct error *area_entry_visitor(void *context, uint64_t addr, uint64_t end, uint64_t entry_addr, uint64_t entry, unsigned shift);
+struct error *area_entries(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, area_entry_visitor *visit, void *context) MUST_CHECK;
+
+struct error *change_protection_areas(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t prot, bool dirty_accountable,
+				      bool keeps_soft_dirty) MUST_CHECK;
+struct error *vma_adjust_trans_huge(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
+struct error *unmap_page_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
+/* Locked areas from `first` on that begin below `end` are so no more. */
+struct error *munlock_range(struct engine *e, const struct object *mm, uint64_t first, uint64_t end) MUST_CHECK;
+struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
+struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len) MUST_CHECK;
+/* Page tables of [start, end) (end 0: to the end) that lie wholly between floor and ceiling (0: none). */
+struct error *free_pgtables_between(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t floor, uint64_t ceiling) MUST_CHECK;
+/* The table that the entry of `level` points to. */
+struct error *free_page_table(struct engine *e, const struct object *mm, uint64_t entry_addr, uint64_t entry, unsigned level) MUST_CHECK;
+struct error *call_mmap(struct engine *e, uint64_t file, const struct object *vma) MUST_CHECK;
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the engine looks up once per image.
+ */
+#include <stdlib.h>
+
+#include "mm/engine/areas_edit.h"
+#include "mm/engine/engine.h"
+#include "mm/memmap.h"
+#include "mm/engine/modern.h"
+#include "mm/state.h"
+
+static uint64_t word_at(struct kernel *k, uint64_t addr)
+{
+	uint64_t value;
+	return addr && !error_drop(kernel_read_pointer(k, addr, &value)) ? value : 0;
+}
+
+static uint64_t word(struct kernel *k, const char *symbol)
+{
+	return word_at(k, symbol_addr(k, symbol));
+}
+
+/* 2.4 keeps free page tables per processor (include/asm-i386/pgalloc.h: current_cpu_data); ours is the first. */
+static void find_quicklists(struct engine *e)
+{
+	struct kernel *k = e->k;
+	uint64_t cpu = symbol_addr(k, "cpu_data");
+	e->pgd_quicklist = symbol_addr(k, "pgd_quicklist");
+	e->pte_quicklist = symbol_addr(k, "pte_quicklist");
+	e->pgtable_cache_size = symbol_addr(k, "pgtable_cache_size");
+	if (!e->pgd_quicklist && cpu && HAS(k, cpuinfo_x86, pgd_quick)) {
+		e->pgd_quicklist = cpu + OFFSET(k, cpuinfo_x86, pgd_quick);
+		e->pte_quicklist = cpu + OFFSET(k, cpuinfo_x86, pte_quick);
+		e->pgtable_cache_size = cpu + OFFSET(k, cpuinfo_x86, pgtable_cache_sz);
+	}
+}
+
+static void find_flags(struct engine *e)
+{
+	struct kernel *k = e->k;
+	const struct {
+		const char *name;
+		int *bit;
+	} flags[] = {
+		{ "locked", &e->bit_locked },	{ "referenced", &e->bit_referenced }, { "uptodate", &e->bit_uptodate },
+		{ "dirty", &e->bit_dirty },	{ "lru", &e->bit_lru },		      { "active", &e->bit_active },
+		{ "slab", &e->bit_slab },	{ "reserved", &e->bit_reserved },     { "swapcache", &e->bit_swap_cache },
+	};
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		*flags[i].bit = page_flag_bit(k, flags[i].name);
+}
+
+/* cache_chain is a variable, or (2.4) a macro for the list in cache_cache. */
+static void find_caches(struct engine *e)
+{
+	struct kernel *k = e->k;
+	e->cache_cache = symbol_addr(k, "cache_cache");
+	e->cache_chain = symbol_addr(k, "cache_chain");
+	if (!e->cache_chain && e->cache_cache && HAS(k, kmem_cache, next))
+		e->cache_chain = e->cache_cache + OFFSET(k, kmem_cache, next);
+}
+
+void engine_resolve(struct engine *e)
+{
+	struct kernel *k = e->k;
+	e->vm_area_cachep = word(k, "vm_area_cachep");
+	e->areas.anon_vma_cachep = word(k, "anon_vma_cachep");
+	e->areas.anon_vma_chain_cachep = word(k, "anon_vma_chain_cachep");
+	e->mm_cachep = word(k, "mm_cachep");
+	e->files_cachep = word(k, "files_cachep");
+	e->fs_cachep = word(k, "fs_cachep");
+	e->sigact_cachep = word(k, "sigact_cachep");
+	e->filp_cachep = word(k, "filp_cachep");
+	e->dentry_cache = word(k, "dentry_cache");
+	e->inode_cachep = word(k, "inode_cachep");
+	e->page_hash_table = word(k, "page_hash_table");
+	e->page_hash_bits = word(k, "page_hash_bits");
+}
+
+static void find_symbols(struct engine *e)
+{
+	struct kernel *k = e->k;
+	uint64_t zero = symbol_addr(k, "empty_zero_page"), phys;
+	if (zero && e->mem_map && kernel_try_vtop(k, zero, &phys) && phys >> k->arch->page_shift < e->max_pfn)
+		e->empty_zero_page = engine_phys_page(e, phys);
+	if (e->modern)
+		e->empty_zero_page = e->mem_map + e->modern->zero_pfn * e->page_size;
+	e->contig_page_data = symbol_addr(k, "contig_page_data");
+	e->jiffies = symbol_addr(k, "jiffies");
+	e->active_list = symbol_addr(k, "active_list");
+	e->inactive_list = symbol_addr(k, "inactive_list");
+	e->nr_active_pages = symbol_addr(k, "nr_active_pages");
+	e->nr_inactive_pages = symbol_addr(k, "nr_inactive_pages");
+	e->page_cache_size = symbol_addr(k, "page_cache_size");
+	e->total_vm_committed = symbol_addr(k, "vm_committed_space");
+	e->nr_swap_pages = symbol_addr(k, "nr_swap_pages");
+	e->swap_info = symbol_addr(k, "swap_info");
+	e->nr_swapfiles = symbol_addr(k, "nr_swapfiles");
+	e->swapper_space = symbol_addr(k, "swapper_space");
+	e->init_mm = symbol_addr(k, "init_mm");
+	e->init_task = symbol_addr(k, "init_task_union");
+	e->pins = symbol_addr(k, "sim_pins");
+	if (e->pins && HAS_STRUCT(k, sim_pins))
+		e->pin_bytes = kernel_try_map(k, e->pins, SIZE_OF(k, sim_pins));
+	find_caches(e);
+	find_quicklists(e);
+	find_flags(e);
+	engine_resolve(e);
+}
+
+struct error *engine_not_classic(const struct engine *e, const char *what)
+{
+	(void)e;
+	return error_new(ERR_UNSUPPORTED, "%s is not done on a kernel like this one yet", what);
+}
+
+struct error *engine_set_current(struct engine *e, uint64_t task)
+{
+	uint64_t cpu = 0;
+	e->task = task;
+	if (task && HAS(e->k, task_struct, cpu))
+		TRY(kernel_get(e->k, task, M_task_struct_cpu, &cpu));
+	e->cpu = cpu < e->k->cpus ? (unsigned)cpu : 0;
+	return NULL;
+}
+
+/* What the acts here are written for, where there is no reverse mapping: 2.4's memory management over one array of pages. */
+static struct error *check(struct kernel *k)
+{
+	static const char *const symbols[] = { "mem_map", "contig_page_data", "active_list", "inactive_list", "cache_cache" };
+	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
+		if (!symbol_addr(k, symbols[i]))
+			return error_new(ERR_UNSUPPORTED, "this kernel can be read, but not act: it has no %s", symbols[i]);
+	return members_require(k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_page_buddy_list, M_page_lru,
+			       M_zone_zone_mem_map, M_free_area_map, M_pglist_data_node_zonelists, M_kmem_cache_slabs_full, MEMBER_NONE);
+}
+
+/* Where the page array lies; in one piece, or in pieces at one distance from where frame 0 would have its page (vmemmap). */
+static struct error *find_pages(struct engine *e)
+{
+	struct kernel *k = e->k;
+	uint64_t pfn, end, page;
+	e->page_size = SIZE_OF(k, page);
+	e->page_inverse = UINT64_MAX / e->page_size + 1;
+	for (size_t i = 0; page_run(k, i, &pfn, &end, &page); i++) {
+		uint64_t first = page - pfn * e->page_size;
+		if (i && first != e->mem_map)
+			return error_new(ERR_UNSUPPORTED, "this kernel can be read, but not act: its page array lies in pieces");
+		e->mem_map = first;
+		e->max_pfn = end;
+	}
+	return NULL;
+}
+
+/* The engine without a check of what it can do; kept with the kernel. */
+static struct error *engine_make(struct kernel *k, struct engine **out)
+{
+	struct mm_state *state = mm_state(k);
+	*out = state->engine;
+	if (*out)
+		return NULL;
+	TRY(pages_open(k));
+	TRY(members_require(k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_zone_free_area, MEMBER_NONE));
+	struct engine *e = calloc(1, sizeof(*e));
+	if (!e)
+		return error_new(ERR_NO_MEMORY, "out of memory");
+	e->k = k;
+	struct error *wrong = find_pages(e);
+	if (!wrong)
+		wrong = modern_open(k, &e->modern);
+	if (wrong) {
+		free(e);
+		return wrong;
+	}
+	e->classic = !e->modern;
+	e->orders = k->members[M_zone_free_area].total / SIZE_OF(k, free_area);
+	find_symbols(e);
+	if (!e->classic)
+		engine_areas_open(e);
+	*out = state->engine = e;
+	return NULL;
+}
+
+struct error *engine_open(struct kernel *k, struct engine **out)
+{
+	*out = NULL;
+	if (!mm_state(k)->engine && !HAS_STRUCT(k, anon_vma))
+		TRY(check(k));
+	return engine_make(k, out);
+}
+
+void engine_free(struct engine *e)
+{
+	if (e)
+		free(e->modern);
+	free(e);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What engine_areas keeps, read off the image.
+ */
+#include <string.h>
+
+#include "mm/engine/areas_edit.h"
+#include "mm/page.h"
+
+static uint64_t value(struct kernel *k, const char *symbol, unsigned size, uint64_t otherwise)
+{
+	uint64_t v;
+	return error_drop(kernel_read_symbol(k, symbol, size, &v)) ? otherwise : v;
+}
+
+/* A static key counts who has switched it on. */
+static bool key_is_on(struct kernel *k, const char *symbol)
+{
+	uint64_t at = symbol_addr(k, symbol), on;
+	return at && HAS(k, static_key, enabled) && !error_drop(kernel_get(k, at, M_static_key_enabled, &on)) && on;
+}
+
+static void find_slub(struct engine *e)
+{
+	struct kernel *k = e->k;
+	struct engine_areas *a = &e->areas;
+	a->nodes = (unsigned)value(k, "nr_node_ids", 4, 1);
+	if (!a->nodes || a->nodes > 1024)
+		a->nodes = 1;
+	a->numa_node = symbol_addr(k, "numa_node");
+	/* mm/slub.c: a CPU's partial slabs are put on the nodes' lists by __put_partials() since they are not frozen any more. */
+	a->frozen_by_cpu_only = symbol_addr(k, "__put_partials") != 0;
+	a->bit_on_node = page_flag_bit(k, "workingset");
+	/* TID_STEP: as many as there can be CPUs, to the next power of two, where a task can be preempted in the kernel. */
+	a->tid_step = 1;
+	if (symbol_addr(k, "preempt_schedule") && HAS_STRUCT(k, cpumask))
+		a->tid_step = 8 * SIZE_OF(k, cpumask);
+	a->init_on_alloc = key_is_on(k, "init_on_alloc");
+	a->init_on_free = key_is_on(k, "init_on_free");
+}
+
+static void find_protections(struct engine *e)
+{
+	struct kernel *k = e->k;
+	uint64_t at = symbol_addr(k, "protection_map");
+	unsigned size = k->geometry.entry_size;
+	e->areas.supported_pte_mask = value(k, "__supported_pte_mask", size, UINT64_MAX);
+	for (unsigned i = 0; at && i < 16; i++)
+		if (error_drop(kernel_read_uint(k, at + i * size, size, &e->areas.protection_map[i])))
+			memset(e->areas.protection_map, 0, sizeof(e->areas.protection_map));
+}
+
+void engine_areas_open(struct engine *e)
+{
+	struct kernel *k = e->k;
+	struct engine_areas *a = &e->areas;
+	unsigned word = k->arch->pointer_size;
+	find_slub(e);
+	find_protections(e);
+	a->stack_guard_gap = value(k, "stack_guard_gap", word, 0);
+	a->mmap_min_addr = value(k, "mmap_min_addr", word, 0);
+	a->max_map_count = symbol_addr(k, "sysctl_max_map_count");
+	a->overcommit_memory = symbol_addr(k, "sysctl_overcommit_memory");
+	a->overcommit_ratio = symbol_addr(k, "sysctl_overcommit_ratio");
+	a->overcommit_kbytes = symbol_addr(k, "sysctl_overcommit_kbytes");
+	a->admin_reserve = symbol_addr(k, "sysctl_admin_reserve_kbytes");
+	a->user_reserve = symbol_addr(k, "sysctl_user_reserve_kbytes");
+	a->total_swap_pages = symbol_addr(k, "total_swap_pages");
+	a->totalram_pages = symbol_addr(k, "_totalram_pages");
+	/* mm/util.c: commit 8c7829b04c52 of 5.2, which leaves no trace; _totalram_pages came in 5.0. */
+	a->guess_by_total = a->totalram_pages != 0;
+	if (!a->totalram_pages)
+		a->totalram_pages = symbol_addr(k, "totalram_pages");
+	a->vm_committed_as = symbol_addr(k, "vm_committed_as");
+	a->vm_committed_as_batch = symbol_addr(k, "vm_committed_as_batch");
+	a->known = true;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Inside mm/engine/: one fault on its way through memory*.c, huge_memory.c and fault_area.c. */
+#ifndef MM_FAULT_H
+#define MM_FAULT_H
+
+#include "mm/engine/engine.h"
+
+struct fault {
+	struct engine *e;
+	const struct object *mm;
+	const struct vma *vma;
+	uint64_t addr;
+	uint64_t entry_addr, entry; /* entry_addr 0: its table does not exist yet */
+	bool write;
+	enum fault_result result;
+};
+
+/* ---- Reporting: free when nobody listens ---- */
+
+static inline void fault_outcome(struct engine *e, enum fault_outcome outcome)
+{
+	if (__builtin_expect(e->report != NULL, 0) && e->report->count < FAULT_OUTCOMES)
+		e->report->outcome[e->report->count++] = outcome;
+}
+
+/*
+ * What memory alone does not hold, or what this engine does not do: an error (ERR_UNSUPPORTED) of the act; where only an explanation is wanted it is noted, and
+ * *explained is true: the caller does nothing more.
+ */
+struct error *fault_refuse(struct engine *e, bool *explained, const char *format, ...) MUST_CHECK __attribute__((format(printf, 3, 4)));
+
+/* ---- Parts ---- */
+
+/* The frame's bytes, to be written. */
+struct error *frame_bytes(struct engine *e, uint64_t phys, void **p) MUST_CHECK;
+/* A new frame for a user's page (GFP_HIGHUSER, movable): *page 0 when it was only explained. */
+struct error *alloc_user_page(struct fault *f, uint64_t *page) MUST_CHECK;
+/* A filled new frame becomes the area's own page: counters, rmap, LRU, entry. */
+struct error *map_new_page(struct fault *f, uint64_t page) MUST_CHECK;
+struct error *copy_for_write(struct fault *f, const struct page *old) MUST_CHECK;
+
+/* mm/engine/fault_area.c: arch/x86/mm/fault.c where areas are found without a cache; *found false: the fault ends with *result and `why`. */
+struct error *fault_find_area(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, struct vma *vma,
+			      bool *found, enum fault_result *result, char *why, size_t why_size) MUST_CHECK;
+/* mm/engine/huge_memory.c: what is decided above the lowest level of the page table; *done: the fault ends there. Sets f->entry_addr, 0 when there is no table yet. */
+struct error *fault_above_pte(struct fault *f, bool *done) MUST_CHECK;
+/* Makes the tables that lack; *explained: they would be made. */
+struct error *fault_pte(struct fault *f, bool *explained) MUST_CHECK;
+/* mm/engine/memory_file.c */
+struct error *do_fault(struct fault *f) MUST_CHECK;
+void shared_page_dirtied(struct fault *f, const struct page *p, bool mkwrite);
+struct error *mark_dirty(struct fault *f, uint64_t page) MUST_CHECK;
+/* mm/engine/memory_swap.c */
+struct error *do_absent_page(struct fault *f) MUST_CHECK;
+/* mm/engine/memory_wp.c */
+struct error *do_wp_page_modern(struct fault *f) MUST_CHECK;
+struct error *do_numa_page(struct fault *f) MUST_CHECK;
+
+#endif

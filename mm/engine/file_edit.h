@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside mm/engine/: files and the disk of a simulated machine, for the engine (mm/engine/file.c).
+ */
+#ifndef MM_FILE_EDIT_H
+#define MM_FILE_EDIT_H
+
+#include "mm/engine/engine.h"
+
+/* The inode of an open file. */
+struct error *file_inode(struct engine *e, uint64_t file, uint64_t *inode) MUST_CHECK;
+/* Bytes of the file from the disk; zeroes past its end. */
+struct error *disk_read(struct engine *e, uint64_t inode, uint64_t offset, void *buffer, size_t len) MUST_CHECK;
+struct error *disk_write(struct engine *e, uint64_t inode, uint64_t offset, const void *buffer, size_t len) MUST_CHECK;
+
+/* A device's node in the file system, made when there is none: its dentry, which is held, and the mount that it is on. */
+struct error *hold_device(struct engine *e, const char *path, uint64_t *dentry, uint64_t *mnt) MUST_CHECK;
+
+/* The bytes of the swap area: `offset` is a page's number in it. */
+struct error *swap_read(struct engine *e, unsigned type, uint64_t offset, void *buffer) MUST_CHECK;
+struct error *swap_write(struct engine *e, unsigned type, uint64_t offset, const void *buffer) MUST_CHECK;
+
+#endif

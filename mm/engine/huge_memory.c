@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a fault decides above the lowest level of the page table (mm/memory.c: __handle_mm_fault(); mm/huge_memory.c; mm/hugetlb.c), and the tables that it makes.
+ */
+#include <inttypes.h>
+
+#include "mm/engine/fault.h"
+#include "mm/engine/modern.h"
+#include "mm/pte.h"
+#include "mm/swap.h"
+#include "mm/zero_page.h"
+
+static uint64_t mm_pgd_phys(struct engine *e, const struct object *mm)
+{
+	return GET(e->k, mm, mm_struct, pgd) - e->k->page_offset;
+}
+
+static uint64_t entry_at(const struct pagetable_geometry *g, uint64_t table, unsigned level, uint64_t addr)
+{
+	return table + (addr >> g->level[level].shift & ((1ull << g->level[level].bits) - 1)) * g->entry_size;
+}
+
+/*
+ * Down to `level`: the address of the entry there, 0 when a table above lacks. A leaf on the way ends it: *level is then where it is.
+ */
+static uint64_t descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
+{
+	const struct pagetable_geometry *g = &e->k->geometry;
+	uint64_t table = mm_pgd_phys(e, mm);
+	for (unsigned i = 0;; i++) {
+		uint64_t at = entry_at(g, table, i, addr), entry;
+		if (i == *level)
+			return at;
+		entry = get_pte(e, at);
+		if (!pagetable_entry_present(&e->k->geometry, entry) || (g->level[i].may_be_leaf && (entry & X86_PSE))) {
+			uint64_t found = entry ? at : 0;
+			*level = i;
+			return found;
+		}
+		table = entry & g->frame_mask;
+	}
+}
+
+uint64_t leaf_offset(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *frame)
+{
+	const struct pagetable_geometry *g = &e->k->geometry;
+	unsigned level = g->levels - 1u;
+	uint64_t at = descend(e, mm, addr, &level), entry = at ? get_pte(e, at) : 0;
+	*frame = 0;
+	if (!at || !pagetable_entry_present(&e->k->geometry, entry))
+		return 0;
+	uint64_t inside = (1ull << g->level[level].shift) - 1;
+	*frame = pagetable_entry_phys(g, entry, level) + (addr & inside & ~(uint64_t)(VMCORE_PAGE_SIZE - 1));
+	return at;
+}
+
+/* ---- Tables ---- */
+
+/* The first table of a level that the mm has, by its physical address; 0 when there is none. */
+static uint64_t first_table(struct engine *e, uint64_t table, unsigned at, unsigned level)
+{
+	const struct pagetable_geometry *g = &e->k->geometry;
+	if (at == level)
+		return table;
+	/* Of the top table the user's half. */
+	uint64_t entries = at ? 1ull << g->level[at].bits : e->k->arch->pointer_size == 8 ? 256 : e->k->page_offset >> g->level[0].shift;
+	for (uint64_t i = 0; i < entries; i++) {
+		uint64_t entry = get_pte(e, table + i * g->entry_size), found;
+		if (!(entry & X86_PRESENT) || (g->level[at].may_be_leaf && (entry & X86_PSE)))
+			continue;
+		found = first_table(e, entry & g->frame_mask, at + 1, level);
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
+/* How its page is kept (typed, counted, charged) shows on another table of that level: which levels are has changed without a trace in types. */
+static struct error *table_page_ctor(struct engine *e, const struct object *mm, const struct page *p, unsigned level, bool *counted)
+{
+	struct kernel *k = e->k;
+	uint64_t sibling = first_table(e, mm_pgd_phys(e, mm), 0, level), page;
+	struct page like;
+	*counted = level + 2u >= k->geometry.levels;
+	if (!sibling || !pfn_to_page(k, sibling >> k->arch->page_shift, &page) || page == p->object.addr)
+		return NULL;
+	TRY(page_open(k, page, &like));
+	*counted = page_use(k, &like) == PAGE_TABLE;
+	SET(k, &p->object, page, page_type, GET(k, &like.object, page, page_type));
+	/* pmd_ptlock_init(): no table waits for a huge page's split yet. */
+	if (level == e->modern->pmd_level)
+		SET(k, &p->object, page, pmd_huge_pte, 0);
+	SET(k, &p->object, page, memcg_data, GET(k, &like.object, page, memcg_data));
+	SET(k, &p->object, page, mem_cgroup, GET(k, &like.object, page, mem_cgroup));
+	return NULL;
+}
+
+static struct error *new_table(struct fault *f, unsigned level, uint64_t *phys, bool *explained)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	uint64_t page;
+	void *bytes;
+	struct page p;
+	bool counted;
+	TRY(alloc_pages_pcp(e, PAGES_KERNEL, 0, &page));
+	*explained = !page;
+	if (!page)
+		return NULL;
+	*phys = engine_page_phys(e, page);
+	TRY(frame_bytes(e, *phys, &bytes));
+	memset(bytes, 0, VMCORE_PAGE_SIZE);
+	TRY(page_open_writable(e, page, &p));
+	TRY(table_page_ctor(e, f->mm, &p, level, &counted));
+	if (counted)
+		mod_page_state(e, page, e->modern->pagetable, 1);
+	/* mm_inc_nr_ptes() and its like: bytes since 4.15, a count of the lowest level before. */
+	if (HAS(k, mm_struct, pgtables_bytes))
+		ADD(k, f->mm, mm_struct, pgtables_bytes, VMCORE_PAGE_SIZE);
+	else if (level == k->geometry.levels - 1u)
+		ADD(k, f->mm, mm_struct, nr_ptes, 1);
+	return NULL;
+}
+
+/* _PAGE_TABLE: present, writable, user, accessed, dirty. */
+#define TABLE_FLAGS 0x67
+
+struct error *fault_pte(struct fault *f, bool *explained)
+{
+	struct engine *e = f->e;
+	const struct pagetable_geometry *g = &e->k->geometry;
+	uint64_t table = mm_pgd_phys(e, f->mm);
+	*explained = false;
+	if (f->entry_addr)
+		return NULL;
+	for (unsigned i = 0; i + 1u < g->levels; i++) {
+		uint64_t at = entry_at(g, table, i, f->addr), entry = get_pte(e, at), made;
+		if (!pagetable_entry_present(&e->k->geometry, entry)) {
+			TRY(new_table(f, i + 1, &made, explained));
+			if (*explained)
+				return NULL;
+			entry = made | TABLE_FLAGS;
+			/* pti_set_user_pgtbl(): the twin that the processor uses in user mode stands a page behind; the kernel's own forbids execution. */
+			if (!i && e->modern->pti) {
+				set_pte(e, at + VMCORE_PAGE_SIZE, entry);
+				entry |= X86_NX;
+			}
+			set_pte(e, at, entry);
+			TRACE(e, i + 2u == g->levels ? "__pte_alloc" : i + 3u == g->levels ? "__pmd_alloc" : "__pud_alloc", "a new page table",
+			      { "address", f->addr }, { "entry", entry });
+		}
+		table = entry & g->frame_mask;
+	}
+	f->entry_addr = entry_at(g, table, g->levels - 1u, f->addr);
+	return NULL;
+}
+
+/* ---- Are huge pages allowed here? ---- */
+
+static bool global_bits(struct engine *e, const char *symbol, uint64_t *value)
+{
+	return symbol_addr(e->k, symbol) && !error_drop(kernel_read_symbol(e->k, symbol, 0, value));
+}
+
+static bool flag_of(struct engine *e, uint64_t flags, const char *enumerator)
+{
+	int64_t bit;
+	return enumerator_find(e->k, enumerator, &bit) && bit >= 0 && bit < 64 && (flags >> bit & 1);
+}
+
+/* MMF_DISABLE_THP, 24 since 4.3 or so (include/linux/sched/coredump.h, mm_types.h); MMF_… are macros. */
+#define MMF_DISABLE_THP 24
+
+static unsigned huge_order(const struct engine *e)
+{
+	return e->k->geometry.level[e->modern->pmd_level].shift - e->k->arch->page_shift;
+}
+
+/*
+ * Do the switches and the area allow a huge page for an anonymous fault? Since 6.8 the switch is one for each size (huge_anon_orders_…), the old one being what
+ * a size may inherit.
+ */
+static bool huge_enabled(const struct fault *f, const char **why)
+{
+	struct engine *e = f->e;
+	const struct engine_modern *m = e->modern;
+	uint64_t flags = 0, size = 1ull << e->k->geometry.level[m->pmd_level].shift, start = f->addr & ~(size - 1);
+	uint64_t orders[3] = { 0 };
+	bool by_size = global_bits(e, "huge_anon_orders_always", &orders[0]) && global_bits(e, "huge_anon_orders_madvise", &orders[1]) &&
+		       global_bits(e, "huge_anon_orders_inherit", &orders[2]);
+	unsigned order = huge_order(e);
+	*why = "no huge pages in this kernel";
+	if (!global_bits(e, "transparent_hugepage_flags", &flags))
+		return false;
+	bool always = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_FLAG"), madvise = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG");
+	if (by_size) {
+		bool inherit = orders[2] >> order & 1;
+		always = (orders[0] >> order & 1) || (inherit && always);
+		madvise = (orders[1] >> order & 1) || (inherit && madvise);
+	}
+	bool advised = f->vma->flags & m->vm_hugepage;
+	*why = "huge pages are switched off";
+	if (!always && !(madvise && advised))
+		return false;
+	*why = "the area does not want huge pages";
+	if (f->vma->flags & m->vm_nohugepage)
+		return false;
+	*why = "the process does not want huge pages";
+	if (GET(e->k, f->mm, mm_struct, mm_flags) >> MMF_DISABLE_THP & 1)
+		return false;
+	*why = "the aligned range leaves the area";
+	return start >= f->vma->start && start + size <= f->vma->end;
+}
+
+/* Sizes between a page and the huge page (mTHP, 6.8): on when any is. */
+static bool middle_sizes_enabled(const struct fault *f)
+{
+	struct engine *e = f->e;
+	static const char *const names[] = { "huge_anon_orders_always", "huge_anon_orders_madvise", "huge_anon_orders_inherit" };
+	uint64_t orders, all = 0;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (global_bits(e, names[i], &orders))
+			all |= orders;
+	return all & ((1ull << huge_order(e)) - 1);
+}
+
+static struct error *do_huge_pmd_anonymous_page(struct fault *f, bool *done)
+{
+	struct engine *e = f->e;
+	uint64_t flags = 0, zone, zero;
+	bool explained;
+	*done = true;
+	global_bits(e, "transparent_hugepage_flags", &flags);
+	if (!f->write && flag_of(e, flags, "TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG")) {
+		fault_outcome(e, OUTCOME_HUGE_ZERO);
+		bool have = global_bits(e, "huge_zero_pfn", &zero) && ~zero && zero != UINT32_MAX;
+		TRACE(e, "do_huge_pmd_anonymous_page", have ? "read: the huge zero page" : "read: a huge zero page would be made first", { "address", f->addr },
+		      { "vma->vm_flags", f->vma->flags }, { "transparent_hugepage_flags", flags }, { "huge_zero_pfn", have ? zero : 0 });
+		f->result = FAULT_MINOR;
+		return fault_refuse(e, &explained, "the huge zero page would be mapped: huge mappings are not made yet");
+	}
+	TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
+	TRACE(e, "do_huge_pmd_anonymous_page", zone ? "write: a huge page" : "no huge page is free: falls back to small ones", { "address", f->addr },
+	      { "vma->vm_flags", f->vma->flags }, { "transparent_hugepage_flags", flags }, { "zone", zone });
+	if (!zone) {
+		*done = false;
+		return NULL;
+	}
+	fault_outcome(e, OUTCOME_HUGE_NEW);
+	f->result = FAULT_MINOR;
+	return fault_refuse(e, &explained, "a huge page would be mapped: huge mappings are not made yet");
+}
+
+/* ---- A huge page is there ---- */
+
+static struct error *do_huge_pmd_wp_page(struct fault *f, uint64_t entry)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	uint64_t pfn = pagetable_entry_phys(&k->geometry, entry, e->modern->pmd_level) >> k->arch->page_shift, page;
+	struct page p;
+	bool explained;
+	if (is_zero_frame(k, pfn, true)) {
+		uint64_t zone;
+		/* do_huge_zero_wp_pmd() puts a new huge page there; before there was that, the mapping is split and one page copied. */
+		TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
+		bool whole = e->modern->huge_zero_wp && zone;
+		TRACE(e, "do_huge_pmd_wp_page", whole ? "the huge zero page: a new huge page" : "the huge zero page: split, and one page copied", { "pmd", entry });
+		fault_outcome(e, whole ? OUTCOME_HUGE_NEW : OUTCOME_HUGE_SPLIT);
+		return fault_refuse(e, &explained, "the huge zero page would be replaced: huge mappings are not made yet");
+	}
+	if (!pfn_to_page(k, pfn, &page))
+		return error_at(ERR_BAD_OBJECT, entry, "a huge entry maps no frame: %" PRIx64, entry);
+	TRY(page_open(k, page, &p));
+	if (f->vma->flags & VM_SHARED) {
+		fault_outcome(e, OUTCOME_HUGE_SPLIT);
+		TRACE(e, "wp_huge_pmd", "shared: the mapping is split", { "pmd", entry }, { "vma->vm_flags", f->vma->flags });
+		return fault_refuse(e, &explained, "a huge mapping would be split: not done yet");
+	}
+	bool exclusive = e->modern->anon_exclusive >= 0 && (p.flags >> e->modern->anon_exclusive & 1);
+	int32_t count = page_refcount(k, &p);
+	bool cached = e->modern->swapcache >= 0 && (p.flags >> e->modern->swapcache & 1);
+	bool mine = exclusive || count == 1;
+	TRACE(e, "do_huge_pmd_wp_page", mine ? "nobody else has it: made writable" : "somebody else has it: split, and one page copied", { "pmd", entry },
+	      { "page", page }, { "page->_refcount", (uint64_t)(int64_t)count }, { "PageAnonExclusive", exclusive }, { "PageSwapCache", cached });
+	f->result = FAULT_MINOR;
+	if (!mine) {
+		fault_outcome(e, OUTCOME_HUGE_SPLIT);
+		return fault_refuse(e, &explained, "a huge mapping would be split: not done yet");
+	}
+	fault_outcome(e, OUTCOME_HUGE_REUSE);
+	if (e->modern->anon_exclusive >= 0 && !exclusive) {
+		struct page w;
+		TRY(page_open_writable(e, page, &w));
+		SET(k, &w.object, page, flags, w.flags | 1ull << e->modern->anon_exclusive);
+	}
+	entry = pte_mkyoung(pte_mkdirty(pte_mkwrite(entry)));
+	set_pte(e, f->entry_addr, entry | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0));
+	return NULL;
+}
+
+static struct error *present_huge(struct fault *f, uint64_t entry)
+{
+	struct engine *e = f->e;
+	bool explained;
+	f->result = FAULT_MINOR;
+	if (!(entry & X86_PRESENT)) {
+		fault_outcome(e, OUTCOME_NUMA);
+		TRACE(e, "do_huge_pmd_numa_page", "a NUMA hint", { "pmd", entry });
+		return fault_refuse(e, &explained, "the page may move to another node: that is not followed");
+	}
+	if (f->write && !(entry & X86_RW))
+		return do_huge_pmd_wp_page(f, entry);
+	fault_outcome(e, OUTCOME_SPURIOUS);
+	TRACE(e, "huge_pmd_set_accessed", "present: marked young", { "pmd", entry });
+	set_pte(e, f->entry_addr, pte_mkyoung(f->write ? pte_mkdirty(entry) : entry));
+	return NULL;
+}
+
+static struct error *absent_huge(struct fault *f, uint64_t entry)
+{
+	struct swap_entry s;
+	bool explained;
+	char text[128];
+	swap_entry_decode(f->e->k, entry, &s);
+	TRACE(f->e, "__handle_mm_fault", "a huge page that is not there", { "pmd", entry });
+	f->result = FAULT_MINOR;
+	fault_outcome(f->e, OUTCOME_WAIT);
+	return fault_refuse(f->e, &explained, "the fault waits for the huge page: %s", swap_entry_format(f->e->k, &s, text, sizeof(text)));
+}
+
+static struct error *hugetlb_fault(struct fault *f)
+{
+	struct engine *e = f->e;
+	unsigned level = e->k->geometry.levels - 1u;
+	bool explained;
+	uint64_t at = descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
+	const char *what = !entry				      ? "a page of hugetlbfs that is not mapped: hugetlb_no_page()"
+			   : !pagetable_entry_present(&e->k->geometry, entry)	      ? "a page of hugetlbfs that is being moved or is poisoned"
+			   : f->write && !(entry & X86_RW)	      ? "a write-protected page of hugetlbfs: hugetlb_wp()"
+								      : "a page of hugetlbfs that is mapped";
+	TRACE(e, "hugetlb_fault", what, { "address", f->addr }, { "vma->vm_flags", f->vma->flags }, { "entry", entry });
+	f->result = FAULT_MINOR;
+	fault_outcome(e, OUTCOME_HUGETLB);
+	return fault_refuse(e, &explained, "%s is not followed", what);
+}
+
+struct error *fault_above_pte(struct fault *f, bool *done)
+{
+	struct engine *e = f->e;
+	const struct pagetable_geometry *g = &e->k->geometry;
+	unsigned level = e->modern->pmd_level;
+	const char *why;
+	*done = true;
+	if (f->vma->flags & VM_HUGETLB)
+		return hugetlb_fault(f);
+	uint64_t at = descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
+	*done = false;
+	if (entry && level == e->modern->pmd_level && pagetable_entry_present(&e->k->geometry, entry) && !(g->level[level].may_be_leaf && (entry & X86_PSE))) {
+		f->entry_addr = entry_at(g, entry & g->frame_mask, g->levels - 1u, f->addr);
+		return NULL;
+	}
+	f->entry_addr = at;
+	if (entry) {
+		*done = true;
+		return pagetable_entry_present(&e->k->geometry, entry) ? present_huge(f, entry) : absent_huge(f, entry);
+	}
+	f->entry_addr = 0;
+	if (f->vma->ops)
+		return NULL;
+	bool enabled = huge_enabled(f, &why);
+	TRACE(e, "__handle_mm_fault", enabled ? "no table there: a huge page is allowed" : why, { "address", f->addr }, { "pmd", entry },
+	      { "vma->vm_start", f->vma->start }, { "vma->vm_end", f->vma->end }, { "vma->vm_flags", f->vma->flags });
+	if (enabled)
+		return do_huge_pmd_anonymous_page(f, done);
+	if (middle_sizes_enabled(f))
+		return fault_refuse(e, done, "large folios of middle sizes are switched on: which one is taken is not followed");
+	return NULL;
+}

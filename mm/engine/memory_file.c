@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Faults in areas that have a handler (mm/memory.c: do_fault(); mm/filemap.c, mm/shmem.c, mm/mmap.c): reads, private writes, shared writes. Pages of files come from
+ * the page cache, or the file would be read.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "mm/engine/fault.h"
+#include "mm/engine/modern.h"
+#include "mm/path.h"
+#include "mm/pte.h"
+#include "mm/xarray.h"
+
+static bool has(const struct page *p, int bit)
+{
+	return bit >= 0 && (p->flags >> bit & 1);
+}
+
+/* What the area's handler is, by its name. */
+enum handler { HANDLER_NONE, HANDLER_FILE, HANDLER_SHMEM, HANDLER_SPECIAL, HANDLER_OTHER };
+
+struct backing {
+	enum handler handler;
+	char name[96];	    /* of the handler */
+	uint64_t map_pages; /* of the area's operations */
+	uint64_t mapping, tree, size /* in pages, of the file */, index;
+	uint64_t page;	    /* of the page cache, 0: none */
+	bool value;	    /* the cache has a value there: an evicted page, of shared memory a swapped-out one */
+};
+
+static struct error *read_op(struct fault *f, enum member_id id, uint64_t *function)
+{
+	*function = 0;
+	return f->e->k->members[id].present ? kernel_get(f->e->k, f->vma->ops, id, function) : NULL;
+}
+
+/* filemap_fault(), or a file system's own that ends there: ext4_filemap_fault(), xfs_filemap_fault() … */
+static enum handler handler_of(const char *name)
+{
+	if (strstr(name, "filemap_fault"))
+		return HANDLER_FILE;
+	/* System V segments: shm_fault() goes to the file behind, whose mapping their own file has. */
+	if (!strcmp(name, "shmem_fault") || !strcmp(name, "shm_fault"))
+		return HANDLER_SHMEM;
+	if (!strcmp(name, "special_mapping_fault"))
+		return HANDLER_SPECIAL;
+	return HANDLER_OTHER;
+}
+
+static struct error *look_up(struct fault *f, struct backing *b)
+{
+	struct kernel *k = f->e->k;
+	uint64_t host, bytes, fault, entry;
+	*b = (struct backing){ 0 };
+	TRY(read_op(f, M_vm_operations_struct_fault, &fault));
+	TRY(read_op(f, M_vm_operations_struct_map_pages, &b->map_pages));
+	b->index = ((f->addr - f->vma->start) >> k->arch->page_shift) + f->vma->pgoff;
+	if (!fault)
+		return NULL;
+	symbol_format(k, fault, b->name, sizeof(b->name));
+	b->handler = handler_of(b->name);
+	if (!f->vma->file || b->handler == HANDLER_SPECIAL || b->handler == HANDLER_OTHER)
+		return NULL;
+	TRY(kernel_get(k, f->vma->file, M_file_f_mapping, &b->mapping));
+	TRY(kernel_get(k, b->mapping, M_address_space_host, &host));
+	TRY(kernel_get(k, host, M_inode_i_size, &bytes));
+	b->size = (bytes >> k->arch->page_shift) + !!(bytes & (VMCORE_PAGE_SIZE - 1));
+	TRY(kernel_get(k, b->mapping, M_address_space_i_pages, &b->tree));
+	TRY(xarray_load(k, b->tree, b->index, &entry));
+	b->value = entry & 1;
+	b->page = entry & 1 ? 0 : entry;
+	return NULL;
+}
+
+/* The entry of a tree is a folio: the page of the index within it. False when it is no page of this mapping. */
+static bool page_of_entry(struct fault *f, const struct backing *b, uint64_t entry, uint64_t index, struct page *p)
+{
+	struct kernel *k = f->e->k;
+	struct page head;
+	if (!entry || (entry & 3) || error_drop(page_open(k, entry, &head)))
+		return false;
+	uint64_t first = GET(k, &head.object, page, index), pages = 1ull << page_compound_order(k, &head);
+	if (GET(k, &head.object, page, mapping) != b->mapping || index - first >= pages)
+		return false;
+	return !error_drop(page_open_writable(f->e, entry + (index - first) * f->e->page_size, p));
+}
+
+/* ---- What cannot be done ---- */
+
+static struct error *would_read(struct fault *f, const struct backing *b)
+{
+	struct kernel *k = f->e->k;
+	bool explained;
+	f->result = FAULT_MAJOR;
+	fault_outcome(f->e, OUTCOME_FILE_READ);
+	TRACE(f->e, "filemap_fault", "not in the page cache: to be read", { "mapping", b->mapping }, { "pgoff", b->index }, { "size in pages", b->size });
+	return fault_refuse(f->e, &explained, "page %" PRIu64 " of %s would be read from its file system: that is not in memory", b->index,
+			    path_of_file(k, f->vma->file)->path);
+}
+
+static struct error *shmem_absent(struct fault *f, const struct backing *b)
+{
+	bool explained;
+	TRACE(f->e, "shmem_fault", b->value ? "swapped out" : "no page there yet: a new one in its page cache", { "mapping", b->mapping }, { "pgoff", b->index },
+	      { "size in pages", b->size });
+	f->result = b->value || (f->write && (f->vma->flags & VM_SHARED) && f->e->modern->retry_is_major) ? FAULT_MAJOR : FAULT_MINOR;
+	fault_outcome(f->e, b->value ? OUTCOME_SWAP_READ : OUTCOME_SHMEM_NEW);
+	if (f->write && !(f->vma->flags & VM_SHARED))
+		fault_outcome(f->e, OUTCOME_COPY_FILE);
+	return fault_refuse(f->e, &explained, b->value ? "page %" PRIu64 " of %s is swapped out: it would be looked for in the swap cache, or read"
+						      : "page %" PRIu64 " of %s would be made and put into its page cache: not done yet",
+			    b->index, path_of_file(f->e->k, f->vma->file)->path);
+}
+
+/* Is there a page to go on with? Else the fault ends here. */
+static struct error *find_page(struct fault *f, const struct backing *b, struct page *p, bool *done)
+{
+	struct engine *e = f->e;
+	bool explained;
+	*done = true;
+	f->result = FAULT_MINOR;
+	switch (b->handler) {
+	case HANDLER_NONE:
+		TRACE(e, "do_fault", "the area has no handler", { "vma->vm_ops", f->vma->ops });
+		f->result = FAULT_SIGBUS;
+		return NULL;
+	case HANDLER_SPECIAL:
+		fault_outcome(e, OUTCOME_SPECIAL);
+		TRACE(e, "special_mapping_fault", "the kernel's own mapping", { "vma->vm_private_data", GET(e->k, &f->vma->object, vm_area_struct, vm_private_data) },
+		      { "pgoff", b->index });
+		return fault_refuse(e, &explained, "a page of the kernel's own mapping would be put there: not done yet");
+	case HANDLER_OTHER:
+		fault_outcome(e, OUTCOME_DRIVER);
+		TRACE(e, "__do_fault", "a driver's handler", { "vma->vm_ops", f->vma->ops });
+		return fault_refuse(e, &explained, "what %s() does is not followed", b->name);
+	case HANDLER_FILE:
+	case HANDLER_SHMEM:
+		break;
+	}
+	if (b->index >= b->size) {
+		TRACE(e, b->handler == HANDLER_FILE ? "filemap_fault" : "shmem_fault", "beyond the end of the file", { "pgoff", b->index },
+		      { "size in pages", b->size });
+		f->result = FAULT_SIGBUS;
+		return NULL;
+	}
+	if (!b->page)
+		return b->handler == HANDLER_SHMEM ? shmem_absent(f, b) : would_read(f, b);
+	if (!page_of_entry(f, b, b->page, b->index, p))
+		return error_at(ERR_BAD_OBJECT, b->page, "the page cache has no page of the file there: %" PRIx64, b->page);
+	if (has(p, e->modern->hwpoison)) {
+		f->result = FAULT_SIGBUS;
+		return NULL;
+	}
+	if (!has(p, e->bit_uptodate) && !page_is_tail(e->k, p))
+		return would_read(f, b);
+	TRACE(e, b->handler == HANDLER_FILE ? "filemap_fault" : "shmem_fault", "in the page cache", { "mapping", b->mapping }, { "pgoff", b->index },
+	      { "page", p->object.addr });
+	*done = false;
+	return NULL;
+}
+
+/* ---- Mapping pages of the cache ---- */
+
+/* do_set_pte(): one more reference, one more mapping. */
+static struct error *map_cached(struct fault *f, const struct page *p, uint64_t addr, uint64_t entry_addr, bool write)
+{
+	struct engine *e = f->e;
+	bool explained;
+	uint64_t entry = mk_pte(e, p->object.addr, f->vma->page_prot);
+	if (page_is_tail(e->k, p) || has(p, e->modern->head))
+		return fault_refuse(e, &explained, "page %" PRIx64 " is of a large folio: how often it is mapped is not changed yet", p->object.addr);
+	if (write)
+		entry = pte_mkwrite(pte_mkdirty(entry)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+	SET(e->k, &p->object, page, refcount, (uint64_t)(page_refcount(e->k, p) + 1));
+	TRY(page_add_file_rmap(f, p->object.addr));
+	TRY(add_mm_counter(e, f->mm, page_counter_kind(e, p), 1, true));
+	set_pte(e, entry_addr, entry);
+	TRACE(e, "do_set_pte", "mapped", { "address", addr }, { "page", p->object.addr }, { "pte", entry });
+	return NULL;
+}
+
+/* fault_around_bytes until 6.4, fault_around_pages since: in pages. */
+static uint64_t fault_around(struct engine *e)
+{
+	uint64_t v;
+	if (symbol_addr(e->k, "fault_around_pages") && !error_drop(kernel_read_symbol(e->k, "fault_around_pages", 0, &v)))
+		return v <= 512 ? v : 512;
+	if (symbol_addr(e->k, "fault_around_bytes") && !error_drop(kernel_read_symbol(e->k, "fault_around_bytes", 0, &v)))
+		return v <= 512 << 12 ? v >> 12 : 512;
+	return 0;
+}
+
+/* filemap_map_pages() takes a cached page that is whole, unlocked, not marked for read-ahead and not poisoned. */
+static bool may_map_around(const struct engine *e, const struct page *p)
+{
+	return has(p, e->bit_uptodate) && !has(p, e->bit_locked) && !has(p, e->modern->readahead) && !has(p, e->modern->hwpoison);
+}
+
+/* do_fault_around(): the cached pages of an aligned window, within the area and the page table. *mapped: the faulting one was among them. */
+static struct error *do_fault_around(struct fault *f, const struct backing *b, uint64_t pages, bool *mapped)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	const struct pagetable_geometry *g = &k->geometry;
+	uint64_t window = pages << k->arch->page_shift, here = f->addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1), span = 1ull << (g->level[g->levels - 1u].bits + 12);
+	uint64_t start = here & ~(window - 1), end, count = 0, before = f->entry_addr - ((here & (span - 1)) >> 12) * g->entry_size;
+	start = start > f->vma->start ? start : f->vma->start;
+	end = start + window;
+	end = end < f->vma->end ? end : f->vma->end;
+	if (end > (here & ~(span - 1)) + span)
+		end = (here & ~(span - 1)) + span;
+	*mapped = false;
+	for (uint64_t addr = start; addr < end; addr += VMCORE_PAGE_SIZE) {
+		uint64_t index = ((addr - f->vma->start) >> k->arch->page_shift) + f->vma->pgoff, entry;
+		uint64_t at = before + ((addr & (span - 1)) >> 12) * g->entry_size;
+		struct page p;
+		if (index >= b->size || get_pte(e, at))
+			continue;
+		TRY(xarray_load(k, b->tree, index, &entry));
+		if ((entry & 1) || !page_of_entry(f, b, entry, index, &p) || !may_map_around(e, &p))
+			continue;
+		TRY(map_cached(f, &p, addr, at, false));
+		if (e->report && e->report->ended)
+			return NULL;
+		count++;
+		*mapped |= addr == here;
+	}
+	TRACE(e, "filemap_map_pages", *mapped ? "cached pages around are mapped with it" : "the page itself is not among those that can be", { "start", start },
+	      { "end", end }, { "pages", count });
+	return NULL;
+}
+
+static struct error *do_read_fault(struct fault *f)
+{
+	struct engine *e = f->e;
+	struct backing b;
+	struct page p;
+	uint64_t around = fault_around(e);
+	bool done, explained, mapped = false;
+	TRY(look_up(f, &b));
+	TRY(find_page(f, &b, &p, &done));
+	if (done)
+		return NULL;
+	fault_outcome(e, OUTCOME_CACHED);
+	TRY(fault_pte(f, &explained));
+	if (explained)
+		return NULL;
+	TRACE(e, "do_read_fault", b.map_pages && around > 1 ? "with the pages around" : "this page alone", { "address", f->addr },
+	      { "vma->vm_ops->map_pages", b.map_pages }, { "fault_around pages", around });
+	if (b.map_pages && around > 1)
+		TRY(do_fault_around(f, &b, around, &mapped));
+	if (mapped || (e->report && e->report->ended))
+		return NULL;
+	return map_cached(f, &p, f->addr, f->entry_addr, false);
+}
+
+static struct error *do_cow_fault(struct fault *f)
+{
+	struct engine *e = f->e;
+	struct backing b;
+	struct page p;
+	uint64_t page;
+	bool done;
+	void *to;
+	TRY(look_up(f, &b));
+	TRY(find_page(f, &b, &p, &done));
+	if (done)
+		return NULL;
+	fault_outcome(e, OUTCOME_COPY_FILE);
+	TRY(fault_anon_vma_prepare(f));
+	TRY(alloc_user_page(f, &page));
+	if (!page)
+		return NULL;
+	const void *from = vmcore_try_map(e->k->vmcore, engine_page_phys(e, p.object.addr), VMCORE_PAGE_SIZE);
+	if (!from)
+		return error_at(ERR_NOT_IN_IMAGE, p.object.addr, "the page's frame is not in the image: %" PRIx64, p.object.addr);
+	TRY(frame_bytes(e, engine_page_phys(e, page), &to));
+	memcpy(to, from, VMCORE_PAGE_SIZE);
+	TRACE(e, "do_cow_fault", "private write: copied at once", { "vma->vm_flags & VM_SHARED", 0 }, { "page", p.object.addr }, { "copy", page });
+	return map_new_page(f, page);
+}
+
+struct error *mark_dirty(struct fault *f, uint64_t page)
+{
+	struct page p;
+	uint64_t head;
+	TRY(page_open_writable(f->e, page, &p));
+	head = page_compound_head(f->e->k, &p);
+	TRY(page_open_writable(f->e, head, &p));
+	SET(f->e->k, &p.object, page, flags, p.flags | 1ull << f->e->bit_dirty);
+	return NULL;
+}
+
+/*
+ * fault_dirty_shared_page() lets go of the mm while dirty pages are balanced. Until VM_FAULT_COMPLETED (6.0) the fault was then taken again, and such a one counts as
+ * major (mm_account_fault()).
+ */
+void shared_page_dirtied(struct fault *f, const struct page *p, bool mkwrite)
+{
+	if (f->e->modern->retry_is_major && (mkwrite || !has(p, f->e->bit_dirty)))
+		f->result = FAULT_MAJOR;
+}
+
+static struct error *do_shared_fault(struct fault *f)
+{
+	struct engine *e = f->e;
+	struct backing b;
+	struct page p;
+	uint64_t function;
+	bool done, explained;
+	char name[96];
+	TRY(look_up(f, &b));
+	TRY(find_page(f, &b, &p, &done));
+	if (done)
+		return NULL;
+	fault_outcome(e, OUTCOME_SHARED);
+	TRY(read_op(f, M_vm_operations_struct_page_mkwrite, &function));
+	shared_page_dirtied(f, &p, function != 0);
+	TRACE(e, "do_shared_fault", function ? "the file system is asked first" : "mapped writable, and dirty", { "page", p.object.addr },
+	      { "vma->vm_ops->page_mkwrite", function });
+	if (function) {
+		symbol_format(e->k, function, name, sizeof(name));
+		return fault_refuse(e, &explained, "the file system is asked first: %s()", name);
+	}
+	TRY(fault_pte(f, &explained));
+	if (explained)
+		return NULL;
+	TRY(map_cached(f, &p, f->addr, f->entry_addr, true));
+	return mark_dirty(f, p.object.addr);
+}
+
+struct error *do_fault(struct fault *f)
+{
+	if (!f->write)
+		return do_read_fault(f);
+	return f->vma->flags & VM_SHARED ? do_shared_fault(f) : do_cow_fault(f);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Entries that are neither present nor empty (mm/memory.c: do_swap_page()), of kernels that have more kinds of them than swapped-out pages.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "mm/engine/fault.h"
+#include "mm/engine/modern.h"
+#include "mm/page.h"
+#include "mm/swap.h"
+#include "mm/xarray.h"
+
+/* Slots in one address space of the swap cache (SWAP_ADDRESS_SPACE_PAGES), and in one cluster (SWAPFILE_CLUSTER): include/linux/swap.h, mm/swap.h. */
+#define SPACE_SHIFT  14
+#define CLUSTER_SIZE 512u
+
+/* What the swap cache has for a slot: a page, or 0. *known is false where it is kept in a way that is not understood. */
+static struct error *from_spaces(struct kernel *k, const struct swap_entry *s, uint64_t *page)
+{
+	uint64_t spaces = symbol_addr(k, "swapper_spaces"), space, head;
+	*page = 0;
+	TRY(kernel_read_pointer(k, spaces + (uint64_t)s->type * k->arch->pointer_size, &space));
+	if (!space)
+		return NULL;
+	space += (s->offset >> SPACE_SHIFT) * SIZE_OF(k, address_space);
+	TRY(kernel_get(k, space, M_address_space_i_pages, &head));
+	/* By the slot's number in its area until 6.10, in its address space since. */
+	TRY(xarray_load(k, head, s->offset, page));
+	if (!*page)
+		TRY(xarray_load(k, head, s->offset & ((1u << SPACE_SHIFT) - 1), page));
+	/* A value remembers when the page was evicted (mm/workingset.c). */
+	if (*page & 1)
+		*page = 0;
+	return NULL;
+}
+
+/* Since 6.18 each cluster has a table; a word of it is 0, a page, or (low bits set) something else that is no page. */
+static struct error *from_table(struct kernel *k, const struct swap_entry *s, uint64_t *page, bool *known)
+{
+	struct swap_area area;
+	uint64_t clusters, table, word, pfn;
+	*page = 0;
+	if (!swap_area_get(k, s->type, &area) || s->offset >= area.max)
+		return NULL;
+	TRY(kernel_get(k, area.addr, M_swap_info_struct_cluster_info, &clusters));
+	TRY(kernel_get(k, clusters + s->offset / CLUSTER_SIZE * SIZE_OF(k, swap_cluster_info), M_swap_cluster_info_table, &table));
+	if (!table)
+		return NULL;
+	TRY(kernel_read_pointer(k, table + s->offset % CLUSTER_SIZE * k->arch->pointer_size, &word));
+	if (!word || (word & 1))
+		return NULL;
+	if (page_to_pfn(k, word, &pfn))
+		*page = word;
+	else if ((word & 3) == 2)
+		/* A frame number above the marker, below a count. */
+		*known = pfn_to_page(k, word << 8 >> 10, page);
+	else
+		*known = false;
+	return NULL;
+}
+
+static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	struct swap_area area;
+	uint64_t page = 0;
+	bool known = true, explained;
+	if (HAS(k, swap_cluster_info, table))
+		TRY(from_table(k, s, &page, &known));
+	else if (symbol_addr(k, "swapper_spaces"))
+		TRY(from_spaces(k, s, &page));
+	else
+		known = false;
+	if (!known)
+		return fault_refuse(e, &explained, "whether the swap cache has slot %" PRIu64 " is not known", s->offset);
+	TRACE(e, "do_swap_page", page ? "found in the swap cache" : "to be read from swap", { "pte", f->entry }, { "swp_type", s->type },
+	      { "swp_offset", s->offset }, { "page", page });
+	f->result = page ? FAULT_MINOR : FAULT_MAJOR;
+	fault_outcome(e, page ? OUTCOME_SWAP_CACHE : OUTCOME_SWAP_READ);
+	if (page)
+		return fault_refuse(e, &explained, "page %" PRIx64 " of the swap cache would be mapped: not done yet", page);
+	return fault_refuse(e, &explained, "slot %" PRIu64 " of %s would be read: that is not in memory", s->offset,
+			    swap_area_get(k, s->type, &area) ? area.path : "the swap area");
+}
+
+struct error *do_absent_page(struct fault *f)
+{
+	struct engine *e = f->e;
+	struct swap_entry s;
+	char text[160];
+	bool explained;
+	swap_entry_decode(e->k, f->entry, &s);
+	swap_entry_format(e->k, &s, text, sizeof(text));
+	f->result = FAULT_MINOR;
+	switch (s.kind) {
+	case SWAP_PAGE:
+		return swapped_out(f, &s);
+	case SWAP_MIGRATION:
+		TRACE(e, "migration_entry_wait", "the page is being moved", { "pte", f->entry }, { "pfn", s.pfn });
+		fault_outcome(e, OUTCOME_WAIT);
+		return fault_refuse(e, &explained, "the fault waits until the page has been moved: %s", text);
+	case SWAP_HWPOISON:
+	case SWAP_ERROR:
+		TRACE(e, "do_swap_page", "the page is lost", { "pte", f->entry }, { "pfn", s.pfn });
+		f->result = FAULT_SIGBUS;
+		return NULL;
+	case SWAP_MARKER:
+		TRACE(e, "handle_pte_marker", "a marker", { "pte", f->entry }, { "marker", s.offset });
+		f->result = s.offset & SWAP_MARKER_GUARD ? FAULT_SIGSEGV : s.offset & SWAP_MARKER_POISONED ? FAULT_SIGBUS : FAULT_MINOR;
+		if (f->result != FAULT_MINOR)
+			return NULL;
+		fault_outcome(e, OUTCOME_USERFAULT);
+		return fault_refuse(e, &explained, "a marker of userfaultfd: not followed");
+	case SWAP_DEVICE_PRIVATE:
+	case SWAP_DEVICE_EXCLUSIVE:
+		fault_outcome(e, OUTCOME_DRIVER);
+		return fault_refuse(e, &explained, "a device has the page: %s", text);
+	case SWAP_BAD:
+		break;
+	}
+	/* print_bad_pte(), VM_FAULT_SIGBUS: an entry of an area that does not exist. */
+	TRACE(e, "do_swap_page", "the entry names no swap area", { "pte", f->entry });
+	f->result = FAULT_SIGBUS;
+	return NULL;
+}

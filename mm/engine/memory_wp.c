@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Writing to a page that is there but write-protected (mm/memory.c: do_wp_page()), where pages know their mappings; and NUMA hints. When the page may be made
+ * writable rather than copied is the policy enum reuse_policy.
+ */
+#include <inttypes.h>
+
+#include "mm/engine/fault.h"
+#include "mm/engine/modern.h"
+#include "mm/pte.h"
+#include "mm/swap.h"
+#include "mm/zero_page.h"
+
+#define PAGE_MAPPING_KSM 3ull /* ANON and MOVABLE together (include/linux/page-flags.h) */
+
+static bool has(const struct page *p, int bit)
+{
+	return bit >= 0 && (p->flags >> bit & 1);
+}
+
+static struct error *wp_page_reuse(struct fault *f, enum fault_outcome outcome)
+{
+	struct engine *e = f->e;
+	uint64_t entry = pte_mkyoung(pte_mkdirty(pte_mkwrite(f->entry)));
+	fault_outcome(e, outcome);
+	if (f->vma->flags & e->modern->vm_softdirty)
+		entry |= PTE_SOFT_DIRTY;
+	set_pte(e, f->entry_addr, entry);
+	TRACE(e, "wp_page_reuse", "made writable", { "pte", entry });
+	return NULL;
+}
+
+/* What decides: everything that the kernel's own decision reads. */
+struct reuse {
+	struct page page, head;
+	int32_t count, mapcount;
+	bool ksm, swapcache, lru, on_batch, exclusive, large;
+};
+
+static struct error *look(struct fault *f, uint64_t page, struct reuse *r)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	TRY(page_open_writable(e, page, &r->page));
+	uint64_t head = page_compound_head(k, &r->page);
+	TRY(page_open_writable(e, head, &r->head));
+	uint64_t mapping = GET(k, &r->head.object, page, mapping);
+	r->large = has(&r->head, e->modern->head);
+	r->count = page_refcount(k, &r->head);
+	r->mapcount = page_mapcount_word(k, &r->page) + 1;
+	r->ksm = (mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_KSM;
+	r->swapcache = has(&r->head, e->modern->swapcache) && has(&r->head, e->modern->swapbacked);
+	r->lru = has(&r->head, e->bit_lru);
+	r->on_batch = !r->lru && lru_batch_holds(e, head);
+	r->exclusive = has(&r->page, e->modern->anon_exclusive);
+	return NULL;
+}
+
+/*
+ * wp_can_reuse_anon_folio(): more than three references cannot be the swap cache's and a batch's alone; the CPU's batches are emptied for a page that is not on the
+ * LRU lists yet; the swap cache is left if nobody else needs it; then one reference must be left.
+ */
+static bool left_alone(const struct reuse *r)
+{
+	int32_t count = r->count;
+	if (r->ksm || count > 3)
+		return false;
+	count -= r->on_batch;
+	if (count > 1 + r->swapcache)
+		return false;
+	return count - r->swapcache == 1;
+}
+
+static struct error *may_reuse(struct fault *f, const struct reuse *r, bool *reuse)
+{
+	struct engine *e = f->e;
+	bool explained;
+	*reuse = false;
+	switch (e->modern->reuse) {
+	case REUSE_BY_EXCLUSIVE:
+		*reuse = r->exclusive || left_alone(r);
+		break;
+	case REUSE_BY_COUNT:
+		*reuse = !r->ksm && r->count == 1 && r->mapcount == 1;
+		break;
+	case REUSE_BY_MAPCOUNT:
+		*reuse = !r->ksm && r->mapcount == 1;
+		break;
+	}
+	TRACE(e, "do_wp_page", r->ksm			    ? "a KSM page: copied"
+			       : *reuse && r->exclusive	    ? "the page is this process's alone"
+			       : *reuse			    ? "nobody else has it"
+							    : "somebody else has it",
+	      { "page", r->page.object.addr }, { "page->_refcount", (uint64_t)(int64_t)r->count }, { "page->_mapcount + 1", (uint64_t)(int64_t)r->mapcount },
+	      { "PageAnonExclusive", r->exclusive }, { "PageSwapCache", r->swapcache }, { "PageLRU", r->lru }, { "on this CPU's LRU batch", r->on_batch });
+	/* A large folio that is shared by parts is told by who maps it, since 6.15. */
+	if (r->large && !r->exclusive && HAS(e->k, folio, mm_ids))
+		return fault_refuse(e, &explained, "page %" PRIx64 " is of a large folio that is not marked exclusive: who else maps it is not followed",
+				    r->page.object.addr);
+	/* Leaving the swap cache is an act of its own; so is emptying a batch. */
+	if (*reuse && !r->exclusive && r->swapcache)
+		return fault_refuse(e, &explained, "page %" PRIx64 " would leave the swap cache: not done yet", r->page.object.addr);
+	return NULL;
+}
+
+static struct error *wp_anonymous(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	struct reuse r;
+	bool reuse;
+	TRY(look(f, page, &r));
+	/* What it comes to is known before it is tried. */
+	TRY(may_reuse(f, &r, &reuse));
+	if (!reuse)
+		return copy_for_write(f, &r.page);
+	/* page_move_anon_rmap(): the page is this area's alone from now on. */
+	if (e->modern->reuse == REUSE_BY_EXCLUSIVE && !r.exclusive) {
+		SET(e->k, &r.head.object, page, mapping, f->vma->anon_vma | PAGE_MAPPING_ANON);
+		SET(e->k, &r.page.object, page, flags, r.page.flags | 1ull << e->modern->anon_exclusive);
+	}
+	return wp_page_reuse(f, OUTCOME_REUSE);
+}
+
+static struct error *ops_member(struct fault *f, enum member_id id, uint64_t *function)
+{
+	*function = 0;
+	return f->vma->ops && f->e->k->members[id].present ? kernel_get(f->e->k, f->vma->ops, id, function) : NULL;
+}
+
+/* A page of a shared mapping that the kernel wanted to hear of. */
+static struct error *wp_shared(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	uint64_t function;
+	bool explained;
+	char name[128];
+	TRY(ops_member(f, page ? M_vm_operations_struct_page_mkwrite : M_vm_operations_struct_pfn_mkwrite, &function));
+	TRACE(e, page ? "wp_page_shared" : "wp_pfn_shared", "a shared mapping: made writable, and dirty", { "vma->vm_flags", f->vma->flags },
+	      { page ? "page" : "pte", page ? page : f->entry }, { page ? "vm_ops->page_mkwrite" : "vm_ops->pfn_mkwrite", function });
+	f->result = FAULT_MINOR;
+	if (page) {
+		struct page p;
+		TRY(page_open(e->k, page, &p));
+		shared_page_dirtied(f, &p, function != 0);
+	}
+	if (function) {
+		fault_outcome(e, OUTCOME_SHARED_DIRTY);
+		symbol_format(e->k, function, name, sizeof(name));
+		return fault_refuse(e, &explained, "the file system is asked first: %s()", name);
+	}
+	TRY(wp_page_reuse(f, OUTCOME_SHARED_DIRTY));
+	return page ? mark_dirty(f, page) : NULL;
+}
+
+struct error *do_wp_page_modern(struct fault *f)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	uint64_t pfn = pagetable_entry_phys(&k->geometry, f->entry, k->geometry.levels - 1u) >> k->arch->page_shift, page;
+	bool shared = (f->vma->flags & (VM_SHARED | VM_WRITE)) == (VM_SHARED | VM_WRITE), explained;
+	struct page p;
+	f->result = FAULT_MINOR;
+	if ((f->vma->flags & e->modern->vm_uffd_wp) && (f->entry & PTE_UFFD_WP)) {
+		fault_outcome(e, OUTCOME_USERFAULT);
+		return fault_refuse(e, &explained, "the fault is given to userfaultfd, which write-protected the page");
+	}
+	bool zero = is_zero_frame(k, pfn, false);
+	bool special = (f->entry & PTE_SPECIAL) || !pfn_to_page(k, pfn, &page);
+	if (zero) {
+		TRACE(e, "do_wp_page", "the zero page", { "pte", f->entry });
+		TRY(page_open_known(e, e->empty_zero_page, &p));
+		return copy_for_write(f, &p);
+	}
+	if (shared)
+		return wp_shared(f, special ? 0 : page);
+	if (special) {
+		fault_outcome(e, OUTCOME_COPY);
+		TRACE(e, "do_wp_page", "a frame without a page of its own: copied", { "pte", f->entry });
+		return fault_refuse(e, &explained, "a raw frame would be copied: %" PRIx64, pfn << k->arch->page_shift);
+	}
+	TRY(page_open(k, page, &p));
+	if (page_counter_kind(e, &p) == e->modern->rss_anon)
+		return wp_anonymous(f, page);
+	TRACE(e, "do_wp_page", "a page of a file, mapped privately", { "page", page }, { "page->_refcount", (uint64_t)(int64_t)page_refcount(k, &p) });
+	return copy_for_write(f, &p);
+}
+
+/* ---- NUMA hints ---- */
+
+struct error *do_numa_page(struct fault *f)
+{
+	struct engine *e = f->e;
+	bool explained;
+	uint64_t phys = pagetable_entry_phys(&e->k->geometry, f->entry, e->k->geometry.levels - 1u);
+	f->result = FAULT_MINOR;
+	fault_outcome(e, OUTCOME_NUMA);
+	TRACE(e, "do_numa_page", "the entry was made to fault, to see who uses the page", { "pte", f->entry }, { "frame", phys });
+	return fault_refuse(e, &explained, "the page may move to another node: that is not followed");
+}

@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Mapping and unmapping on kernels with reverse mapping that keep areas in a list and a tree with gaps (mm/mmap.c, 3.8 to 6.0). mm/mmap.c here has what 2.4
+ * does, and hands on.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+
+#include "mm/engine/areas_edit.h"
+#include "mm/engine/list_edit.h"
+
+#define PAGE_DOWN(a) ((a) & ~(uint64_t)(VMCORE_PAGE_SIZE - 1))
+#define PAGE_UP(a)   PAGE_DOWN((a) + VMCORE_PAGE_SIZE - 1)
+
+struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o)
+{
+	TRY(areas_known(e));
+	return object_open_writable(e->k, mm, S_mm_struct, o);
+}
+
+/* ---- What a driver is asked ---- */
+
+/* Functions that do nothing to memory. */
+static bool does_nothing(const char *name)
+{
+	return !strcmp(name, "special_mapping_close");
+}
+
+struct error *vma_call(struct engine *e, const struct object *vma, enum member_id op, const char *what)
+{
+	struct kernel *k = e->k;
+	struct symbol s;
+	uint64_t ops = GET(k, vma, vm_area_struct, vm_ops), function = 0, offset;
+	if (!ops)
+		return NULL;
+	if (k->members[op].present)
+		TRY(kernel_get(k, ops, op, &function));
+	if (!function)
+		return NULL;
+	bool named = symbol_at(k, function, &s, &offset) && !offset;
+	if (named && does_nothing(s.name))
+		return NULL;
+	if (named && !strcmp(s.name, "special_mapping_split"))
+		return kernel_error(EINVAL, "a special mapping is not split");
+	return error_at(ERR_UNSUPPORTED, vma->addr, "area %" PRIx64 ": what its driver does at %s (%s) is not known", vma->addr, what,
+			named ? s.name : "no symbol");
+}
+
+/* ---- Unmapping ---- */
+
+static struct error *next_vma(struct engine *e, const struct object *mm, uint64_t prev, uint64_t *next)
+{
+	struct kernel *k = e->k;
+	return kernel_read_pointer(k, prev ? prev + OFFSET(k, vm_area_struct, vm_next) : MEMBER_ADDR(k, mm, mm_struct, mmap), next);
+}
+
+/* Cuts the range out whole: areas that reach beyond are split. *prev: the area before the range. */
+static struct error *split_edges(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t vma_addr, uint64_t *prev)
+{
+	struct kernel *k = e->k;
+	struct object vma;
+	uint64_t last;
+	TRY(open_vma(e, vma_addr, &vma));
+	*prev = GET(k, &vma, vm_area_struct, vm_prev);
+	if (start > GET(k, &vma, vm_area_struct, vm_start)) {
+		if (end < GET(k, &vma, vm_area_struct, vm_end))
+			TRY(map_count_limit(e, mm, true));
+		TRY(split_vma(e, mm, vma_addr, start, false, false));
+		*prev = vma_addr;
+	}
+	TRY(find_vma(e, mm, end, &last));
+	if (!last)
+		return NULL;
+	TRY(open_vma(e, last, &vma));
+	return end > GET(k, &vma, vm_area_struct, vm_start) ? split_vma(e, mm, last, end, true, false) : NULL;
+}
+
+/* detach_vmas_to_be_unmapped(): out of the tree and the list, still linked among themselves. */
+static struct error *detach(struct engine *e, const struct object *mm, uint64_t first, uint64_t prev, uint64_t end)
+{
+	struct kernel *k = e->k;
+	struct object vma, behind;
+	uint64_t at = first, prev_end = 0;
+	TRY(open_vma(e, first, &vma));
+	SET(k, &vma, vm_area_struct, vm_prev, 0);
+	for (uint64_t left = GET(k, mm, mm_struct, map_count);; left--) {
+		if (!left)
+			return error_at(ERR_BAD_LIST, mm->addr, "mm %" PRIx64 " has more areas than its map_count says", mm->addr);
+		TRY(open_vma(e, at, &vma));
+		TRY(vma_rb_erase(e, mm, &vma));
+		ADD(k, mm, mm_struct, map_count, -1);
+		at = GET(k, &vma, vm_area_struct, vm_next);
+		if (!at)
+			break;
+		TRY(open_vma(e, at, &behind));
+		if (GET(k, &behind, vm_area_struct, vm_start) >= end)
+			break;
+	}
+	SET(k, &vma, vm_area_struct, vm_next, 0);
+	TRY(kernel_write_pointer(k, prev ? prev + OFFSET(k, vm_area_struct, vm_next) : MEMBER_ADDR(k, mm, mm_struct, mmap), at));
+	if (at) {
+		SET(k, &behind, vm_area_struct, vm_prev, prev);
+		TRY(vma_gap_update(e, at));
+	} else {
+		if (prev)
+			TRY(kernel_get(k, prev, M_vm_area_struct_vm_end, &prev_end));
+		SET(k, mm, mm_struct, highest_vm_end, prev_end);
+	}
+	return vmacache_invalidate(e, mm);
+}
+
+/* remove_vma() for all of a detached list: their accounts, files, policies. */
+static struct error *remove_vma_list(struct engine *e, const struct object *mm, uint64_t at, bool counted)
+{
+	struct kernel *k = e->k;
+	uint64_t promised = 0;
+	if (GET(k, mm, mm_struct, hiwater_vm) < GET(k, mm, mm_struct, total_vm))
+		SET(k, mm, mm_struct, hiwater_vm, GET(k, mm, mm_struct, total_vm));
+	while (at) {
+		struct object vma;
+		TRY(open_vma(e, at, &vma));
+		uint64_t flags = GET(k, &vma, vm_area_struct, vm_flags), next = GET(k, &vma, vm_area_struct, vm_next),
+			 file = GET(k, &vma, vm_area_struct, vm_file),
+			 pages = (GET(k, &vma, vm_area_struct, vm_end) - GET(k, &vma, vm_area_struct, vm_start)) >> k->arch->page_shift;
+		TRACE(e, "remove_vma", "the area goes", { "vma", at }, { "vm_flags", flags }, { "pages", pages });
+		promised += flags & VM_ACCOUNT ? pages : 0;
+		if (counted)
+			vm_stat_account(e, mm, flags, file, -(int64_t)pages);
+		TRY(vma_call(e, &vma, M_vm_operations_struct_close, "close"));
+		if (file)
+			TRY(fput(e, file));
+		TRY(vma_policy_put(e, &vma));
+		TRY(vm_area_free(e, at));
+		at = next;
+	}
+	return vm_unacct_memory(e, promised);
+}
+
+/* unmap_region(): pages, then tables, then what maps files and anonymous pages back to these areas. */
+static struct error *unmap_region(struct engine *e, const struct object *mm, uint64_t first, uint64_t prev, uint64_t start, uint64_t end)
+{
+	struct kernel *k = e->k;
+	struct object vma;
+	uint64_t next, floor = 0, ceiling = 0, from, to;
+	TRY(next_vma(e, mm, prev, &next));
+	for (uint64_t at = first; at; at = GET(k, &vma, vm_area_struct, vm_next)) {
+		TRY(open_vma(e, at, &vma));
+		from = GET(k, &vma, vm_area_struct, vm_start), to = GET(k, &vma, vm_area_struct, vm_end);
+		TRY(unmap_page_range(e, mm, &vma, from < start ? start : from, end && to > end ? end : to));
+	}
+	for (uint64_t at = first; at; at = GET(k, &vma, vm_area_struct, vm_next)) {
+		TRY(open_vma(e, at, &vma));
+		TRY(unlink_anon_vmas(e, at));
+		TRY(unlink_file_vma(e, &vma));
+	}
+	if (prev)
+		TRY(kernel_get(k, prev, M_vm_area_struct_vm_end, &floor));
+	if (next)
+		TRY(kernel_get(k, next, M_vm_area_struct_vm_start, &ceiling));
+	return free_pgtables_between(e, mm, start, end, floor, ceiling);
+}
+
+struct error *do_munmap_areas(struct engine *e, uint64_t mm_addr, uint64_t start, uint64_t len)
+{
+	struct kernel *k = e->k;
+	struct object mm, vma;
+	uint64_t limit, end, first, prev;
+	TRY(open_mm_areas(e, mm_addr, &mm));
+	limit = GET(k, &mm, mm_struct, task_size);
+	if ((start & (VMCORE_PAGE_SIZE - 1)) || start > limit || len > limit - start)
+		return kernel_error(EINVAL, "no user range of pages: %" PRIx64 ", %" PRIu64 " bytes", start, len);
+	len = PAGE_UP(len);
+	if (!len)
+		return kernel_error(EINVAL, "nothing to unmap: 0 bytes at %" PRIx64, start);
+	end = start + len;
+	TRY(find_vma(e, &mm, start, &first));
+	if (!first)
+		return NULL;
+	TRY(open_vma(e, first, &vma));
+	if (GET(k, &vma, vm_area_struct, vm_start) >= end)
+		return NULL;
+	TRY(split_edges(e, &mm, start, end, first, &prev));
+	TRY(next_vma(e, &mm, prev, &first));
+	TRY(munlock_range(e, &mm, first, end));
+	TRY(detach(e, &mm, first, prev, end));
+	TRY(unmap_region(e, &mm, first, prev, start, end));
+	return remove_vma_list(e, &mm, first, true);
+}
+
+/* ---- Mapping ---- */
+
+static uint64_t calc_vm_flags(unsigned prot, unsigned flags)
+{
+	/* MAP_GROWSDOWN and MAP_LOCKED have the values of their VM_ flags; MAP_DENYWRITE and MAP_EXECUTABLE are not for users. */
+	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0) |
+	       (flags & (MAP_GROWSDOWN | MAP_LOCKED));
+}
+
+static struct error *file_flags(struct engine *e, uint64_t file, unsigned prot, unsigned flags, uint64_t *vm_flags)
+{
+	struct kernel *k = e->k;
+	unsigned mode;
+	uint64_t ops, map;
+	TRY(file_open_mode(e, file, &mode));
+	if ((flags & MAP_TYPE) == MAP_SHARED) {
+		if ((prot & PROT_WRITE) && !(mode & 2))
+			return kernel_error(EACCES, "the file is not open for writing");
+		*vm_flags |= VM_SHARED | VM_MAYSHARE;
+		if (!(mode & 2))
+			*vm_flags &= ~(VM_MAYWRITE | VM_SHARED);
+	}
+	if (!(mode & 1))
+		return kernel_error(EACCES, "the file is not open for reading");
+	TRY(kernel_get(k, file, M_file_f_op, &ops));
+	TRY(kernel_get(k, ops, M_file_operations_mmap, &map));
+	if (!map)
+		return kernel_error(ENODEV, "files of this kind are not mapped");
+	return *vm_flags & VM_GROWSDOWN ? kernel_error(EINVAL, "an area of a file does not grow") : NULL;
+}
+
+/* Pages of the range that areas have already. */
+static struct error *count_vma_pages_range(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t *pages)
+{
+	struct kernel *k = e->k;
+	uint64_t at;
+	*pages = 0;
+	TRY(find_vma(e, mm, start, &at));
+	for (uint64_t left = GET(k, mm, mm_struct, map_count) + 1; at && left; left--) {
+		struct object vma;
+		TRY(open_vma(e, at, &vma));
+		uint64_t from = GET(k, &vma, vm_area_struct, vm_start), to = GET(k, &vma, vm_area_struct, vm_end);
+		if (from >= end)
+			break;
+		*pages += ((to < end ? to : end) - (from > start ? from : start)) >> k->arch->page_shift;
+		at = GET(k, &vma, vm_area_struct, vm_next);
+	}
+	return NULL;
+}
+
+static struct error *new_vma(struct engine *e, uint64_t mm, uint64_t start, uint64_t end, uint64_t flags, uint64_t pgoff, struct object *vma)
+{
+	struct kernel *k = e->k;
+	uint64_t addr;
+	TRY(kmem_cache_alloc(e, e->vm_area_cachep, GFP24_KERNEL, &addr));
+	TRY(open_vma(e, addr, vma));
+	memset((void *)vma->bytes, 0, vma->size);
+	SET(k, vma, vm_area_struct, vm_mm, mm);
+	SET(k, vma, vm_area_struct, vm_start, start);
+	SET(k, vma, vm_area_struct, vm_end, end);
+	SET(k, vma, vm_area_struct, vm_flags, flags);
+	SET(k, vma, vm_area_struct, vm_page_prot, vm_get_page_prot(e, flags));
+	SET(k, vma, vm_area_struct, vm_pgoff, pgoff);
+	return list_init(k, MEMBER_ADDR(k, vma, vm_area_struct, anon_vma_chain));
+}
+
+/* A new or grown area counts as changed wherever the kernel keeps track of that (CONFIG_MEM_SOFT_DIRTY); then its final protection. */
+static struct error *finish_area(struct engine *e, const struct object *mm, uint64_t addr, uint64_t flags, uint64_t len)
+{
+	struct kernel *k = e->k;
+	struct object vma;
+	TRY(open_vma(e, addr, &vma));
+	uint64_t pages = len >> k->arch->page_shift, now = GET(k, &vma, vm_area_struct, vm_flags);
+	vm_stat_account(e, mm, flags, GET(k, &vma, vm_area_struct, vm_file), (int64_t)pages);
+	if (flags & VM_LOCKED) {
+		if (flags & (VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_MIXEDMAP | VM_HUGETLB))
+			now &= ~(VM_LOCKED | VM_LOCKONFAULT);
+		else
+			ADD(k, mm, mm_struct, locked_vm, pages);
+	}
+	SET(k, &vma, vm_area_struct, vm_flags, now | soft_dirty_flag(e, mm));
+	vma_set_page_prot(e, &vma);
+	return NULL;
+}
+
+static struct error *mmap_region(struct engine *e, const struct object *mm, uint64_t file, uint64_t addr, uint64_t len, uint64_t flags,
+				 uint64_t pgoff)
+{
+	struct kernel *k = e->k;
+	struct vma_place place;
+	struct object vma;
+	uint64_t pages = len >> k->arch->page_shift, there, merged;
+	if (!may_expand_vm(e, mm, flags, pages)) {
+		TRY(count_vma_pages_range(e, mm, addr, addr + len, &there));
+		if (!may_expand_vm(e, mm, flags, pages - there))
+			return kernel_error(ENOMEM, "%" PRIu64 " pages more would pass RLIMIT_AS or RLIMIT_DATA", pages);
+	}
+	TRY(do_munmap_areas(e, mm->addr, addr, len));
+	if ((flags & (VM_NORESERVE | VM_SHARED | VM_WRITE)) == VM_WRITE) {
+		TRY(security_vm_enough_memory_mm(e, mm, pages));
+		flags |= VM_ACCOUNT;
+	}
+	TRY(find_vma_links(e, mm, addr, addr + len, &place));
+	TRY(vma_merge(e, mm, place.prev, &(struct vma_request){ addr, addr + len, flags, 0, file, pgoff, 0, NULL }, &merged));
+	if (merged)
+		return finish_area(e, mm, merged, flags, len);
+	TRY(new_vma(e, mm->addr, addr, addr + len, flags, pgoff, &vma));
+	if (file) {
+		SET(k, &vma, vm_area_struct, vm_file, file);
+		get_file(e, file);
+		TRY(call_mmap(e, file, &vma));
+	}
+	TRY(vma_link(e, mm, &vma, &place));
+	TRACE(e, "mmap_region", "a new area", { "vma", vma.addr }, { "vm_start", addr }, { "vm_flags", flags });
+	return finish_area(e, mm, vma.addr, flags, len);
+}
+
+static struct error *check_mmap(uint64_t len, unsigned flags, uint64_t pgoff)
+{
+	unsigned type = flags & MAP_TYPE;
+	if (!len)
+		return kernel_error(EINVAL, "nothing to map: 0 bytes");
+	if (!PAGE_UP(len))
+		return kernel_error(ENOMEM, "longer than the address space: %" PRIu64 " bytes", len);
+	if (type != MAP_SHARED && type != MAP_PRIVATE)
+		return kernel_error(EINVAL, "neither shared nor private");
+	if (pgoff + (PAGE_UP(len) >> VMCORE_PAGE_SHIFT) < pgoff)
+		return kernel_error(EOVERFLOW, "ends beyond what a file offset can say");
+	return NULL;
+}
+
+struct error *do_mmap_areas(struct engine *e, uint64_t mm_addr, uint64_t file, uint64_t addr, uint64_t len, unsigned prot, unsigned flags,
+			    uint64_t pgoff, uint64_t *result)
+{
+	struct kernel *k = e->k;
+	struct object mm;
+	uint64_t vm_flags;
+	TRY(check_mmap(len, flags, pgoff));
+	TRY(open_mm_areas(e, mm_addr, &mm));
+	if (!(flags & MAP_FIXED)) {
+		addr = PAGE_DOWN(addr);
+		if (addr && addr < e->areas.mmap_min_addr)
+			addr = PAGE_UP(e->areas.mmap_min_addr);
+	}
+	len = PAGE_UP(len);
+	TRY(map_count_limit(e, &mm, false));
+	TRY(get_unmapped_area(e, &mm, file, addr, len, pgoff, flags, &addr));
+	vm_flags = calc_vm_flags(prot, flags) | GET(k, &mm, mm_struct, def_flags) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
+	if ((flags & MAP_LOCKED) && !rlimit(e, &mm, RESOURCE_MEMLOCK) && !capable(e, &mm, CAPABILITY_IPC_LOCK))
+		return kernel_error(EPERM, "the process may lock no memory");
+	TRY(mlock_future_check(e, &mm, vm_flags, len, EAGAIN));
+	if (file)
+		TRY(file_flags(e, file, prot, flags, &vm_flags));
+	else if ((flags & MAP_TYPE) == MAP_SHARED)
+		return error_new(ERR_UNSUPPORTED, "shared memory of no file needs a new shmem file: that is not done yet");
+	else
+		pgoff = addr >> k->arch->page_shift;
+	if ((flags & MAP_NORESERVE) && !overcommit_never(e))
+		vm_flags |= VM_NORESERVE;
+	TRY(mmap_region(e, &mm, file, addr, len, vm_flags, pgoff));
+	*result = addr;
+	return vm_flags & VM_LOCKED ? mm_populate(e, &mm, addr, len) : NULL;
+}
+
+struct error *insert_vm_struct_areas(struct engine *e, uint64_t mm_addr, uint64_t vma_addr)
+{
+	struct kernel *k = e->k;
+	struct object mm, vma;
+	struct vma_place place;
+	TRY(open_mm_areas(e, mm_addr, &mm));
+	TRY(open_vma(e, vma_addr, &vma));
+	uint64_t start = GET(k, &vma, vm_area_struct, vm_start), end = GET(k, &vma, vm_area_struct, vm_end);
+	TRY(find_vma_links(e, &mm, start, end, &place));
+	if (GET(k, &vma, vm_area_struct, vm_flags) & VM_ACCOUNT)
+		TRY(security_vm_enough_memory_mm(e, &mm, (end - start) >> k->arch->page_shift));
+	if (!GET(k, &vma, vm_area_struct, vm_ops))
+		SET(k, &vma, vm_area_struct, vm_pgoff, start >> k->arch->page_shift);
+	return vma_link(e, &mm, &vma, &place);
+}
+
+/* ---- The heap ---- */
+
+struct error *do_brk_areas(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t len)
+{
+	struct kernel *k = e->k;
+	struct object mm, vma;
+	struct vma_place place;
+	uint64_t merged, flags, pages;
+	len = PAGE_UP(len);
+	if (!len)
+		return NULL;
+	TRY(open_mm_areas(e, mm_addr, &mm));
+	pages = len >> k->arch->page_shift;
+	flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | GET(k, &mm, mm_struct, def_flags);
+	/* VM_DATA_DEFAULT_FLAGS: executable for a task that may execute what it reads (READ_IMPLIES_EXEC). */
+	flags |= reads_imply_exec(e) ? VM_EXEC : 0;
+	TRY(get_unmapped_area(e, &mm, 0, addr, len, 0, MAP_FIXED, &addr));
+	TRY(mlock_future_check(e, &mm, flags, len, EAGAIN));
+	TRY(do_munmap_areas(e, mm_addr, addr, len));
+	if (!may_expand_vm(e, &mm, flags, pages))
+		return kernel_error(ENOMEM, "%" PRIu64 " pages more would pass RLIMIT_AS or RLIMIT_DATA", pages);
+	TRY(map_count_limit(e, &mm, false));
+	TRY(security_vm_enough_memory_mm(e, &mm, pages));
+	TRY(find_vma_links(e, &mm, addr, addr + len, &place));
+	TRY(vma_merge(e, &mm, place.prev, &(struct vma_request){ addr, addr + len, flags, 0, 0, addr >> k->arch->page_shift, 0, NULL }, &merged));
+	if (!merged) {
+		TRY(new_vma(e, mm_addr, addr, addr + len, flags, addr >> k->arch->page_shift, &vma));
+		TRY(vma_link(e, &mm, &vma, &place));
+		merged = vma.addr;
+	}
+	TRY(open_vma(e, merged, &vma));
+	vm_stat_account(e, &mm, flags, 0, (int64_t)pages);
+	if (flags & VM_LOCKED)
+		ADD(k, &mm, mm_struct, locked_vm, pages);
+	SET(k, &vma, vm_area_struct, vm_flags, GET(k, &vma, vm_area_struct, vm_flags) | soft_dirty_flag(e, &mm));
+	return flags & VM_LOCKED ? mm_populate(e, &mm, addr, len) : NULL;
+}
+
+/* ---- The stack ---- */
+
+static struct error *acct_stack_growth(struct engine *e, const struct object *mm, uint64_t flags, uint64_t size, uint64_t grow)
+{
+	if (!may_expand_vm(e, mm, flags, grow))
+		return kernel_error(ENOMEM, "%" PRIu64 " pages more would pass RLIMIT_AS", grow);
+	if (size > rlimit(e, mm, RESOURCE_STACK))
+		return kernel_error(ENOMEM, "the stack would pass its limit of %" PRIu64 " bytes", rlimit(e, mm, RESOURCE_STACK));
+	TRY(mlock_future_check(e, mm, flags, grow << e->k->arch->page_shift, ENOMEM));
+	return security_vm_enough_memory_mm(e, mm, grow);
+}
+
+struct error *expand_downwards(struct engine *e, const struct object *mm, uint64_t vma_addr, uint64_t addr)
+{
+	struct kernel *k = e->k;
+	struct object vma, prev;
+	TRY(areas_known(e));
+	TRY(open_vma(e, vma_addr, &vma));
+	addr = PAGE_DOWN(addr);
+	if (addr < e->areas.mmap_min_addr)
+		return kernel_error(EPERM, "below mmap_min_addr: %" PRIx64, addr);
+	uint64_t before = GET(k, &vma, vm_area_struct, vm_prev), flags = GET(k, &vma, vm_area_struct, vm_flags);
+	if (before) {
+		TRY(object_open(k, before, S_vm_area_struct, &prev));
+		uint64_t other = GET(k, &prev, vm_area_struct, vm_flags);
+		if (!(other & VM_GROWSDOWN) && (other & VM_ACCESS_FLAGS) &&
+		    addr - GET(k, &prev, vm_area_struct, vm_end) < e->areas.stack_guard_gap)
+			return kernel_error(ENOMEM, "nearer than the guard gap to the area below: %" PRIx64, before);
+	}
+	TRY(anon_vma_prepare(e, vma_addr));
+	uint64_t start = GET(k, &vma, vm_area_struct, vm_start), pgoff = GET(k, &vma, vm_area_struct, vm_pgoff);
+	if (addr >= start)
+		return NULL;
+	uint64_t grow = (start - addr) >> k->arch->page_shift;
+	if (grow > pgoff)
+		return kernel_error(ENOMEM, "the area's offset would be less than 0");
+	TRY(acct_stack_growth(e, mm, flags, GET(k, &vma, vm_area_struct, vm_end) - addr, grow));
+	TRACE(e, "expand_downwards", "the area grows down", { "vma", vma_addr }, { "vm_start", start }, { "address", addr });
+	if (flags & VM_LOCKED)
+		ADD(k, mm, mm_struct, locked_vm, grow);
+	vm_stat_account(e, mm, flags, GET(k, &vma, vm_area_struct, vm_file), (int64_t)grow);
+	TRY(anon_vma_interval_tree_pre_update_vma(e, &vma));
+	SET(k, &vma, vm_area_struct, vm_start, addr);
+	SET(k, &vma, vm_area_struct, vm_pgoff, pgoff - grow);
+	TRY(anon_vma_interval_tree_post_update_vma(e, &vma));
+	return vma_gap_update(e, vma_addr);
+}
+
+/* ---- The end ---- */
+
+struct error *exit_mmap_areas(struct engine *e, uint64_t mm_addr)
+{
+	struct kernel *k = e->k;
+	struct object mm;
+	uint64_t first;
+	TRY(open_mm_areas(e, mm_addr, &mm));
+	first = GET(k, &mm, mm_struct, mmap);
+	if (!first)
+		return NULL;
+	TRY(munlock_range(e, &mm, first, UINT64_MAX));
+	/* The mm is nobody's any more: its list and tree stay as they are until it is freed. */
+	TRY(unmap_region(e, &mm, first, 0, 0, 0));
+	return remove_vma_list(e, &mm, first, false);
+}

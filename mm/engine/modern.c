@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "mm/engine/modern.h"
+#include "mm/zero_page.h"
+#include "mm/zone.h"
+
+static int enumerator(struct kernel *k, const char *name, int otherwise)
+{
+	int64_t value;
+	return enumerator_find(k, name, &value) && value >= 0 && value < 4096 ? (int)value : otherwise;
+}
+
+/* By the first of two names that the kernel has, in whichever group of counters. */
+static struct stat_item stat_item(struct kernel *k, const char *name, const char *old)
+{
+	struct stat_item item = { -1, -1 };
+	struct type t;
+	int64_t value;
+	if (!enumerator_find_typed(k, name, &value, &t) && !(old && enumerator_find_typed(k, old, &value, &t)))
+		return item;
+	const char *of = type_own_name(t);
+	if (strcmp(of, "zone_stat_item") && strcmp(of, "node_stat_item"))
+		return item;
+	item.group = strcmp(of, "zone_stat_item") ? VMSTAT_NODE : VMSTAT_ZONE;
+	item.index = (int)value;
+	return item;
+}
+
+static uint64_t vma_flag(struct kernel *k, const char *name)
+{
+	for (unsigned bit = 0; bit < 64; bit++) {
+		const char *at = vma_flag_name(k, bit);
+		if (at && !strcmp(at, name))
+			return 1ull << bit;
+	}
+	return 0;
+}
+
+static void find_flags(struct kernel *k, struct engine_modern *m)
+{
+	const struct {
+		const char *name;
+		int *bit;
+	} bits[] = {
+		{ "swapbacked", &m->swapbacked },     { "swapcache", &m->swapcache }, { "anon_exclusive", &m->anon_exclusive },
+		{ "head", &m->head },		      { "mlocked", &m->mlocked },     { "unevictable", &m->unevictable },
+		{ "workingset", &m->workingset },     { "readahead", &m->readahead }, { "hwpoison", &m->hwpoison },
+	};
+	const struct {
+		const char *name;
+		uint64_t *flag;
+	} flags[] = {
+		{ "UFFD_MISSING", &m->vm_uffd_missing }, { "UFFD_WP", &m->vm_uffd_wp },	    { "UFFD_MINOR", &m->vm_uffd_minor },
+		{ "HUGEPAGE", &m->vm_hugepage },	 { "NOHUGEPAGE", &m->vm_nohugepage }, { "ACCOUNT", &m->vm_account },
+		{ "SOFTDIRTY", &m->vm_softdirty },	 { "PFNMAP", &m->vm_pfnmap },	    { "MIXEDMAP", &m->vm_mixedmap },
+		{ "DROPPABLE", &m->vm_droppable },
+	};
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
+		*bits[i].bit = page_flag_bit(k, bits[i].name);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		*flags[i].flag = vma_flag(k, flags[i].name);
+	/* PG_readahead was an alias of PG_reclaim for long without an enumerator's trace in some. */
+	if (m->readahead < 0)
+		m->readahead = page_flag_bit(k, "reclaim");
+}
+
+/*
+ * PG_anon_exclusive came with the rule that goes by it. reuse_swap_page() was what do_wp_page() asked until 5.8, and lived on for do_swap_page() until 5.17;
+ * that do_wp_page() does not ask it any more leaves no trace of its own: the kernels that do have no member anon_vma_name, pcp_list … but neither have the
+ * first that do not. What came with the same release is the list of batches in one structure (lru_pvecs, 5.8) beside local_lock.
+ */
+static enum reuse_policy infer_reuse(struct kernel *k, const struct engine_modern *m)
+{
+	if (m->anon_exclusive >= 0)
+		return REUSE_BY_EXCLUSIVE;
+	if (symbol_addr(k, "reuse_swap_page"))
+		return HAS_STRUCT(k, cpu_fbatches) ? REUSE_BY_COUNT : REUSE_BY_MAPCOUNT;
+	return REUSE_BY_COUNT;
+}
+
+const char *reuse_policy_name(enum reuse_policy p)
+{
+	static const char *const names[] = { "mapcount", "count", "exclusive" };
+	return p <= REUSE_BY_EXCLUSIVE ? names[p] : "";
+}
+
+/* X86_FEATURE_PTI (arch/x86/include/asm/cpufeatures.h) is bit 11 of word 7, or of another word of old; the per-CPU stack of entries came with it. */
+static bool has_pti(struct kernel *k)
+{
+	uint64_t cpu = symbol_addr(k, "boot_cpu_data"), word;
+	const struct member *m = &k->members[M_cpuinfo_x86_x86_capability];
+	return cpu && m->present && m->total > 32 && symbol_addr(k, "pti_init") + symbol_addr(k, "pti_finalize") &&
+	       !error_drop(kernel_read_uint(k, cpu + m->offset + 7 * 4, 4, &word)) && (word >> 11 & 1);
+}
+
+static bool zero_frame(struct kernel *k, uint64_t *pfn)
+{
+	static const char *const names[] = { "zero_pfn", "zero_page_pfn" };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (symbol_addr(k, names[i]) && !error_drop(kernel_read_symbol(k, names[i], 0, pfn)))
+			return true;
+	uint64_t phys, addr = symbol_addr(k, "empty_zero_page");
+	if (!addr || !kernel_try_vtop(k, addr, &phys))
+		return false;
+	*pfn = phys_to_pfn(k, phys);
+	return true;
+}
+
+static void find_counters(struct kernel *k, struct engine_modern *m)
+{
+	m->free_pages = stat_item(k, "NR_FREE_PAGES", NULL);
+	m->free_blocks = stat_item(k, "NR_FREE_PAGES_BLOCKS", NULL);
+	m->anon_mapped = stat_item(k, "NR_ANON_MAPPED", "NR_ANON_PAGES");
+	m->file_mapped = stat_item(k, "NR_FILE_MAPPED", NULL);
+	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
+	m->anon_thps = stat_item(k, "NR_ANON_THPS", "NR_ANON_TRANSPARENT_HUGEPAGES");
+	/* In bytes to those who count, in pages where it is kept. */
+	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
+	m->slab_unreclaimable = stat_item(k, "NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE");
+	m->lru_node = stat_item(k, "NR_INACTIVE_ANON", NULL);
+	m->lru_zone = stat_item(k, "NR_ZONE_INACTIVE_ANON", NULL);
+	m->event_pgfree = enumerator(k, "PGFREE", -1);
+	m->lru_base = stat_item(k, "NR_LRU_BASE", NULL);
+	m->zone_lru_base = stat_item(k, "NR_ZONE_LRU_BASE", NULL);
+	m->event_pgfault = enumerator(k, "PGFAULT", -1);
+	m->event_pgmajfault = enumerator(k, "PGMAJFAULT", -1);
+	m->rss_file = enumerator(k, "MM_FILEPAGES", 0);
+	m->rss_anon = enumerator(k, "MM_ANONPAGES", 1);
+	m->rss_swap = enumerator(k, "MM_SWAPENTS", 2);
+	m->rss_shmem = enumerator(k, "MM_SHMEMPAGES", m->rss_file);
+	m->memory_cgrp = enumerator(k, "memory_cgrp_id", -1);
+	m->migrate_pcptypes = (unsigned)enumerator(k, "MIGRATE_PCPTYPES", 3);
+	m->migrate_unmovable = (unsigned)enumerator(k, "MIGRATE_UNMOVABLE", 0);
+	m->migrate_movable = (unsigned)enumerator(k, "MIGRATE_MOVABLE", 1);
+	m->vm_events = symbol_addr(k, "vm_event_states");
+	const struct member *rss = &k->members[M_mm_struct_rss_stat];
+	m->percpu_rss = HAS_STRUCT(k, percpu_counter) && rss->present && rss->stride == SIZE_OF(k, percpu_counter);
+	m->split_rss = HAS(k, task_struct, rss_stat);
+}
+
+/* The batch of pages to be added to the LRU lists: of each CPU. */
+static uint64_t find_lru_batch(struct kernel *k)
+{
+	uint64_t all = symbol_addr(k, SIZE_OF(k, cpu_fbatches) && !strcmp(k->structs[S_cpu_fbatches].name, "lru_pvecs") ? "lru_pvecs" : "cpu_fbatches");
+	if (all && HAS(k, cpu_fbatches, lru_add))
+		return all + OFFSET(k, cpu_fbatches, lru_add);
+	return symbol_addr(k, "lru_add_pvec");
+}
+
+struct error *modern_open(struct kernel *k, struct engine_modern **out)
+{
+	*out = NULL;
+	if (!HAS(k, vm_area_struct, anon_vma) || !HAS_STRUCT(k, anon_vma))
+		return NULL;
+	TRY(nodes_open(k));
+	TRY(members_require(k, "faults", M_page_mapcount, M_page_refcount, M_page_mapping, M_page_index, M_vm_area_struct_vm_ops, M_mm_struct_pgd,
+			    M_vm_operations_struct_fault, M_zonelist_zonerefs, M_per_cpu_pages_lists, M_zone_pageset, M_zone_vm_stat, MEMBER_NONE));
+	struct engine_modern *m = calloc(1, sizeof(*m));
+	if (!m)
+		return error_new(ERR_NO_MEMORY, "out of memory");
+	find_flags(k, m);
+	find_counters(k, m);
+	m->lru_add = find_lru_batch(k);
+	m->reuse = infer_reuse(k, m);
+	m->pti = has_pti(k);
+	/* 5.5 lets go, 5.9 counts so: the nearest trace is the structure of all batches, of 5.8. */
+	int64_t completed;
+	m->retry_is_major = HAS_STRUCT(k, cpu_fbatches) && !enumerator_find(k, "VM_FAULT_COMPLETED", &completed);
+	m->huge_zero_wp = symbol_addr(k, "vma_alloc_anon_folio_pmd") || symbol_addr(k, "do_huge_zero_wp_pmd");
+	m->list_poison = k->arch->pointer_size == 8 ? 0xdead000000000100ull : 0x100;
+	m->pmd_level = k->geometry.levels >= 2 ? k->geometry.levels - 2u : 0;
+	if (!zero_frame(k, &m->zero_pfn)) {
+		free(m);
+		return error_new(ERR_UNSUPPORTED, "this kernel does not say which frame is its zero page");
+	}
+	*out = m;
+	return NULL;
+}

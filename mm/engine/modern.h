@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside mm/engine/: what the engine's fault path rests on where the kernel maps pages back to areas (vm_area_struct.anon_vma), lists free pages per CPU, and counts per
+ * CPU. Each fact is found by what the image has; the leaves (mm/engine/pcp_alloc.c, mm/engine/vmstat_edit.c, mm/engine/rmap_edit.c, mm/engine/slub_alloc.c …) ask for it here.
+ */
+#ifndef MM_MODERN_H
+#define MM_MODERN_H
+
+#include "mm/engine/engine.h"
+#include "mm/engine/fault.h"
+
+/* When may a write-protected anonymous page be made writable instead of being copied? (do_wp_page()) */
+enum reuse_policy {
+	REUSE_BY_MAPCOUNT,  /* nobody else maps it, counting swap entries: reuse_swap_page(), until 5.8 */
+	REUSE_BY_COUNT,	    /* it has one reference: 5.9 */
+	REUSE_BY_EXCLUSIVE, /* PG_anon_exclusive says so, or one reference is left once batches and swap cache are done with it: 5.19 */
+};
+/* Its name, as `fault` shows it and takes it: "mapcount", "count", "exclusive". */
+const char *reuse_policy_name(enum reuse_policy p);
+
+/* A counter of vmstat: which group, which index; group -1 where the kernel has no such one. */
+struct stat_item {
+	int group; /* enum vmstat_group */
+	int index;
+};
+
+struct engine_modern {
+	/* Bits of page.flags, -1 for none. */
+	int swapbacked, swapcache, anon_exclusive, head, mlocked, unevictable, workingset, readahead, hwpoison;
+	/* Bits of vm_flags, 0 for none. */
+	uint64_t vm_uffd_missing, vm_uffd_wp, vm_uffd_minor, vm_hugepage, vm_nohugepage, vm_account, vm_softdirty, vm_pfnmap, vm_mixedmap,
+		vm_droppable;
+	bool split_rss, percpu_rss;
+	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
+	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
+	enum reuse_policy reuse;
+	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable;
+	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps, slab_reclaimable, slab_unreclaimable, lru_node, lru_zone, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
+	int event_pgfault, event_pgmajfault, event_pgfree; /* enum vm_event_item, -1 */
+	int rss_file, rss_anon, rss_shmem, rss_swap;
+	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
+	uint64_t vm_events, lru_add; /* per-CPU symbols, 0 */
+	uint64_t zero_pfn;
+	uint64_t list_poison; /* what list_del() leaves in next; prev has 0x22 more */
+	bool pti;	      /* user page tables have a twin of the top table (page-table isolation) */
+	unsigned pmd_level;   /* geometry level whose leaf is a huge page */
+};
+
+/* Finds it all; NULL in *out for a kernel without reverse mapping. */
+struct error *modern_open(struct kernel *k, struct engine_modern **out) MUST_CHECK;
+
+/* ---- Counters (mm/engine/vmstat_edit.c); `e->cpu` counts ---- */
+
+void mod_zone_state(struct engine *e, uint64_t zone, struct stat_item item, int delta);
+void mod_node_state(struct engine *e, uint64_t pgdat, struct stat_item item, int delta);
+/* Of the zone or node that the page lies in, whichever counts it. */
+void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int delta);
+void count_vm_event(struct engine *e, int event);
+/* mm->rss_stat[member] += n: `task`, when it is of this mm, keeps its own (SPLIT_RSS_COUNTING) if `fast`. */
+struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast) MUST_CHECK;
+/* The zone of a frame (address), 0 when there is none. */
+uint64_t zone_of_page(struct engine *e, uint64_t page);
+
+/* ---- Pages (mm/engine/pcp_alloc.c) ---- */
+
+enum page_class { PAGES_MOVABLE, PAGES_KERNEL };
+/*
+ * __alloc_pages() as the acting task's CPU would do it: the zonelist of its node, watermarks, the CPU's own list, then the buddy lists. What would need reclaim,
+ * compaction or a memory policy's choice is refused (fault_refuse()).
+ */
+struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page) MUST_CHECK;
+/* Would a block of that order be had without reclaim? As alloc_pages_pcp(), without taking it. *zone 0: no. */
+struct error *pages_available(struct engine *e, enum page_class class, unsigned order, uint64_t *zone) MUST_CHECK;
+
+/* ---- Reverse mapping (mm/engine/rmap_edit.c) ---- */
+
+/* anon_vma_prepare() of the fault's area; what it cannot do is refused (fault_refuse()). */
+struct error *fault_anon_vma_prepare(struct fault *f) MUST_CHECK;
+struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page) MUST_CHECK;
+struct error *page_add_file_rmap(struct fault *f, uint64_t page) MUST_CHECK;
+struct error *page_remove_rmap(struct fault *f, uint64_t page) MUST_CHECK;
+/* mem_cgroup_charge(): whose page it is. */
+struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
+/* lru_cache_add(): onto the CPU's batch, which takes a reference. */
+struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
+/* Is the page on this CPU's batch? */
+bool lru_batch_holds(struct engine *e, uint64_t page);
+
+/* MM_ANONPAGES, MM_FILEPAGES or MM_SHMEMPAGES: mm_counter(). */
+int page_counter_kind(struct engine *e, const struct page *p);
+
+#endif

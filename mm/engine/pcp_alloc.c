@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Page allocation where each CPU has lists of free pages before the buddy lists, and those go by migrate type (mm/page_alloc.c of 2.6.24 and later). Done as the
+ * acting task's CPU would do it; what needs reclaim, compaction, a fallback to another type's blocks or a memory policy is refused.
+ */
+#include <inttypes.h>
+
+#include "mm/engine/list_edit.h"
+#include "mm/memmap.h"
+#include "mm/engine/modern.h"
+#include "mm/state.h"
+#include "mm/zone.h"
+
+/* One zone of the zonelist while a page is sought in it. */
+struct search {
+	struct engine *e;
+	uint64_t zone;
+	struct object o;
+	unsigned order, type; /* migrate type */
+	unsigned highest;     /* zone index that the request may use at most */
+};
+
+/* ---- The zonelist ---- */
+
+/* The node of the acting CPU: the per-CPU variable numa_node; 0 without one. */
+static unsigned cpu_node(struct engine *e)
+{
+	struct kernel *k = e->k;
+	uint64_t v, symbol = symbol_addr(k, "numa_node");
+	if (!symbol)
+		symbol = symbol_addr(k, "x86_cpu_to_node_map");
+	return symbol && !error_drop(kernel_read_uint(k, percpu_addr(k, symbol, e->cpu), 4, &v)) && v < 1024 ? (unsigned)v : 0;
+}
+
+static const struct node *node_of_cpu(struct engine *e)
+{
+	unsigned id = cpu_node(e);
+	for (size_t i = 0; i < nodes_count(e->k); i++)
+		if (nodes_get(e->k, i)->id == id)
+			return nodes_get(e->k, i);
+	return nodes_count(e->k) ? nodes_get(e->k, 0) : NULL;
+}
+
+/* Entry i of the node's fallback list; 0 past the last. */
+static uint64_t zonelist_zone(struct engine *e, const struct node *n, unsigned i, unsigned *index)
+{
+	struct kernel *k = e->k;
+	const struct member *m = &k->members[M_zonelist_zonerefs];
+	uint32_t size = SIZE_OF(k, zoneref);
+	uint64_t at = n->addr + OFFSET(k, pglist_data, node_zonelists) + m->offset + (uint64_t)i * size, zone, idx;
+	if (!size || (uint64_t)i * size >= m->total || error_drop(kernel_get(k, at, M_zoneref_zone, &zone)) ||
+	    error_drop(kernel_get(k, at, M_zoneref_zone_idx, &idx)))
+		return 0;
+	*index = (unsigned)idx;
+	return zone;
+}
+
+/* gfp_zone(): user pages that may move go as high as ZONE_MOVABLE, the kernel's own no higher than ZONE_NORMAL. */
+static unsigned highest_zone(struct kernel *k, enum page_class class)
+{
+	int64_t v;
+	if (enumerator_find(k, class == PAGES_MOVABLE ? "ZONE_MOVABLE" : "ZONE_NORMAL", &v))
+		return (unsigned)v;
+	return 8;
+}
+
+/* ---- Watermarks ---- */
+
+/* zone_page_state(): what the CPUs have not folded in is left out. */
+static int64_t zone_free(const struct search *s)
+{
+	struct kernel *k = s->e->k;
+	uint64_t v;
+	if (s->e->modern->free_pages.group != VMSTAT_ZONE ||
+	    error_drop(kernel_read_pointer(k, s->zone + OFFSET(k, zone, vm_stat) + (uint64_t)s->e->modern->free_pages.index * k->arch->pointer_size, &v)))
+		return 0;
+	return (int64_t)v;
+}
+
+static int64_t lowmem_reserve(const struct search *s)
+{
+	return (int64_t)object_get_element(s->e->k, &s->o, M_zone_lowmem_reserve, s->highest);
+}
+
+/* Has the zone a free block of that order, of the request's type, that does not need splitting another type's? */
+static bool has_block(const struct search *s)
+{
+	struct kernel *k = s->e->k;
+	for (unsigned order = s->order; order < free_area_orders(k); order++) {
+		uint64_t head = s->zone + OFFSET(k, zone, free_area) + (uint64_t)order * SIZE_OF(k, free_area) + OFFSET(k, free_area, free_list) +
+				(uint64_t)s->type * SIZE_OF(k, list_head);
+		uint64_t first;
+		if (!error_drop(kernel_read_pointer(k, head, &first)) && first != head)
+			return true;
+	}
+	return false;
+}
+
+/* zone_watermark_ok(): for the low mark. */
+static bool watermark_ok(const struct search *s, uint64_t *mark)
+{
+	struct kernel *k = s->e->k;
+	*mark = HAS(k, zone, watermark) ? object_get_element(k, &s->o, M_zone_watermark, 1) + GET(k, &s->o, zone, watermark_boost)
+					: GET(k, &s->o, zone, pages_low);
+	int64_t free = zone_free(s) - ((1ll << s->order) - 1) - (int64_t)GET(k, &s->o, zone, nr_reserved_highatomic);
+	return free > (int64_t)*mark + lowmem_reserve(s);
+}
+
+/* ---- The CPU's own lists ---- */
+
+static uint64_t pcp_of(const struct search *s)
+{
+	struct kernel *k = s->e->k;
+	return percpu_ptr(k, GET(k, &s->o, zone, pageset), s->e->cpu) + OFFSET(k, per_cpu_pageset, pcp);
+}
+
+/* order_to_pindex(): since 5.14 lists by order too, up to 3, and one (since 6.9: two) for huge pages behind them. */
+static uint64_t pcp_list(const struct search *s, uint64_t pcp)
+{
+	struct kernel *k = s->e->k;
+	const struct engine_modern *m = s->e->modern;
+	unsigned lists = k->members[M_per_cpu_pages_lists].total / SIZE_OF(k, list_head), index = m->migrate_pcptypes * s->order + s->type;
+	unsigned costly = 4 * m->migrate_pcptypes; /* PAGE_ALLOC_COSTLY_ORDER is 3 */
+	if (s->order > 3) {
+		/* Of movable pages and of the others, where there are two. */
+		if (lists <= costly || s->order != (unsigned)(k->geometry.level[m->pmd_level].shift - k->arch->page_shift))
+			return 0;
+		index = costly + (lists - costly > 1 && s->type == m->migrate_movable);
+	}
+	return index < lists ? pcp + OFFSET(k, per_cpu_pages, lists) + (uint64_t)index * SIZE_OF(k, list_head) : 0;
+}
+
+/* ---- The buddy lists ---- */
+
+static uint64_t block_list(const struct search *s, unsigned order)
+{
+	struct kernel *k = s->e->k;
+	return s->zone + OFFSET(k, zone, free_area) + (uint64_t)order * SIZE_OF(k, free_area) + OFFSET(k, free_area, free_list) +
+	       (uint64_t)s->type * SIZE_OF(k, list_head);
+}
+
+static struct error *count_blocks(const struct search *s, unsigned order, int n)
+{
+	struct kernel *k = s->e->k;
+	uint64_t at = s->zone + OFFSET(k, zone, free_area) + (uint64_t)order * SIZE_OF(k, free_area), v;
+	int64_t pageblock;
+	TRY(kernel_get(k, at, M_free_area_nr_free, &v));
+	/* Whole pageblocks, counted since 6.17. */
+	if (s->e->modern->free_blocks.group == VMSTAT_ZONE) {
+		pageblock = k->geometry.level[s->e->modern->pmd_level].shift - k->arch->page_shift;
+		if (order >= pageblock)
+			mod_zone_state(s->e, s->zone, s->e->modern->free_blocks, n * (1 << order));
+	}
+	return kernel_write_pointer(k, at + OFFSET(k, free_area, nr_free), v + (uint64_t)(int64_t)n);
+}
+
+static void poison(const struct search *s, const struct page *p, uint64_t link)
+{
+	struct kernel *k = s->e->k;
+	unsigned char *at = (unsigned char *)p->object.bytes + (link - p->object.addr);
+	store_uint(at, k->arch->pointer_size, s->e->modern->list_poison);
+	store_uint(at + k->arch->pointer_size, k->arch->pointer_size, s->e->modern->list_poison + 0x22);
+}
+
+static struct error *mark_free(const struct search *s, uint64_t page, unsigned order, bool is_free)
+{
+	struct kernel *k = s->e->k;
+	struct page p;
+	const struct page_type *t = &k->mm->pages->words.buddy;
+	TRY(page_open_writable(s->e, page, &p));
+	/* A type's number stands in the top byte, or its bit is cleared; none is all ones. */
+	uint32_t type = t->mask == 0xff000000u ? t->value : t->value | ~t->mask;
+	SET(k, &p.object, page, page_type, is_free ? type : UINT32_MAX);
+	SET(k, &p.object, page, private, is_free ? order : 0);
+	return NULL;
+}
+
+/* __rmqueue_smallest(): *page 0 when the type has no block left. */
+static struct error *take_block(const struct search *s, uint64_t *page)
+{
+	struct kernel *k = s->e->k;
+	struct page p;
+	uint64_t first, link = OFFSET(k, page, buddy_list);
+	*page = 0;
+	for (unsigned order = s->order; order < free_area_orders(k); order++) {
+		TRY(kernel_read_pointer(k, block_list(s, order), &first));
+		if (first == block_list(s, order))
+			continue;
+		TRY(page_open(k, first - link, &p));
+		if (!page_is_buddy(k, &p) || GET(k, &p.object, page, private) != order || page_refcount(k, &p))
+			return error_at(ERR_BAD_LIST, p.object.addr, "a free list has a page that is not free: %" PRIx64, p.object.addr);
+		TRY(list_del(k, first));
+		TRY(count_blocks(s, order, -1));
+		*page = first - link;
+		TRY(mark_free(s, *page, order, false));
+		/* expand(): the upper halves go back. */
+		while (order > s->order) {
+			order--;
+			uint64_t upper = *page + ((uint64_t)s->e->page_size << order);
+			TRY(mark_free(s, upper, order, true));
+			TRY(list_add(k, upper + link, block_list(s, order)));
+			TRY(count_blocks(s, order, 1));
+		}
+		return NULL;
+	}
+	return NULL;
+}
+
+/* nr_pcp_alloc(): how many pages the CPU takes at once; since 6.7 more each time. */
+static unsigned batch_size(const struct search *s, const struct object *pcp)
+{
+	struct kernel *k = s->e->k;
+	int64_t batch = (int32_t)GET(k, pcp, per_cpu_pages, batch);
+	if (HAS(k, per_cpu_pages, alloc_factor)) {
+		int64_t low = (int32_t)GET(k, pcp, per_cpu_pages, high_min), top = (int32_t)GET(k, pcp, per_cpu_pages, high_max);
+		int64_t high = (int32_t)GET(k, pcp, per_cpu_pages, high), base = batch, room;
+		uint64_t factor = GET(k, pcp, per_cpu_pages, alloc_factor);
+		int64_t below;
+		high = high < low ? low : high > top ? top : high;
+		SET(k, pcp, per_cpu_pages, high, (uint64_t)high);
+		if (high < base)
+			return 1;
+		batch = s->order ? base : base << (factor & 15);
+		bool is_below = enumerator_find(k, "ZONE_BELOW_HIGH", &below) && (GET(k, &s->o, zone, zone_flags) >> below & 1);
+		if (low != top && !is_below) {
+			high = high + batch < top ? high + batch : top;
+			SET(k, pcp, per_cpu_pages, high, (uint64_t)high);
+		}
+		if (!s->order) {
+			room = high - (int32_t)GET(k, pcp, per_cpu_pages, count) - base;
+			room = room > base ? room : base;
+			/* CONFIG_PCP_BATCH_SCALE_MAX: 5 by default. */
+			if (batch <= room && factor < 5)
+				SET(k, pcp, per_cpu_pages, alloc_factor, factor + 1);
+			batch = batch < room ? batch : room;
+		}
+	}
+	if (batch > 1 && s->order)
+		batch = batch >> s->order > 2 ? batch >> s->order : 2;
+	return batch < 1 ? 1 : batch > 4096 ? 4096 : (unsigned)batch;
+}
+
+/* rmqueue_bulk(): fills the CPU's list from the buddy lists. */
+static struct error *fill_pcp(const struct search *s, uint64_t list, const struct object *pcp)
+{
+	struct kernel *k = s->e->k;
+	unsigned wanted = batch_size(s, pcp), n;
+	uint64_t page;
+	for (n = 0; n < wanted; n++) {
+		TRY(take_block(s, &page));
+		if (!page)
+			break;
+		TRY(list_add_tail(k, page + OFFSET(k, page, pcp_list), list));
+	}
+	TRACE(s->e, "rmqueue_bulk", n ? "the CPU's list is filled from the buddy lists" : "the buddy lists have none of this type", { "zone", s->zone },
+	      { "order", s->order }, { "migratetype", s->type }, { "pages", n });
+	ADD(k, pcp, per_cpu_pages, count, (int)n << s->order);
+	mod_zone_state(s->e, s->zone, s->e->modern->free_pages, -((int)n << s->order));
+	return NULL;
+}
+
+/* rmqueue_pcplist(): *page 0 when neither the CPU's list nor the type's blocks have one. */
+static struct error *take_from_pcp(const struct search *s, uint64_t list, uint64_t *page)
+{
+	struct kernel *k = s->e->k;
+	struct object pcp;
+	uint64_t first, at = pcp_of(s), link = OFFSET(k, page, pcp_list);
+	*page = 0;
+	TRY(object_open_writable(k, at, S_per_cpu_pages, &pcp));
+	TRY(kernel_read_pointer(k, list, &first));
+	if (first == list) {
+		TRY(fill_pcp(s, list, &pcp));
+		TRY(kernel_read_pointer(k, list, &first));
+		if (first == list)
+			return NULL;
+	}
+	TRY(list_del(k, first));
+	ADD(k, &pcp, per_cpu_pages, count, -(1 << s->order));
+	SET(k, &pcp, per_cpu_pages, free_count, (uint64_t)((int64_t)(int16_t)GET(k, &pcp, per_cpu_pages, free_count) >> 1));
+	*page = first - link;
+	return NULL;
+}
+
+/* post_alloc_hook(), prep_new_page(): one reference, no trace of the lists. */
+static struct error *prep_new_page(const struct search *s, uint64_t page)
+{
+	struct kernel *k = s->e->k;
+	struct page p;
+	uint64_t pfn;
+	if (!page_to_pfn(k, page, &pfn))
+		return error_at(ERR_BAD_LIST, page, "a free list leads to no page: %" PRIx64, page);
+	TRY(page_open_writable(s->e, page, &p));
+	if (page_refcount(k, &p) || GET(k, &p.object, page, mapping) || page_mapcount_word(k, &p) != -1)
+		return error_at(ERR_BAD_LIST, page, "a page in use is on a free list: %" PRIx64, page);
+	SET(k, &p.object, page, private, 0);
+	SET(k, &p.object, page, refcount, 1);
+	poison(s, &p, page + OFFSET(k, page, pcp_list));
+	return NULL;
+}
+
+/* ---- Through the zonelist ---- */
+
+static struct error *policy_of_task(struct engine *e, bool *explained)
+{
+	uint64_t policy = 0;
+	*explained = false;
+	if (HAS(e->k, task_struct, mempolicy) && e->task)
+		TRY(kernel_get(e->k, e->task, M_task_struct_mempolicy, &policy));
+	if (!policy)
+		return NULL;
+	return fault_refuse(e, explained, "the task has a memory policy (%" PRIx64 "): which node it takes is not followed", policy);
+}
+
+/* The first zone that is above its mark; s->zone 0: none. */
+static struct error *find_zone(struct search *s, enum page_class class, unsigned *at)
+{
+	struct engine *e = s->e;
+	const struct node *n = node_of_cpu(e);
+	uint64_t mark;
+	s->highest = highest_zone(e->k, class);
+	s->type = class == PAGES_MOVABLE ? e->modern->migrate_movable : e->modern->migrate_unmovable;
+	for (unsigned index; n && (s->zone = zonelist_zone(e, n, *at, &index)); ++*at) {
+		if (index > s->highest)
+			continue;
+		TRY(object_open_writable(e->k, s->zone, S_zone, &s->o));
+		bool ok = watermark_ok(s, &mark);
+		TRACE(e, "get_page_from_freelist", ok ? "the zone has enough" : "the zone is below its mark", { "zone", s->zone },
+		      { "NR_FREE_PAGES", (uint64_t)zone_free(s) }, { "low watermark", mark }, { "lowmem_reserve", (uint64_t)lowmem_reserve(s) });
+		if (ok)
+			return NULL;
+	}
+	s->zone = 0;
+	return NULL;
+}
+
+struct error *pages_available(struct engine *e, enum page_class class, unsigned order, uint64_t *zone)
+{
+	struct search s = { .e = e, .order = order };
+	unsigned at = 0;
+	*zone = 0;
+	for (;; at++) {
+		TRY(find_zone(&s, class, &at));
+		if (!s.zone)
+			return NULL;
+		uint64_t list = pcp_list(&s, pcp_of(&s)), first;
+		bool listed = list && !error_drop(kernel_read_pointer(e->k, list, &first)) && first != list;
+		if (listed || has_block(&s)) {
+			*zone = s.zone;
+			return NULL;
+		}
+	}
+}
+
+struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page)
+{
+	struct search s = { .e = e, .order = order };
+	bool explained;
+	unsigned at = 0;
+	*page = 0;
+	TRY(policy_of_task(e, &explained));
+	if (explained)
+		return NULL;
+	for (;; at++) {
+		TRY(find_zone(&s, class, &at));
+		if (!s.zone)
+			return fault_refuse(e, &explained, "no zone has a free page above its low mark: reclaim is not followed");
+		uint64_t list = pcp_list(&s, pcp_of(&s));
+		if (list)
+			TRY(take_from_pcp(&s, list, page));
+		else
+			TRY(take_block(&s, page));
+		if (!*page)
+			return fault_refuse(e, &explained, "zone %" PRIx64 " has no free block of its type: taking another type's is not followed", s.zone);
+		TRACE(e, "rmqueue", list ? "from the CPU's own list" : "from the buddy lists", { "zone", s.zone }, { "cpu", e->cpu }, { "order", order },
+		      { "migratetype", s.type }, { "page", *page }, { "pfn", engine_page_pfn(e, *page) });
+		return prep_new_page(&s, *page);
+	}
+}

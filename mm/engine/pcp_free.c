@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Pages given back where each CPU has lists of free pages (mm/page_alloc.c: free_unref_page(); mm/swap.c: __put_page()). A CPU whose lists are full would give a batch
+ * to the buddy lists: that is refused.
+ */
+#include <inttypes.h>
+
+#include "mm/engine/list_edit.h"
+#include "mm/memmap.h"
+#include "mm/engine/modern.h"
+#include "mm/engine/zap.h"
+#include "mm/zone.h"
+
+#define PAGEBLOCK_BITS 4u /* NR_PAGEBLOCK_BITS, include/linux/pageblock-flags.h: three of migrate type */
+
+/* get_pfnblock_migratetype(): from the bits that each section, or without sections each zone, has for its pageblocks. */
+static struct error *migratetype_of(struct engine *e, uint64_t page, uint64_t *type)
+{
+	struct kernel *k = e->k;
+	uint64_t pfn = engine_page_pfn(e, page), order, first = 0, bitmap = 0, usage, word;
+	struct page_section s;
+	/* A variable where huge pages may have another size, else theirs. */
+	if (error_drop(kernel_read_symbol(k, "pageblock_order", 4, &order)))
+		order = k->geometry.level[e->modern->pmd_level].shift - k->arch->page_shift;
+	for (size_t i = 0; page_section(k, i, &s) && s.pfn <= pfn; i++) {
+		first = s.pfn;
+		if (HAS(k, mem_section, usage)) {
+			TRY(kernel_get(k, s.addr, M_mem_section_usage, &usage));
+			bitmap = usage + OFFSET(k, mem_section_usage, pageblock_flags);
+		} else {
+			TRY(kernel_get(k, s.addr, M_mem_section_pageblock_flags, &bitmap));
+		}
+	}
+	if (!bitmap)
+		return error_at(ERR_UNSUPPORTED, page, "where this kernel keeps the types of pageblocks is not known");
+	uint64_t bit = (order < 32 ? (pfn - first) >> order : 0) * PAGEBLOCK_BITS;
+	TRY(kernel_read_u64(k, bitmap + bit / 64 * 8, &word));
+	*type = word >> bit % 64 & 7;
+	/* What has no list of its own (CMA, reserves) goes with the movable pages. */
+	if (*type >= e->modern->migrate_pcptypes)
+		*type = e->modern->migrate_movable;
+	return NULL;
+}
+
+/* free_pages_prepare(): nothing of its former use stays in the page but its place. */
+static struct error *prepare(struct engine *e, uint64_t page, uint64_t type)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	int64_t flags;
+	TRY(page_open_writable(e, page, &p));
+	if (page_refcount(k, &p) || page_mapcount_word(k, &p) != -1)
+		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is still in use: %d references, _mapcount %d", page, page_refcount(k, &p),
+				page_mapcount_word(k, &p));
+	if (!enumerator_find(k, "__NR_PAGEFLAGS", &flags) || flags < 8 || flags > 40)
+		return error_new(ERR_UNSUPPORTED, "which bits of a page are flags is not known");
+	uint64_t keep = ~((1ull << flags) - 1) | (e->modern->hwpoison >= 0 ? 1ull << e->modern->hwpoison : 0);
+	SET(k, &p.object, page, flags, p.flags & keep);
+	SET(k, &p.object, page, mapping, 0);
+	SET(k, &p.object, page, index, type);
+	return NULL;
+}
+
+struct error *free_page_pcp(struct engine *e, uint64_t page)
+{
+	struct kernel *k = e->k;
+	uint64_t zone, type = 0, pageset, list;
+	struct object pcp;
+	TRY(nodes_open(k));
+	zone = zone_of_page(e, page);
+	if (!zone)
+		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is in no zone", page);
+	TRY(migratetype_of(e, page, &type));
+	TRY(prepare(e, page, type));
+	TRY(kernel_get(k, zone, M_zone_pageset, &pageset));
+	TRY(object_open_writable(k, percpu_ptr(k, pageset, e->cpu) + OFFSET(k, per_cpu_pageset, pcp), S_per_cpu_pages, &pcp));
+	list = MEMBER_ADDR(k, &pcp, per_cpu_pages, lists) + type * SIZE_OF(k, list_head);
+	TRY(list_add(k, page + OFFSET(k, page, pcp_list), list));
+	ADD(k, &pcp, per_cpu_pages, count, 1);
+	count_vm_event(e, e->modern->event_pgfree);
+	TRACE(e, "free_unref_page", "onto the CPU's own list", { "page", page }, { "cpu", e->cpu }, { "migratetype", type });
+	if ((int32_t)GET(k, &pcp, per_cpu_pages, count) >= (int32_t)GET(k, &pcp, per_cpu_pages, high))
+		return error_at(ERR_UNSUPPORTED, page, "CPU %u's lists of free pages are full: giving a batch to the buddy lists is not done yet", e->cpu);
+	return NULL;
+}
+
+/* ---- The last reference ---- */
+
+/* del_page_from_lru_list(): NR_INACTIVE_ANON and its neighbours, and the zones' like them, stand in the order of enum lru_list: by two for active, by two for files. */
+static struct error *leave_lru(struct engine *e, struct page *p)
+{
+	struct kernel *k = e->k;
+	uint64_t page = p->object.addr;
+	bool unevictable = p->flags >> e->modern->unevictable & 1, active = p->flags >> e->bit_active & 1, file = !(p->flags >> e->modern->swapbacked & 1);
+	int list = unevictable ? 4 : active + 2 * file;
+	struct stat_item node = e->modern->lru_node, zone = e->modern->lru_zone;
+	if (node.group < 0)
+		return error_at(ERR_UNSUPPORTED, page, "how LRU lists are counted is not known");
+	TRY(list_del(k, page + OFFSET(k, page, lru)));
+	node.index += list;
+	mod_page_state(e, page, node, -1);
+	if (zone.group >= 0) {
+		zone.index += list;
+		mod_page_state(e, page, zone, -1);
+	}
+	p->flags &= ~(1ull << e->bit_lru | 1ull << e->bit_active | 1ull << e->modern->unevictable);
+	SET(k, &p->object, page, flags, p->flags);
+	return lru_count_in_group(e, p, list);
+}
+
+struct error *put_user_page(struct engine *e, uint64_t page)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	int32_t left = page_refcount(k, &p) - 1;
+	if (left < 0)
+		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " has no reference to give", page);
+	if (!left && page_is_tail(k, &p))
+		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is part of a larger one", page);
+	if (!left && ((p.flags >> e->modern->head & 1) || (p.flags >> e->modern->swapcache & 1 && e->modern->swapcache != e->bit_swap_cache)))
+		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " is large, or in the swap cache: freeing it is not done yet", page);
+	SET(k, &p.object, page, refcount, (uint64_t)left);
+	if (left)
+		return NULL;
+	if (p.flags >> e->bit_lru & 1)
+		TRY(leave_lru(e, &p));
+	TRY(uncharge_page(e, &p));
+	return free_page_pcp(e, page);
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Reverse mapping, acting (mm/rmap.c): what a page says of who maps it; whom the page is charged to (mm/memcontrol.c), and
+ * the batch through which it comes to the LRU lists (mm/swap.c).
+ */
+#include <inttypes.h>
+
+#include "mm/anon_vma.h"
+#include "mm/engine/list_edit.h"
+#include "mm/engine/modern.h"
+#include "mm/engine/zap.h"
+#include "mm/zone.h"
+
+/* ---- The area's anon_vma ---- */
+
+struct error *fault_anon_vma_prepare(struct fault *f)
+{
+	struct engine *e = f->e;
+	bool explained;
+	uint64_t anon_vma;
+	if (f->vma->anon_vma)
+		return NULL;
+	struct error *failure = anon_vma_prepare(e, f->vma->addr);
+	if (failure && failure->code == ERR_UNSUPPORTED) {
+		struct error *refused = fault_refuse(e, &explained, "%s", failure->message);
+		error_free(failure);
+		return refused;
+	}
+	if (failure)
+		return failure;
+	TRY(kernel_get(e->k, f->vma->addr, M_vm_area_struct_anon_vma, &anon_vma));
+	((struct vma *)f->vma)->anon_vma = anon_vma;
+	return NULL;
+}
+
+/* ---- What a page says of who maps it ---- */
+
+static bool has(const struct page *p, int bit)
+{
+	return bit >= 0 && (p->flags >> bit & 1);
+}
+
+static uint64_t bit_of(int bit)
+{
+	return bit >= 0 ? 1ull << bit : 0;
+}
+
+struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	SET(k, &p.object, page, flags, p.flags | bit_of(e->modern->swapbacked) | bit_of(e->bit_uptodate) | bit_of(e->modern->anon_exclusive));
+	SET(k, &p.object, page, mapcount, 0);
+	SET(k, &p.object, page, mapping, f->vma->anon_vma ? f->vma->anon_vma | PAGE_MAPPING_ANON : 0);
+	/* A stack that would grow begins lower than its area says yet. */
+	struct vma area;
+	TRY(vma_open(k, f->vma->addr, &area));
+	uint64_t first = vma_anon_pgoff(k, &area) - ((area.start - f->vma->start) >> k->arch->page_shift);
+	SET(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + first);
+	mod_page_state(e, page, e->modern->anon_mapped, 1);
+	TRACE(e, "page_add_new_anon_rmap", "the page is this area's alone", { "page", page }, { "anon_vma", f->vma->anon_vma },
+	      { "page->index", GET(k, &p.object, page, index) });
+	return NULL;
+}
+
+static struct error *refuse_large(struct fault *f, const struct page *p, bool *explained)
+{
+	*explained = false;
+	if (!has(p, f->e->modern->head) && !page_is_tail(f->e->k, p))
+		return NULL;
+	return fault_refuse(f->e, explained, "page %" PRIx64 " is of a large folio: how often it is mapped is not changed yet", p->object.addr);
+}
+
+struct error *page_add_file_rmap(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	struct page p;
+	bool explained;
+	TRY(page_open_writable(e, page, &p));
+	TRY(refuse_large(f, &p, &explained));
+	if (explained)
+		return NULL;
+	int32_t count = page_mapcount_word(e->k, &p);
+	SET(e->k, &p.object, page, mapcount, (uint64_t)(count + 1));
+	if (count == -1)
+		mod_page_state(e, page, e->modern->file_mapped, 1);
+	return NULL;
+}
+
+struct error *page_remove_rmap(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	struct page p;
+	bool explained;
+	TRY(page_open_writable(e, page, &p));
+	TRY(refuse_large(f, &p, &explained));
+	if (explained)
+		return NULL;
+	int32_t count = page_mapcount_word(e->k, &p);
+	if (count < 0)
+		return error_at(ERR_BAD_OBJECT, page, "a mapped page says that nobody maps it: %" PRIx64 ", _mapcount %d", page, count);
+	SET(e->k, &p.object, page, mapcount, (uint64_t)(count - 1));
+	if (!count)
+		mod_page_state(e, page, page_counter_kind(e, &p) == e->modern->rss_anon ? e->modern->anon_mapped : e->modern->file_mapped, -1);
+	return NULL;
+}
+
+int page_counter_kind(struct engine *e, const struct page *p)
+{
+	struct page head;
+	uint64_t page = page_compound_head(e->k, p);
+	if (page != p->object.addr && !error_drop(page_open(e->k, page, &head)))
+		p = &head;
+	if (GET(e->k, &p->object, page, mapping) & PAGE_MAPPING_ANON)
+		return e->modern->rss_anon;
+	return has(p, e->modern->swapbacked) ? e->modern->rss_shmem : e->modern->rss_file;
+}
+
+/* ---- Whose page it is ---- */
+
+/* get_mem_cgroup_from_mm(): the cgroup of the mm's owner; 0 for none. */
+static struct error *memcg_of(struct fault *f, uint64_t *memcg)
+{
+	struct kernel *k = f->e->k;
+	uint64_t owner, set;
+	*memcg = 0;
+	if (f->e->modern->memory_cgrp < 0 || !HAS(k, mm_struct, owner) || !HAS(k, css_set, subsys))
+		return NULL;
+	owner = GET(k, f->mm, mm_struct, owner);
+	if (!owner)
+		return NULL;
+	TRY(kernel_get(k, owner, M_task_struct_cgroups, &set));
+	return kernel_read_pointer(k, set + OFFSET(k, css_set, subsys) + (uint64_t)f->e->modern->memory_cgrp * k->arch->pointer_size, memcg);
+}
+
+/* The counters of the cgroup and of those above it (mm/page_counter.c). The CPU's stock of pages charged in advance is left alone. */
+static struct error *charge(struct engine *e, uint64_t memcg)
+{
+	struct kernel *k = e->k;
+	uint64_t counter = memcg + OFFSET(k, mem_cgroup, memory), usage;
+	if (!HAS(k, mem_cgroup, memory) || !HAS(k, page_counter, usage) || !HAS(k, page_counter, parent))
+		return NULL;
+	for (unsigned depth = 0; counter && depth < 64; depth++) {
+		TRY(kernel_get(k, counter, M_page_counter_usage, &usage));
+		TRY(kernel_write_pointer(k, counter + OFFSET(k, page_counter, usage), usage + 1));
+		TRY(kernel_get(k, counter, M_page_counter_parent, &counter));
+	}
+	return NULL;
+}
+
+struct error *charge_page(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	struct page p;
+	uint64_t memcg, root = 0;
+	TRY(memcg_of(f, &memcg));
+	if (!memcg)
+		return NULL;
+	TRY(page_open_writable(e, page, &p));
+	SET(k, &p.object, page, memcg_data, memcg);
+	SET(k, &p.object, page, mem_cgroup, memcg);
+	if (symbol_addr(k, "root_mem_cgroup"))
+		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
+	return memcg == root ? NULL : charge(e, memcg);
+}
+
+/* ---- The LRU batch ---- */
+
+/* lru_gen_enabled(): the static key of LRU_GEN_CORE. Then a page that a fault brings is marked active. */
+static bool lru_gen_enabled(struct engine *e)
+{
+	uint64_t key = symbol_addr(e->k, "lru_gen_caps"), v;
+	return key && !error_drop(kernel_read_uint(e->k, key, 4, &v)) && v;
+}
+
+static struct error *open_batch(struct engine *e, struct object *o)
+{
+	return object_open_writable(e->k, percpu_addr(e->k, e->modern->lru_add, e->cpu), S_folio_batch, o);
+}
+
+bool lru_batch_holds(struct engine *e, uint64_t page)
+{
+	struct object o;
+	if (!e->modern->lru_add || error_drop(open_batch(e, &o)))
+		return false;
+	uint64_t count = GET(e->k, &o, folio_batch, nr);
+	for (uint64_t i = 0; i < count && i < 64; i++)
+		if (object_get_element(e->k, &o, M_folio_batch_folios, i) == page)
+			return true;
+	return false;
+}
+
+/* The lists that the page belongs on: its cgroup's on its node, or the node's own without memory cgroups. */
+static struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t *lruvec, uint64_t *info)
+{
+	struct kernel *k = e->k;
+	uint64_t memcg = HAS(k, page, memcg_data) ? GET(k, &p->object, page, memcg_data) & ~7ull : GET(k, &p->object, page, mem_cgroup), node;
+	*info = 0;
+	*lruvec = pgdat + OFFSET(k, pglist_data, lruvec);
+	if (!HAS(k, mem_cgroup, nodeinfo) || !HAS(k, mem_cgroup_per_node, lruvec))
+		return NULL;
+	if (!memcg)
+		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &memcg));
+	if (!memcg)
+		return NULL;
+	TRY(kernel_get(k, pgdat, M_pglist_data_node_id, &node));
+	TRY(kernel_read_pointer(k, memcg + OFFSET(k, mem_cgroup, nodeinfo) + (node & 1023) * k->arch->pointer_size, info));
+	*lruvec = *info + OFFSET(k, mem_cgroup_per_node, lruvec);
+	return NULL;
+}
+
+/* update_lru_size(): in the node, the zone, and the cgroup's own table by zone. */
+static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, uint64_t info, unsigned lru)
+{
+	struct kernel *k = e->k;
+	struct stat_item of_node = e->modern->lru_base, of_zone = e->modern->zone_lru_base;
+	const struct member *m = &k->members[M_mem_cgroup_per_node_lru_zone_size];
+	of_node.index += (int)lru;
+	of_zone.index += (int)lru;
+	mod_node_state(e, pgdat, of_node, 1);
+	mod_zone_state(e, zone, of_zone, 1);
+	if (!info || !m->present)
+		return NULL;
+	const struct zone *z = zones_get(k, 0);
+	for (size_t i = 0; (z = zones_get(k, i)) && z->addr != zone; i++)
+		;
+	uint64_t lists = k->members[M_lruvec_lists].total / SIZE_OF(k, list_head);
+	uint64_t at = info + m->offset + ((z ? z->index : 0) * lists + lru) * k->arch->pointer_size, v;
+	TRY(kernel_read_pointer(k, at, &v));
+	return kernel_write_pointer(k, at, v + 1);
+}
+
+/* __pagevec_lru_add_fn(), lru_add_fn(): onto the list of its kind; the batch's reference goes. */
+static struct error *lru_add(struct engine *e, uint64_t page)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	uint64_t zone = zone_of_page(e, page), pgdat, lruvec, info;
+	TRY(page_open_writable(e, page, &p));
+	if (!zone || has(&p, e->bit_lru) || has(&p, e->modern->mlocked) || page_refcount(k, &p) < 1)
+		return error_at(ERR_BAD_OBJECT, page, "a page on a CPU's LRU batch cannot go to the lists: %" PRIx64, page);
+	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
+	TRY(lruvec_of(e, &p, pgdat, &lruvec, &info));
+	/* enum lru_list: anonymous before file, inactive before active. */
+	unsigned lru = (has(&p, e->modern->swapbacked) ? 0 : 2) + has(&p, e->bit_active);
+	SET(k, &p.object, page, flags, p.flags | bit_of(e->bit_lru));
+	TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
+	TRY(count_lru(e, zone, pgdat, info, lru));
+	/* Unmapped meanwhile, it goes at once. */
+	return put_user_page(e, page);
+}
+
+/* The batch is full: its pages go to the lists. Where those are generations (lru_gen_enabled()) that is not followed. */
+static struct error *drain_batch(struct engine *e, const struct object *batch, bool *explained)
+{
+	struct kernel *k = e->k;
+	uint64_t count = GET(k, batch, folio_batch, nr);
+	*explained = false;
+	if (lru_gen_enabled(e) || e->modern->lru_base.group < 0 || e->modern->zone_lru_base.group < 0 || !HAS(k, lruvec, lists))
+		return fault_refuse(e, explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
+	for (uint64_t i = 0; i < count; i++)
+		TRY(lru_add(e, object_get_element(k, batch, M_folio_batch_folios, i)));
+	SET(k, batch, folio_batch, nr, 0);
+	TRACE(e, "lru_add_drain", "the CPU's batch was full: its pages go to the LRU lists", { "cpu", e->cpu }, { "pages", count });
+	return NULL;
+}
+
+struct error *lru_batch_add(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	struct object o;
+	struct page p;
+	bool explained;
+	if (f->vma->flags & VM_LOCKED)
+		return fault_refuse(e, &explained, "the area is locked: the page would go to the batch of locked pages, which is not followed");
+	if (!e->modern->lru_add)
+		return fault_refuse(e, &explained, "this kernel's batches of pages for the LRU lists are not known");
+	TRY(open_batch(e, &o));
+	uint64_t count = GET(k, &o, folio_batch, nr), room = k->members[M_folio_batch_folios].count;
+	if (count >= room)
+		return error_at(ERR_BAD_OBJECT, o.addr, "CPU %u's LRU batch is damaged: it has %" PRIu64 " pages", e->cpu, count);
+	TRY(page_open_writable(e, page, &p));
+	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
+	if (lru_gen_enabled(e))
+		SET(k, &p.object, page, flags, p.flags | bit_of(e->bit_active));
+	object_set_element(k, &o, M_folio_batch_folios, count, page);
+	SET(k, &o, folio_batch, nr, count + 1);
+	TRACE(e, "lru_cache_add", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
+	return count + 1 < room ? NULL : drain_batch(e, &o, &explained);
+}

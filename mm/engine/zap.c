@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Pages unmapped with their areas (mm/memory.c: zap_pte_range()), tables that map nothing any more, what control groups were charged. The CPU's batches of pages
+ * are not drained first, as the kernel does: a page on one keeps the reference that the batch has.
+ */
+#include <inttypes.h>
+
+#include "mm/engine/areas_edit.h"
+#include "mm/pte.h"
+#include "mm/engine/zap.h"
+#include "mm/zone.h"
+
+/* ---- Control groups ---- */
+
+/* The page's group: a pointer, with marks in its low bits since 5.11. */
+static uint64_t group_of(struct engine *e, const struct page *p)
+{
+	uint64_t data = HAS(e->k, page, memcg_data) ? GET(e->k, &p->object, page, memcg_data) : GET(e->k, &p->object, page, mem_cgroup);
+	return data & 3 ? 0 : data;
+}
+
+struct error *lru_count_in_group(struct engine *e, const struct page *p, int list)
+{
+	struct kernel *k = e->k;
+	uint64_t group = group_of(e, p), per_node, size, word = k->arch->pointer_size;
+	const struct zone *z = zone_of_pfn(k, p->pfn);
+	if (!group || !z || !HAS(k, mem_cgroup_per_node, lru_zone_size))
+		return NULL;
+	TRY(kernel_read_pointer(k, group + OFFSET(k, mem_cgroup, nodeinfo) + z->node * word, &per_node));
+	const struct member *sizes = &k->members[M_mem_cgroup_per_node_lru_zone_size];
+	uint64_t at = per_node + sizes->offset + (z->index * 5u + (unsigned)list) * word;
+	if (at + word > per_node + sizes->offset + sizes->total)
+		return error_at(ERR_BAD_OBJECT, z->addr, "zone %" PRIx64 " is none that groups count", z->addr);
+	TRY(kernel_read_pointer(k, at, &size));
+	return kernel_write_pointer(k, at, size - 1);
+}
+
+struct error *uncharge_page(struct engine *e, const struct page *p)
+{
+	struct kernel *k = e->k;
+	uint64_t group = group_of(e, p), root = 0, counter, usage;
+	if (!group)
+		return NULL;
+	SET(k, &p->object, page, memcg_data, 0);
+	SET(k, &p->object, page, mem_cgroup, 0);
+	if (symbol_addr(k, "root_mem_cgroup"))
+		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
+	counter = group + OFFSET(k, mem_cgroup, memory);
+	for (unsigned depth = 0; group != root && HAS(k, mem_cgroup, memory) && counter && depth < 64; depth++) {
+		TRY(kernel_get(k, counter, M_page_counter_usage, &usage));
+		TRY(kernel_write_pointer(k, counter + OFFSET(k, page_counter, usage), usage - 1));
+		TRY(kernel_get(k, counter, M_page_counter_parent, &counter));
+	}
+	return NULL;
+}
+
+/* ---- Entries ---- */
+
+struct zapping {
+	struct engine *e;
+	const struct object *mm;
+	struct vma vma;
+};
+
+/* What a shared page's entry knew of it goes to the page (set_page_dirty(), mark_page_accessed()). */
+static struct error *tell_file_page(struct zapping *z, const struct page *p, uint64_t entry)
+{
+	struct engine *e = z->e;
+	bool referenced = p->flags >> e->bit_referenced & 1;
+	if ((entry & X86_DIRTY) && !(p->flags >> e->bit_dirty & 1))
+		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " of a file becomes dirty: telling its file system is not done yet", p->object.addr);
+	/* A second access would activate it, through the CPU's batch for that: left out. */
+	if ((entry & X86_ACCESSED) && !referenced && !(z->vma.flags & 0x8000 /* VM_SEQ_READ */))
+		SET(e->k, &p->object, page, flags, p->flags | 1ull << e->bit_referenced);
+	return NULL;
+}
+
+static struct error *zap_page(struct zapping *z, uint64_t addr, uint64_t at, uint64_t entry, uint64_t frame)
+{
+	struct engine *e = z->e;
+	struct fault f = { .e = e, .mm = z->mm, .vma = &z->vma, .addr = addr };
+	struct page p;
+	uint64_t page;
+	if (!pfn_to_page(e->k, frame >> e->k->arch->page_shift, &page))
+		return error_at(ERR_BAD_OBJECT, addr, "the entry of %" PRIx64 " leads to no page: %" PRIx64, addr, entry);
+	TRY(page_open_writable(e, page, &p));
+	int kind = page_counter_kind(e, &p);
+	if (kind != e->modern->rss_anon)
+		TRY(tell_file_page(z, &p, entry));
+	set_pte(e, at, 0);
+	TRY(add_mm_counter(e, z->mm, kind, -1, false));
+	TRY(page_remove_rmap(&f, page));
+	TRACE(e, "zap_pte_range", kind == e->modern->rss_anon ? "an anonymous page goes" : "a page of a file goes", { "addr", addr }, { "pte", entry },
+	      { "page", page });
+	return put_user_page(e, page);
+}
+
+static struct error *unmap_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
+{
+	struct zapping *z = context;
+	struct engine *e = z->e;
+	uint64_t mask = e->k->geometry.frame_mask, frame = entry & mask;
+	if (shift > e->k->arch->page_shift)
+		return error_at(ERR_UNSUPPORTED, addr, "a huge page is mapped at %" PRIx64 ": unmapping it is not done yet", addr);
+	if (!(entry & (X86_PRESENT | X86_GLOBAL)))
+		return error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " is swapped out, or is on its way: giving that up is not done yet", addr);
+	if (!(entry & X86_PRESENT) && e->k->geometry.inverts_absent)
+		frame ^= mask;
+	if ((entry & PTE_SPECIAL) || (z->vma.flags & VM_PFNMAP) || frame >> e->k->arch->page_shift == e->modern->zero_pfn) {
+		set_pte(e, at, 0);
+		return NULL;
+	}
+	return zap_page(z, addr, at, entry, frame);
+}
+
+static void update_hiwater_rss(struct engine *e, const struct object *mm)
+{
+	struct kernel *k = e->k;
+	uint64_t rss = 0;
+	if (!HAS(k, mm_struct, rss_count) || !HAS(k, mm_struct, hiwater_rss))
+		return;
+	const int kinds[] = { e->modern->rss_file, e->modern->rss_anon, e->modern->rss_shmem };
+	for (int i = 0; i < 3; i++) {
+		int64_t n = (int64_t)object_get_element(k, mm, M_mm_struct_rss_count, (size_t)kinds[i]);
+		rss += n > 0 && (i < 2 || kinds[2] != kinds[0]) ? (uint64_t)n : 0;
+	}
+	if (GET(k, mm, mm_struct, hiwater_rss) < rss)
+		SET(k, mm, mm_struct, hiwater_rss, rss);
+}
+
+struct error *unmap_page_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)
+{
+	struct zapping z = { .e = e, .mm = mm };
+	TRY(vma_open(e->k, vma->addr, &z.vma));
+	TRY(nodes_open(e->k));
+	update_hiwater_rss(e, mm);
+	return area_entries(e, mm, start, end, unmap_entry, &z);
+}
+
+/* ---- Tables ---- */
+
+struct error *free_page_table(struct engine *e, const struct object *mm, uint64_t entry_addr, uint64_t entry, unsigned level)
+{
+	struct kernel *k = e->k;
+	uint64_t page, frame = entry & k->geometry.frame_mask;
+	struct page p;
+	TRY(nodes_open(k));
+	if (!pfn_to_page(k, frame >> k->arch->page_shift, &page))
+		return error_at(ERR_BAD_OBJECT, entry_addr, "a page table in no page: %" PRIx64, entry);
+	TRY(page_open_writable(e, page, &p));
+	if (e->modern->pti && level == 0)
+		return error_at(ERR_UNSUPPORTED, entry_addr, "page-table isolation keeps a second top table: freeing tables below it is not done yet");
+	if (page_refcount(k, &p) != 1)
+		return error_at(ERR_BAD_OBJECT, page, "page table %" PRIx64 " has %d references", page, page_refcount(k, &p));
+	if (page_use(k, &p) == PAGE_TABLE) {
+		mod_page_state(e, page, e->modern->pagetable, -1);
+		SET(k, &p.object, page, page_type, UINT32_MAX);
+	}
+	set_pte(e, entry_addr, 0);
+	if (HAS(k, mm_struct, pgtables_bytes))
+		ADD(k, mm, mm_struct, pgtables_bytes, -(int64_t)VMCORE_PAGE_SIZE);
+	else if (level + 2u == k->geometry.levels)
+		ADD(k, mm, mm_struct, nr_ptes, -1);
+	SET(k, &p.object, page, refcount, 0);
+	TRY(uncharge_page(e, &p));
+	TRACE(e, "free_pgtables", "the table maps nothing any more", { "table", frame }, { "level", level });
+	return free_page_pcp(e, page);
+}

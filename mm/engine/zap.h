@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside mm/engine/: pages leaving an address space, on kernels with reverse mapping.
+ */
+#ifndef MM_ZAP_H
+#define MM_ZAP_H
+
+#include "mm/engine/modern.h"
+
+/* ---- mm/engine/pcp_free.c ---- */
+
+/* A page without references goes onto the acting CPU's list of free pages. ERR_UNSUPPORTED when that is full. */
+struct error *free_page_pcp(struct engine *e, uint64_t page) MUST_CHECK;
+/* A reference to a page goes; the last one takes it off its LRU list, out of its control group's account, and frees it. */
+struct error *put_user_page(struct engine *e, uint64_t page) MUST_CHECK;
+
+/* ---- mm/engine/zap.c ---- */
+
+/* The page's control group has it no more on that LRU list (enum lru_list); has it no more at all. */
+struct error *lru_count_in_group(struct engine *e, const struct page *p, int list) MUST_CHECK;
+struct error *uncharge_page(struct engine *e, const struct page *p) MUST_CHECK;
+
+#endif
