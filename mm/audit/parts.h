@@ -167,17 +167,17 @@ struct error *audit_mapping_add(struct audit *a, uint64_t mapping, uint64_t page
 
 /* ---- The parts, in order ---- */
 
-struct error *audit_free_lists(struct audit *a) MUST_CHECK;   /* mm/audit_free.c */
-struct error *audit_kernel_space(struct audit *a) MUST_CHECK; /* mm/audit_kernel.c */
-struct error *audit_areas(struct audit *a) MUST_CHECK;	      /* mm/audit_mm.c */
-struct error *audit_tables(struct audit *a) MUST_CHECK;	      /* mm/audit_tables.c */
-struct error *audit_slabs(struct audit *a) MUST_CHECK;	      /* mm/audit_slab.c */
-struct error *audit_cache(struct audit *a) MUST_CHECK;	      /* mm/audit_cache.c */
-struct error *audit_swap(struct audit *a) MUST_CHECK;	      /* mm/audit_swap.c */
-struct error *audit_lru(struct audit *a) MUST_CHECK;	      /* mm/audit_lru.c */
-struct error *audit_links(struct audit *a) MUST_CHECK;	      /* mm/audit_rmap.c: areas and their trees, before entries */
+struct error *audit_free_lists(struct audit *a) MUST_CHECK;   /* mm/audit/free.c */
+struct error *audit_kernel_space(struct audit *a) MUST_CHECK; /* mm/audit/kernel.c */
+struct error *audit_areas(struct audit *a) MUST_CHECK;	      /* mm/audit/mm.c */
+struct error *audit_tables(struct audit *a) MUST_CHECK;	      /* mm/audit/tables.c */
+struct error *audit_slabs(struct audit *a) MUST_CHECK;	      /* mm/audit/slab.c */
+struct error *audit_cache(struct audit *a) MUST_CHECK;	      /* mm/audit/cache.c */
+struct error *audit_swap(struct audit *a) MUST_CHECK;	      /* mm/audit/swap.c */
+struct error *audit_lru(struct audit *a) MUST_CHECK;	      /* mm/audit/lru.c */
+struct error *audit_links(struct audit *a) MUST_CHECK;	      /* mm/audit/rmap.c: areas and their trees, before entries */
 struct error *audit_rmap(struct audit *a) MUST_CHECK;	      /* … and the trees themselves */
-struct error *audit_frames(struct audit *a) MUST_CHECK;	      /* mm/audit_frames.c */
-struct error *audit_counters(struct audit *a) MUST_CHECK;     /* mm/audit_counters.c */
+struct error *audit_frames(struct audit *a) MUST_CHECK;	      /* mm/audit/frames.c */
+struct error *audit_counters(struct audit *a) MUST_CHECK;     /* mm/audit/counters.c */
 
 #endif
