@@ -11,6 +11,10 @@ import scope  # noqa: E402
 
 FIRST_PID = 700
 
+# See drain() in agent.c.
+SPARE = "%x" % (program.WINDOW + (program.PAGES + 16) * program.PAGE)
+DRAIN = ["mmap -c %%d -A %s 4096 -" % SPARE, "munmap -c %%d %s 4096" % SPARE]
+
 
 class Refusal(Exception):
     """The engine says that it does not do this."""
@@ -109,13 +113,14 @@ class Machine:
         for number, step in enumerate(steps):
             pid = self.pid_of(step.process)
             acts = accesses(pid, number, step) if step.name in ("read", "write") else [command(pid, step)]
+            commands += [text % pid for text in DRAIN]
             if step.name == "fork":
                 alive.append(step.child())
             elif step.name == "exit":
                 alive.remove(step.process)
             commands += acts
             commands += [text % self.pid_of(process) for process in sorted(alive) for text in ("smaps %d", "vm -p %d")]
-            shape.append((len(acts), sorted(alive)))
+            shape.append((len(DRAIN), len(acts), sorted(alive)))
         answers = list(self.scope.lines(commands))
         for line in answers[:len(begin)]:
             if b'"error"' in line:
@@ -138,7 +143,8 @@ class Machine:
 
     def outcome(self, steps, shape, answers):
         at, outcome = 0, []
-        for step, (acts, alive) in zip(steps, shape):
+        for step, (before, acts, alive) in zip(steps, shape):
+            at += before
             done = [scope.json.loads(line) for line in answers[at:at + acts]]
             at += acts
             try:
