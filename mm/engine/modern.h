@@ -85,6 +85,8 @@ struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
+/* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. Not where the lists are generations. */
+struct error *lru_add_drain(struct engine *e) MUST_CHECK;
 
 /* MM_ANONPAGES, MM_FILEPAGES or MM_SHMEMPAGES: mm_counter(). */
 int page_counter_kind(struct engine *e, const struct page *p);
