@@ -20,7 +20,7 @@ CPPFLAGS += -I. -D_GNU_SOURCE
 CFLAGS  ?= -O2 -g
 override CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -fno-strict-aliasing \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-LDLIBS  += -lreadline -lelf -ldw -lcapstone -lbpf -lz -llzo2 -lsnappy -lzstd -lm
+LDLIBS  += -lreadline -lelf -ldw -lcapstone -lbpf -liberty -lz -llzo2 -lsnappy -lzstd -lm
 comma   := ,
 
 SOURCES  = $(wildcard vmcore/*.c core/*.c mm/*.c mm/audit/*.c mm/engine/*.c mm/sim/*.c cmd/*.c)

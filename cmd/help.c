@@ -84,6 +84,7 @@ static void page(struct session *s, const struct command *c)
 	out_str(o, "name", NULL, c->name);
 	out_str(o, "summary", NULL, c->summary);
 	out_str(o, "synopsis", NULL, c->synopsis);
+	out_str(o, "options", NULL, c->options);
 	out_str(o, "help", NULL, help);
 }
 
