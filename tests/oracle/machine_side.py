@@ -52,10 +52,11 @@ def accesses(pid, number, step):
     commands = []
     for i in range(min(step.number(1), program.MOST_TOUCHED)):
         address = program.WINDOW + (step.number(0) + i) * program.PAGE
-        commands.append("touch -c %d -%s %x" % (pid, step.name[0], address))
+        # A fetch from a page that may not be executed brings the page in before it fails: only "fault" leaves that as it is then.
+        commands.append("%s -c %d %s %x" % ("fault" if step.name == "exec" else "touch", pid, program.ACCESSES[step.name], address))
         if step.name == "write":
             commands.append("poke -c %d %x %x" % (pid, address, program.value_of(number) + (i << 8)))
-        else:
+        elif step.name == "read":
             commands.append("peek -c %d %x" % (pid, address))
     return commands
 
@@ -71,11 +72,14 @@ def error_of(answer):
     return word
 
 
-def access_result(answers):
+def access_result(step, answers):
     letters, values = "", []
-    for touched, word in zip(answers[::2], answers[1::2]):
+    each = 1 if step.name == "exec" else 2
+    for touched, word in zip(answers[::each], answers[each - 1::each]):
         text = touched.get("error")
-        if text is None:
+        if "result" in touched:
+            letters += {"minor fault": "m", "major fault": "M", "no fault": "."}.get(touched["result"], touched["result"][3:4])
+        elif text is None:
             letters += "m" if touched["minor"] else "M" if touched["major"] else "."
             values.append(int(word["words"][0], 16) if "words" in word else 0)
         elif text.startswith(("SIGSEGV", "SIGBUS")):
@@ -94,6 +98,7 @@ class Machine:
         self.image, self.pid = image, pid
         self.zero = self.symbol_frame("empty_zero_page")
         self.cache = {}
+        self.found_before = {rule["rule"]: rule["found"] for rule in self.scope.ask(["audit"])[0]["rules"]}
 
     def symbol_frame(self, name):
         return int(self.scope.ask_one("vtop -k " + name)["addresses"][0]["physical"], 16) // program.PAGE
@@ -112,7 +117,7 @@ class Machine:
         commands, shape, alive = list(begin), [], [0]
         for number, step in enumerate(steps):
             pid = self.pid_of(step.process)
-            acts = accesses(pid, number, step) if step.name in ("read", "write") else [command(pid, step)]
+            acts = accesses(pid, number, step) if step.name in program.ACCESSES else [command(pid, step)]
             commands += [text % pid for text in DRAIN]
             if step.name == "fork":
                 alive.append(step.child())
@@ -127,9 +132,15 @@ class Machine:
                 raise Refusal(line.decode())
         outcome = self.outcome(steps, shape, answers[len(begin):])
         if outcome:
-            outcome[-1] = outcome[-1][0], self.with_words(outcome[-1][1])
+            outcome[-1] = outcome[-1][0], self.with_words(outcome[-1][1]), self.unsound()
         self.scope.ask_one("undo")
         return outcome
+
+    def unsound(self):
+        """What the audit finds, but for what it found before any program."""
+        rules = self.scope.ask(["audit"])[0]["rules"]
+        return ["%s: %s" % (rule["rule"], finding["text"])
+                for rule in rules for finding in rule["found"] if finding not in self.found_before.get(rule["rule"], ())]
 
     def with_words(self, states):
         """The first word of each frame: looked up once, at the end of a program."""
@@ -160,8 +171,8 @@ class Machine:
         return outcome
 
     def answer(self, step, done):
-        if step.name in ("read", "write"):
-            letters, values = access_result(done)
+        if step.name in program.ACCESSES:
+            letters, values = access_result(step, done)
             return letters + "".join(" %x" % value for value in values if step.name == "read")
         error = error_of(done[0])
         if error:
