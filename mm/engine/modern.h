@@ -54,6 +54,8 @@ void mod_node_state(struct engine *e, uint64_t pgdat, struct stat_item item, int
 /* Of the zone or node that the page lies in, whichever counts it. */
 void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int delta);
 void count_vm_event(struct engine *e, int event);
+/* lib/percpu_counter.c: what one CPU keeps to itself stays below the batch. */
+struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64_t n, int64_t batch) MUST_CHECK;
 /* mm->rss_stat[member] += n: `task`, when it is of this mm, keeps its own (SPLIT_RSS_COUNTING) if `fast`. */
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast) MUST_CHECK;
 /* The zone of a frame (address), 0 when there is none. */
