@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -59,6 +60,17 @@ static struct {
 	char scratch[PAGE];
 } own __attribute__((aligned(4096)));
 
+/*
+ * What a fault goes through, as far as the kernel's compiler left it functions: traced when asked for (guest_trace). __anon_vma_prepare() and __pud_alloc()
+ * are what the engine announces by their callers' names.
+ */
+static const char *const traced[] = {
+	"__p4d_alloc", "__pud_alloc", "__pmd_alloc", "__pte_alloc", "__anon_vma_prepare", "get_page_from_freelist", "page_add_new_anon_rmap",
+	"lru_cache_add", "do_wp_page", "wp_page_copy", "do_swap_page", "__do_fault", "filemap_fault", "filemap_map_pages", "shmem_fault",
+	"expand_downwards", "do_huge_pmd_anonymous_page", "do_huge_pmd_wp_page", "huge_pmd_set_accessed", "finish_fault", "special_mapping_fault",
+};
+static int tracing = -1; /* tracing_on; -1: nothing is traced */
+
 static int orders[PROCESSES][2], answers[PROCESSES][2], files[FILES];
 
 /* ---- A process of a program ---- */
@@ -87,6 +99,8 @@ static char touch(char *at, int access, uint64_t value, uint64_t *seen)
 	long minor, major;
 
 	own.signal = 0;
+	if (tracing >= 0)
+		must(write(tracing, "1", 1));
 	getrusage(RUSAGE_SELF, &own.before);
 	if (!sigsetjmp(own.escape, 0)) {
 		if (access == 'w')
@@ -97,6 +111,8 @@ static char touch(char *at, int access, uint64_t value, uint64_t *seen)
 			*seen = *(volatile uint64_t *)at;
 	}
 	getrusage(RUSAGE_SELF, &own.after);
+	if (tracing >= 0)
+		must(write(tracing, "0", 1));
 	if (own.signal && own.signal != SIGTRAP)
 		return own.signal == SIGBUS ? 'B' : 'S';
 	minor = own.after.ru_minflt - own.before.ru_minflt;
@@ -223,9 +239,10 @@ static struct world {
 	size_t last_size;
 } world[PROCESSES];
 
-static int kcore, kpageflags;
+static int kcore, kpageflags, trace;
 static uint64_t direct_map;	/* where /proc/kcore has frame 0 */
 static uint64_t direct_frames;
+static char smaps[1 << 18]; /* also what is traced */
 static char *out;
 static size_t out_used, out_size;
 
@@ -279,7 +296,6 @@ static uint64_t first_word(uint64_t frame)
 	return word;
 }
 
-static char smaps[1 << 18];
 static uint64_t pagemap[MOST_PAGES];
 static size_t described; /* pages of the window that programs reach */
 
@@ -407,6 +423,54 @@ static void end_world(void)
 		;
 }
 
+static void open_trace(void)
+{
+	must(mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, ""));
+	for (size_t i = 0; i < sizeof(traced) / sizeof(*traced); i++) {
+		int fd = must(open("/sys/kernel/tracing/set_ftrace_filter", O_WRONLY | O_APPEND));
+
+		if (write(fd, traced[i], strlen(traced[i])) < 0)
+			printf("oracle: %s cannot be traced\n", traced[i]);
+		close(fd);
+	}
+	tracing = must(open("/sys/kernel/tracing/tracing_on", O_WRONLY));
+	must(write(tracing, "0", 1));
+	must(put("/sys/kernel/tracing/current_tracer", "function") - 1);
+	trace = must(open("/sys/kernel/tracing/trace", O_RDWR));
+}
+
+/* From now on only what that process does is traced; what was is forgotten. */
+static void trace_process(pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	must(put("/sys/kernel/tracing/set_ftrace_pid", text) - 1);
+	close(must(open("/sys/kernel/tracing/trace", O_WRONLY | O_TRUNC)));
+}
+
+/* The functions in the order in which they were called: "  init-85  [000] ....  12.345678: do_wp_page <-handle_mm_fault". */
+static void print_trace(void)
+{
+	ssize_t used = 0, n;
+	char *line, *next, *name;
+
+	must(lseek(trace, 0, SEEK_SET));
+	while ((n = read(trace, smaps + used, sizeof(smaps) - 1 - used)) > 0)
+		used += n;
+	smaps[used] = '\0';
+	print("T");
+	for (line = smaps; (next = strchr(line, '\n')); line = next + 1) {
+		*next = '\0';
+		name = strstr(line, ": ");
+		if (line[0] == '#' || !name || !strstr(name, " <-"))
+			continue;
+		name += 2;
+		print(" %.*s", (int)strcspn(name, " "), name);
+	}
+	print("\n");
+}
+
 static void print_answer(const struct order *o, const struct answer *a)
 {
 	uint64_t at = (uint64_t)a->result;
@@ -438,6 +502,8 @@ static void step(const char *line)
 		errno = EINVAL;
 		give_up(line);
 	}
+	if (tracing >= 0)
+		trace_process(world[i].pid);
 	must(write(orders[i][1], &o, sizeof(o)));
 	if (!strcmp(o.name, "exit")) {
 		gone(i);
@@ -451,6 +517,8 @@ static void step(const char *line)
 		}
 	}
 	print_answer(&o, &a);
+	if (tracing >= 0 && a.faults[0])
+		print_trace();
 	describe();
 }
 
@@ -486,6 +554,8 @@ void oracle_serve(void)
 	put("/sys/kernel/mm/ksm/run", "0");
 	kpageflags = must(open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
 	open_kcore();
+	if (parameter("guest_trace", 0))
+		open_trace();
 	for (int i = 0; i < PROCESSES; i++) {
 		must(pipe2(orders[i], 0));
 		must(pipe2(answers[i], 0));

@@ -15,6 +15,13 @@ FIRST_PID = 700
 SPARE = "%x" % (program.WINDOW + (program.PAGES + 16) * program.PAGE)
 DRAIN = ["mmap -c %%d -A %s 4096 -" % SPARE, "munmap -c %%d %s 4096" % SPARE]
 
+# The engine's names of what the guest traces (agent.c), where they differ.
+TRACED = {name: name for name in ("__p4d_alloc", "__pud_alloc", "__pmd_alloc", "__pte_alloc", "get_page_from_freelist", "page_add_new_anon_rmap",
+                                  "lru_cache_add", "do_wp_page", "wp_page_copy", "do_swap_page", "filemap_fault", "filemap_map_pages",
+                                  "shmem_fault", "expand_downwards", "do_huge_pmd_anonymous_page", "do_huge_pmd_wp_page",
+                                  "huge_pmd_set_accessed", "special_mapping_fault")}
+TRACED["anon_vma_prepare"] = "__anon_vma_prepare"
+
 
 class Refusal(Exception):
     """The engine says that it does not do this."""
@@ -93,10 +100,13 @@ def access_result(step, answers):
 class Machine:
     """`image`: a dump whose process `pid` runs the programs (without forks); or None: a machine, where init's children do."""
 
-    def __init__(self, flavour, image=None, pid=None):
+    def __init__(self, flavour, image=None, pid=None, trace=False):
         self.scope = scope.Scope(image or ["--sim", flavour])
         self.image, self.pid = image, pid
         self.zero = self.symbol_frame("empty_zero_page")
+        self.trace = trace
+        if trace:
+            self.scope.ask_one("trace on")
         self.cache = {}
         self.found_before = {rule["rule"]: rule["found"] for rule in self.scope.ask(["audit"])[0]["rules"]}
 
@@ -173,7 +183,7 @@ class Machine:
     def answer(self, step, done):
         if step.name in program.ACCESSES:
             letters, values = access_result(step, done)
-            return letters + "".join(" %x" % value for value in values if step.name == "read")
+            return letters + "".join(" %x" % value for value in values if step.name == "read") + self.way(done[0])
         error = error_of(done[0])
         if error:
             return error
@@ -181,6 +191,13 @@ class Machine:
             return "ok"
         page = (int(done[0]["address"], 16) - program.WINDOW) // program.PAGE
         return "at %d" % page if 0 <= page < program.PAGES else "elsewhere"
+
+    def way(self, access):
+        """The functions of the kernel's that an access goes through, of those that the guest traces."""
+        if not self.trace:
+            return ""
+        names = [TRACED.get(step["function"], step["function"]) for step in access.get("trace", ())]
+        return " through " + " ".join(name for name in names if name in TRACED.values())
 
     def describe(self, areas, pages):
         """The same as guest_side's, of the answers of smaps and vm -p. Steps that change little have the same answers often."""

@@ -115,12 +115,13 @@ class Generator:
     SPAN = 40       # pages that a program uses, from FIRST on
     FIRST = 16
 
-    def __init__(self, seed, can, span=None, unit=1):
+    def __init__(self, seed, can, span=None, unit=1, most_touched=12):
         """`can`: names of steps, kinds of mmap ("mmap shared", "mmap private file" …) and advice ("madvise free") to use."""
         self.random = random.Random(seed)
         self.can = can
         self.span = span or self.SPAN
         self.unit = unit
+        self.most_touched = most_touched
         self.alive, self.born = [0], 1
         self.mapped = {0: set()}
 
@@ -191,7 +192,7 @@ class Generator:
         page, pages = self.place(process)
         if name == "mremap":
             return self.mremap(process, page, pages)
-        words = [str(page), str(min(pages, 12) if name in ACCESSES else pages)]
+        words = [str(page), str(min(pages, self.most_touched) if name in ACCESSES else pages)]
         if name == "munmap":
             mapped -= set(range(page, page + pages))
         elif name == "mprotect":
