@@ -406,8 +406,9 @@ static void begin_world(void)
 		process_main(0);
 	}
 	born(0, pid);
-	/* It has settled when it answers. */
-	must(write(orders[0][1], &(struct order){.name = "munmap", .pages = 1}, sizeof(struct order)));
+	/* An area above the window, so that what is there else does not matter; it also tells that the process has settled. */
+	must(write(orders[0][1], &(struct order){.name = "mmap", .page = MOST_PAGES + 64, .pages = 1, .file = -1,
+						 .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED}, sizeof(struct order)));
 	must(read(answers[0][0], &own.answer, sizeof(own.answer)));
 }
 

@@ -13,6 +13,7 @@ FIRST_PID = 700
 
 # See drain() in agent.c.
 SPARE = "%x" % (program.WINDOW + (program.PAGES + 16) * program.PAGE)
+FENCE = "%x" % (program.WINDOW + (program.PAGES + 64) * program.PAGE)
 DRAIN = ["mmap -c %%d -A %s 4096 -" % SPARE, "munmap -c %%d %s 4096" % SPARE]
 
 # The engine's names of what the guest traces (agent.c), where they differ.
@@ -124,6 +125,7 @@ class Machine:
 
     def run_one(self, steps):
         begin = ["snapshot"] + ([] if self.image else ["fork -c 1 -p %d" % FIRST_PID])
+        begin.append("mmap -c %d -A %s 4096 -" % (self.pid_of(0), FENCE))
         commands, shape, alive = list(begin), [], [0]
         for number, step in enumerate(steps):
             pid = self.pid_of(step.process)
