@@ -53,6 +53,9 @@ bool may_expand_vm(struct engine *e, const struct object *mm, uint64_t flags, ui
 struct error *mlock_future_check(struct engine *e, const struct object *mm, uint64_t flags, uint64_t len, int number) MUST_CHECK;
 /* ENOMEM when the mm has more areas than vm.max_map_count; as many when `one_more` is to come. */
 struct error *map_count_limit(struct engine *e, const struct object *mm, bool one_more) MUST_CHECK;
+
+/* ---- mm/engine/overcommit.c ---- */
+
 /* Promises the pages (vm_committed_as), or ENOMEM. */
 struct error *security_vm_enough_memory_mm(struct engine *e, const struct object *mm, uint64_t pages) MUST_CHECK;
 struct error *vm_unacct_memory(struct engine *e, uint64_t pages) MUST_CHECK;

@@ -136,22 +136,46 @@ static struct error *activate(struct engine *e, uint64_t page)
 
 typedef struct error *batch_function(struct engine *e, uint64_t page);
 
-/* The batch is full: its pages go to the lists, and its references go. Where those are generations (lru_gen_enabled()) that is not followed. */
-static struct error *drain_batch(struct engine *e, const struct object *batch, batch_function *each)
+/* Where pages stand by generations (lru_gen_enabled()) a batch is not followed to its lists. */
+static bool drain_followed(struct engine *e)
+{
+	return e->modern->lru_add && !lru_gen_enabled(e) && e->modern->lru_base.group >= 0 && HAS(e->k, lruvec, lists);
+}
+
+/* Its pages go to the lists, and its references go. */
+static struct error *drain_batch(struct engine *e, const struct object *batch, batch_function *each, const char *why)
 {
 	struct kernel *k = e->k;
 	uint64_t count = GET(k, batch, folio_batch, nr);
-	bool explained;
-	if (lru_gen_enabled(e) || e->modern->lru_base.group < 0 || !HAS(k, lruvec, lists))
-		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
+	if (count > k->members[M_folio_batch_folios].count)
+		return error_at(ERR_BAD_OBJECT, batch->addr, "CPU %u's LRU batch is damaged: it has %" PRIu64 " pages", e->cpu, count);
+	TRY(nodes_open(k));
+	/* Empty at once: a page that goes with its last reference must not be found on it. */
+	SET(k, batch, folio_batch, nr, 0);
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t page = object_get_element(k, batch, M_folio_batch_folios, i);
 		TRY(each(e, page));
 		/* Unmapped meanwhile, it goes at once. */
 		TRY(put_user_page(e, page));
 	}
-	SET(k, batch, folio_batch, nr, 0);
-	TRACE(e, "lru_add_drain", "the CPU's batch was full: its pages go to the LRU lists", { "cpu", e->cpu }, { "pages", count });
+	TRACE(e, "lru_add_drain", why, { "cpu", e->cpu }, { "pages", count });
+	return NULL;
+}
+
+struct error *lru_add_drain(struct engine *e)
+{
+	const struct {
+		uint64_t percpu;
+		batch_function *each;
+	} batches[] = { { e->modern->lru_add, lru_add }, { e->modern->activate_page, activate } };
+	struct object batch;
+	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
+		if (!batches[i].percpu || !drain_followed(e))
+			continue;
+		TRY(open_batch(e, batches[i].percpu, &batch));
+		if (GET(e->k, &batch, folio_batch, nr))
+			TRY(drain_batch(e, &batch, batches[i].each, "pages are about to go: the CPU's batch goes to the LRU lists first"));
+	}
 	return NULL;
 }
 
@@ -161,6 +185,7 @@ static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t pa
 	struct kernel *k = e->k;
 	struct object o;
 	struct page p;
+	bool explained;
 	TRY(open_batch(e, percpu, &o));
 	uint64_t count = GET(k, &o, folio_batch, nr), room = k->members[M_folio_batch_folios].count;
 	if (count >= room)
@@ -170,7 +195,11 @@ static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t pa
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
 	SET(k, &o, folio_batch, nr, count + 1);
 	TRACE(e, each == lru_add ? "lru_cache_add" : "activate_page", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
-	return count + 1 < room ? NULL : drain_batch(e, &o, each);
+	if (count + 1 < room)
+		return NULL;
+	if (!drain_followed(e))
+		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
+	return drain_batch(e, &o, each, "the CPU's batch was full: its pages go to the LRU lists");
 }
 
 struct error *lru_cache_add_modern(struct engine *e, uint64_t page)

@@ -47,4 +47,8 @@ struct error *sys_brk_areas(struct engine *e, uint64_t mm, uint64_t brk, uint64_
 struct error *fput_delayed(struct engine *e, uint64_t file) MUST_CHECK;
 uint64_t vm_get_page_prot_areas(struct engine *e, uint64_t vm_flags);
 
+
+/* mm/engine/overcommit.c: 2.4's vm_enough_memory(), ENOMEM. */
+struct error *vm_enough_memory(struct engine *e, uint64_t pages) MUST_CHECK;
+
 #endif
