@@ -65,10 +65,8 @@ struct error *parse_address(struct session *s, const char *text, uint64_t *out) 
 /* A count: decimal, 0x… hexadecimal. */
 struct error *parse_count(const char *text, uint64_t *out) MUST_CHECK;
 
-/*
- * "0", "0,2", "1-3", "a", "all": a flag for each CPU, in *out (freed by the caller, also after an error; the text is cut up). ERR_USAGE.
- */
-struct error *parse_cpus(struct session *s, char *text, bool **out) MUST_CHECK;
+/* "0", "0,2", "1-3", "a", "all", "" (that of the current task): a flag for each CPU, in *out (freed by the caller, also after an error). ERR_USAGE. */
+struct error *parse_cpus(struct session *s, const char *text, bool **out) MUST_CHECK;
 
 /*
  * Options as getopt() takes them, re-entrant; unlike getopt it prints nothing. Options may stand between operands only when they come

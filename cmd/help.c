@@ -4,25 +4,15 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cmd/help_text.h"
+#include "cmd/screen.h"
 #include "cmd/session.h"
 
 #define LIST_ROWS                                                                                  \
 	8 /* like crash: columns of a fixed height, read downwards, as long as they fit the screen \
 	   */
 #define CELL_WIDTH 14 /* characters */
-
-static size_t screen_width(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-		return size.ws_col;
-	return 80;
-}
 
 /* Longer lines are hard to read, and authors broke theirs somewhere below. */
 static unsigned page_width(void)

@@ -46,6 +46,7 @@ struct session {
 		bool trace;
 	} acts;
 	bool interactive; /* a person at a prompt: banner, prompt, pager */
+	bool on_screen;	  /* the running command's output goes to a terminal, through the pager or not */
 	bool quit;
 	int failures; /* commands that failed */
 };

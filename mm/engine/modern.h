@@ -15,8 +15,6 @@ enum reuse_policy {
 	REUSE_BY_COUNT,	    /* it has one reference: 5.9 */
 	REUSE_BY_EXCLUSIVE, /* PG_anon_exclusive says so, or one reference is left once batches and swap cache are done with it: 5.19 */
 };
-/* Its name, as `fault` shows it and takes it: "mapcount", "count", "exclusive". */
-const char *reuse_policy_name(enum reuse_policy p);
 
 /* A counter of vmstat: which group, which index; group -1 where the kernel has no such one. */
 struct stat_item {
@@ -33,9 +31,9 @@ struct engine_modern {
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
-	enum reuse_policy reuse;
+	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable;
-	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps, slab_reclaimable, slab_unreclaimable, lru_node, lru_zone, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
+	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	int event_pgfault, event_pgmajfault, event_pgfree; /* enum vm_event_item, -1 */
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */

@@ -9,36 +9,17 @@
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/zap.h"
+#include "mm/pageblock.h"
 #include "mm/zone.h"
 
-#define PAGEBLOCK_BITS 4u /* NR_PAGEBLOCK_BITS, include/linux/pageblock-flags.h: three of migrate type */
-
-/* get_pfnblock_migratetype(): from the bits that each section, or without sections each zone, has for its pageblocks. */
+/* get_pfnblock_migratetype(), as the CPU's lists go by it. */
 static struct error *migratetype_of(struct engine *e, uint64_t page, uint64_t *type)
 {
-	struct kernel *k = e->k;
-	uint64_t pfn = engine_page_pfn(e, page), order, first = 0, bitmap = 0, usage, word;
-	struct page_section s;
-	/* A variable where huge pages may have another size, else theirs. */
-	if (error_drop(kernel_read_symbol(k, "pageblock_order", 4, &order)))
-		order = k->geometry.level[e->modern->pmd_level].shift - k->arch->page_shift;
-	for (size_t i = 0; page_section(k, i, &s) && s.pfn <= pfn; i++) {
-		first = s.pfn;
-		if (HAS(k, mem_section, usage)) {
-			TRY(kernel_get(k, s.addr, M_mem_section_usage, &usage));
-			bitmap = usage + OFFSET(k, mem_section_usage, pageblock_flags);
-		} else {
-			TRY(kernel_get(k, s.addr, M_mem_section_pageblock_flags, &bitmap));
-		}
-	}
-	if (!bitmap)
+	unsigned found;
+	if (!pageblock_migratetype(e->k, engine_page_pfn(e, page), &found))
 		return error_at(ERR_UNSUPPORTED, page, "where this kernel keeps the types of pageblocks is not known");
-	uint64_t bit = (order < 32 ? (pfn - first) >> order : 0) * PAGEBLOCK_BITS;
-	TRY(kernel_read_u64(k, bitmap + bit / 64 * 8, &word));
-	*type = word >> bit % 64 & 7;
 	/* What has no list of its own (CMA, reserves) goes with the movable pages. */
-	if (*type >= e->modern->migrate_pcptypes)
-		*type = e->modern->migrate_movable;
+	*type = found < e->modern->migrate_pcptypes ? found : e->modern->migrate_movable;
 	return NULL;
 }
 
@@ -93,7 +74,7 @@ static struct error *leave_lru(struct engine *e, struct page *p)
 	uint64_t page = p->object.addr;
 	bool unevictable = p->flags >> e->modern->unevictable & 1, active = p->flags >> e->bit_active & 1, file = !(p->flags >> e->modern->swapbacked & 1);
 	int list = unevictable ? 4 : active + 2 * file;
-	struct stat_item node = e->modern->lru_node, zone = e->modern->lru_zone;
+	struct stat_item node = e->modern->lru_base, zone = e->modern->zone_lru_base;
 	if (node.group < 0)
 		return error_at(ERR_UNSUPPORTED, page, "how LRU lists are counted is not known");
 	TRY(list_del(k, page + OFFSET(k, page, lru)));

@@ -393,6 +393,7 @@ static const char *const counters[] = {
 	"/proc/kpageflags",   "/proc/kpagecgroup", "/proc/stat",	"/proc/loadavg",
 	"/proc/interrupts",   "/proc/uptime",	   "/proc/vmallocinfo", "/proc/slabinfo",
 	"/proc/pagetypeinfo", "/proc/vmstat",	   "/proc/meminfo",	"/proc/zoneinfo",
+	"/sys/kernel/debug/extfrag/extfrag_index", "/sys/kernel/debug/extfrag/unusable_index",
 	"/proc/buddyinfo"};
 #define COUNTERS (sizeof(counters) / sizeof(counters[0]))
 

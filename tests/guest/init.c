@@ -93,6 +93,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	mount_at("proc", "/proc", "");
 	mount_at("sysfs", "/sys", "");
+	mount_at("debugfs", "/sys/kernel/debug", "");
 	mount_at("devtmpfs", "/dev", "");
 	mount_at("tmpfs", "/tmp", "");
 	mount_at("ramfs", "/ram", "");

@@ -93,6 +93,11 @@ class Scope:
         for line in self.lines(commands):
             yield json.loads(line)
 
+    def text(self, command):
+        """What a person would read, of a process of its own."""
+        return subprocess.run([self.program, "-s", "-c", command, self.image], check=True, text=True, stdout=subprocess.PIPE,
+                              timeout=self.timeout).stdout
+
     def ask_one(self, command):
         answer = self.ask([command])[0]
         if answer.get("error"):
