@@ -48,6 +48,9 @@ struct error *mlock_future_check(struct engine *e, const struct object *mm, uint
 struct error *map_count_limit(struct engine *e, const struct object *mm, bool one_more) MUST_CHECK;
 /* vm.max_map_count */
 uint64_t map_count_max(struct engine *e);
+
+/* ---- mm/engine/overcommit.c ---- */
+
 struct error *vm_acct_memory(struct engine *e, int64_t pages) MUST_CHECK;
 /* Promises the pages (vm_committed_as), or ENOMEM. */
 struct error *security_vm_enough_memory_mm(struct engine *e, const struct object *mm, uint64_t pages) MUST_CHECK;

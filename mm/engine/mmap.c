@@ -429,25 +429,6 @@ struct error *arch_get_unmapped_area(struct engine *e, const struct object *mm, 
 	return kernel_error(ENOMEM, "no hole of %" PRIu64 " bytes in the address space", len);
 }
 
-/* Memory, swap and what the page cache could give back, against what is promised here; forgets what was promised before, as 2.4 does. */
-struct error *vm_enough_memory(struct engine *e, uint64_t pages)
-{
-	struct kernel *k = e->k;
-	uint64_t cached, slots = 0, in_swap_cache = 0, always = 0, at = symbol_addr(k, "sysctl_overcommit_memory");
-	if (at)
-		TRY(kernel_read_uint(k, at, 4, &always));
-	if (always)
-		return NULL;
-	TRY(kernel_read_uint(k, e->page_cache_size, 4, &cached));
-	if (e->nr_swap_pages)
-		TRY(kernel_read_uint(k, e->nr_swap_pages, 4, &slots));
-	if (e->swapper_space)
-		TRY(kernel_get(k, e->swapper_space, M_address_space_nrpages, &in_swap_cache));
-	uint64_t room = nr_free_pages(e) + cached + slots + in_swap_cache;
-	TRACE(e, "vm_enough_memory", room > pages ? "there is room" : "not enough memory and swap", { "pages", pages }, { "free", room });
-	return room > pages ? NULL : kernel_error(ENOMEM, "%" PRIu64 " pages are more than memory and swap have room for", pages);
-}
-
 /* What may be mapped of a file, and with which flags. */
 static struct error *file_flags(struct engine *e, uint64_t file, unsigned prot, unsigned flags, uint64_t *vm_flags)
 {

@@ -31,8 +31,6 @@ struct error *previous_vma(struct engine *e, const struct object *mm, uint64_t s
 struct error *unlink_vma(struct engine *e, const struct object *mm, const struct object *vma, uint64_t prev) MUST_CHECK;
 /* The hint if nothing is there (or `fixed`), else the first hole from a third of the user's part up. ENOMEM, EINVAL. */
 struct error *arch_get_unmapped_area(struct engine *e, const struct object *mm, uint64_t addr, uint64_t len, bool fixed, uint64_t *out) MUST_CHECK;
-/* ENOMEM where so many pages more are not to be had. */
-struct error *vm_enough_memory(struct engine *e, uint64_t pages) MUST_CHECK;
 /* Only areas of nothing (no file, no ops) are joined, with those flags. */
 bool can_vma_merge(const struct kernel *k, const struct object *vma, uint64_t flags);
 
@@ -74,5 +72,9 @@ struct error *sys_mremap_areas(struct engine *e, uint64_t mm, uint64_t addr, uin
 struct error *sys_brk_areas(struct engine *e, uint64_t mm, uint64_t brk, uint64_t *result) MUST_CHECK;
 struct error *fput_delayed(struct engine *e, uint64_t file) MUST_CHECK;
 uint64_t vm_get_page_prot_areas(struct engine *e, uint64_t vm_flags);
+
+
+/* mm/engine/overcommit.c: 2.4's vm_enough_memory(), ENOMEM. */
+struct error *vm_enough_memory(struct engine *e, uint64_t pages) MUST_CHECK;
 
 #endif

@@ -54,6 +54,8 @@ void mod_node_state(struct engine *e, uint64_t pgdat, struct stat_item item, int
 /* Of the zone or node that the page lies in, whichever counts it. */
 void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int delta);
 void count_vm_event(struct engine *e, int event);
+/* lib/percpu_counter.c: what one CPU keeps to itself stays below the batch. */
+struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64_t n, int64_t batch) MUST_CHECK;
 /* mm->rss_stat[member] += n: `task`, when it is of this mm, keeps its own (SPLIT_RSS_COUNTING) if `fast`. */
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast) MUST_CHECK;
 /* The zone of a frame (address), 0 when there is none. */
@@ -83,6 +85,8 @@ struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
+/* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. Not where the lists are generations. */
+struct error *lru_add_drain(struct engine *e) MUST_CHECK;
 
 /* MM_ANONPAGES, MM_FILEPAGES or MM_SHMEMPAGES: mm_counter(). */
 int page_counter_kind(struct engine *e, const struct page *p);

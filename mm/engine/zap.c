@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Pages unmapped with their areas (mm/memory.c: zap_pte_range()), tables that map nothing any more, what control groups were charged. The CPU's batches of pages
- * are not drained first, as the kernel does: a page on one keeps the reference that the batch has.
+ * Pages unmapped with their areas (mm/memory.c: zap_pte_range()), tables that map nothing any more, what control groups were charged.
  */
 #include <inttypes.h>
 

@@ -73,6 +73,12 @@ void open_channel(void)
 	give_up("no channel device");
 }
 
+char *channel_bytes(size_t *size)
+{
+	*size = channel.size;
+	return channel.base;
+}
+
 size_t channel_size(void)
 {
 	return channel.used;
