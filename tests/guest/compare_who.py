@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """who and top-mem: what an address is and where memory went, against pagemap, vmallocinfo, slabinfo and /proc/PID."""
 
+import bisect
 import re
 
 from compare_mappings import shares_memory
@@ -58,6 +59,21 @@ def compare_objects(scope, judge, before, after):
                     (said.get("owner"), said.get("state"), said.get("pid")))
 
 
+def compare_maps(scope, judge, before, after):
+    """map: each page that pagemap says is present or swapped out lies in an interval that says the same."""
+    pids = [pid for pid in processes(before, after) if before.maps(pid) and before.maps(pid) == after.maps(pid)]
+    for pid, answer in zip(pids, scope.ask(["map %d" % pid for pid in pids])):
+        runs = [(int(run["start"], 16), int(run["end"], 16), run["state"]) for area in answer["tasks"][0]["areas"] for run in area["intervals"]]
+        starts = [start for start, _, _ in runs]
+        second = after.pages(pid)
+        for address, page in before.pages(pid).items():
+            if page != second.get(address) or not (page.present or page.swapped):
+                continue
+            at = bisect.bisect_right(starts, address) - 1
+            said = runs[at][2] if at >= 0 and address < runs[at][1] else None
+            judge.equal("map", ("pid", pid, "page", hex(address)), "resident" if page.present else "swapped", said)
+
+
 def callers(sample):
     """{function: (areas, pages)} of vmallocinfo."""
     found = {}
@@ -107,4 +123,4 @@ def compare_top(scope, judge, before, after):
     judge.equal("top-mem: sums", "little is not classified", True, uses["not classified"] < top["pages"] / 20)
 
 
-SUBJECTS = (compare_owners, compare_areas, compare_objects, compare_top)
+SUBJECTS = (compare_owners, compare_areas, compare_objects, compare_maps, compare_top)
