@@ -304,7 +304,7 @@ static struct error *draw_extents(struct drawing *d, const struct kernel_region 
 			largest = x->list[i].end - x->list[i].start;
 	choose_scale(d, largest);
 	format_size(d->cell, size, sizeof(size));
-	snprintf(tail, sizeof(tail), "%s (%s a cell)", r->name, size);
+	snprintf(tail, sizeof(tail), "%s (%s)", r->name, size);
 	out_dec(o, "cell", NULL, d->cell);
 	out_array_begin(o, "extents");
 	for (size_t i = 0; !e && i < x->count; i++) {
@@ -344,8 +344,12 @@ static struct error *draw_kernel(struct drawing *d)
 	struct error *e = NULL;
 	d->pgd = d->s->kernel->kernel_pgd;
 	d->area_colour = "31";
+	/* Longer names than permissions and a path's end, fewer cells. */
+	size_t room = screen_width() - d->margin;
+	if (d->cells + 26 > room)
+		d->cells = room > 42 ? room - 26 : 16;
 	d->last_end = 0;
-	out_printf(d->s->out, "%*s %8s %8s MAP\n", (int)(2 * d->s->kernel->arch->pointer_size), "START", "SIZE",
+	out_printf(d->s->out, "%*s %8s %8s MAP and (in brackets) what a cell is\n", (int)(2 * d->s->kernel->arch->pointer_size), "START", "SIZE",
 		   "RESIDENT");
 	out_array_begin(d->s->out, "regions");
 	for (size_t i = 0; !e && i < count; i++)

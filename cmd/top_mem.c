@@ -91,7 +91,7 @@ static void print_uses(struct top *t, const struct audit_report *report)
 	out_table_end(o);
 	out_dec(o, "pages", "= %" PRIu64 " pages with a struct page", total);
 	if (!error_drop(meminfo_read(t->s->kernel, &m)))
-		out_dec(o, "managed_pages", ", of which the allocator manages %" PRIu64 " (MemTotal)", m.total);
+		out_dec(o, "managed_pages", "; the allocator has %" PRIu64 " (MemTotal)", m.total);
 	out_text(o, "\n");
 }
 

@@ -95,13 +95,13 @@ size_t kernel_regions(const struct kernel *k, struct kernel_region out[KERNEL_RE
 	size_t n = 0;
 	add_region(out, &n, "direct map", k->page_offset, k->direct_end - 1);
 	if (k->vmalloc_end > k->vmalloc_start)
-		add_region(out, &n, "vmalloc space", k->vmalloc_start, k->vmalloc_end - 1);
+		add_region(out, &n, "vmalloc", k->vmalloc_start, k->vmalloc_end - 1);
 	if (!k->wide) {
 		add_region(out, &n, "kmap, fixmap", k->vmalloc_end, UINT32_MAX);
 	} else {
 		uint64_t frames = vmcore_max_phys(k->vmcore) >> k->arch->page_shift;
 		if (k->vmemmap && SIZE_OF(k, page))
-			add_region(out, &n, "vmemmap: struct pages", k->vmemmap, ((k->vmemmap + frames * SIZE_OF(k, page)) | 0xfff));
+			add_region(out, &n, "struct pages", k->vmemmap, ((k->vmemmap + frames * SIZE_OF(k, page)) | 0xfff));
 		add_region(out, &n, "CPU entry areas", 0xfffffe0000000000, 0xfffffe7fffffffff);
 		add_region(out, &n, "espfix stacks", 0xffffff0000000000, 0xffffff7fffffffff);
 		add_region(out, &n, "EFI", 0xffffffef00000000, 0xfffffffeffffffff);
