@@ -30,8 +30,9 @@ UNIT     = $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*
 
 all: $(PROG)
 
+# Its functions are there for extensions ("help extend").
 $(PROG): $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $^ $(LDLIBS)
 
 # Programs for the simulated machines: 32-bit, of nothing but themselves. DATA is where the data segment lies.
 PROGRAMS = $(addprefix $(OUT)/programs/,init ld stack_val pair)

@@ -74,7 +74,7 @@ struct error *task_signals(struct kernel *k, const struct task *t, struct task_s
 
 	*out = (struct task_signals){0};
 	TRY(members_require(k, "signals", M_task_struct_blocked, M_task_struct_pending, M_task_struct_pending_signal, MEMBER_NONE));
-	out->signal_struct = HAS(k, task_struct, signal) ? GET(k, &t->object, task_struct, signal) : GET(k, &t->object, task_struct, sighand);
+	out->signal_struct = HAS(k, task_struct, signal) ? GET(k, &t->object, task_struct, signal) : GET(k, &t->object, task_struct, actions);
 	out->blocked = set_in(k, &t->object, M_task_struct_blocked);
 	out->pending = set_in(k, &t->object, M_task_struct_pending_signal);
 	out->pending_queue = MEMBER_ADDR(k, &t->object, task_struct, pending);
@@ -93,10 +93,10 @@ struct error *task_signals(struct kernel *k, const struct task *t, struct task_s
 struct error *signal_actions(struct kernel *k, const struct task *t, signal_action_visitor *visit, void *context)
 {
 	const struct member *m = &k->members[M_sighand_struct_action];
-	uint64_t addr = GET(k, &t->object, task_struct, sighand);
+	uint64_t addr = GET(k, &t->object, task_struct, actions);
 	struct object table;
 
-	TRY(members_require(k, "signals", M_task_struct_sighand, M_sighand_struct_action, M_k_sigaction_handler, MEMBER_NONE));
+	TRY(members_require(k, "signals", M_task_struct_actions, M_sighand_struct_action, M_k_sigaction_handler, MEMBER_NONE));
 	if (!addr)
 		return NULL;
 	TRY(object_open(k, addr, S_sighand_struct, &table));
