@@ -107,6 +107,8 @@ $(OUT)/bench/engine: $(OUT)/bench/engine.o $(LIBRARY)
 install: all
 	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/mmscope
 	install -D -m 644 docs/mmscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/mmscope.1
+	install -D -m 644 docs/completion/mmscope.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mmscope
+	install -D -m 644 docs/completion/_mmscope $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mmscope
 
 clean:
 	rm -rf out mmscope
