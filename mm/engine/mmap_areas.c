@@ -15,12 +15,17 @@
 #define PAGE_DOWN(a) ((a) & ~(uint64_t)(VMCORE_PAGE_SIZE - 1))
 #define PAGE_UP(a)   PAGE_DOWN((a) + VMCORE_PAGE_SIZE - 1)
 
-struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o)
+struct error *open_mm_pages(struct engine *e, uint64_t mm, struct object *o)
 {
-	TRY(areas_known(e));
 	/* Pages come from zones, and go back there. */
 	TRY(nodes_open(e->k));
 	return object_open_writable(e->k, mm, S_mm_struct, o);
+}
+
+struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o)
+{
+	TRY(areas_known(e));
+	return open_mm_pages(e, mm, o);
 }
 
 /* ---- What a driver is asked ---- */

@@ -28,7 +28,7 @@ static struct stat_item stat_item(struct kernel *k, const char *name, const char
 	return item;
 }
 
-static uint64_t vma_flag(struct kernel *k, const char *name)
+uint64_t vma_flag(struct kernel *k, const char *name)
 {
 	for (unsigned bit = 0; bit < 64; bit++) {
 		const char *at = vma_flag_name(k, bit);
@@ -113,6 +113,13 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	/* In bytes to those who count, in pages where it is kept. */
 	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
 	m->slab_unreclaimable = stat_item(k, "NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE");
+	m->mlock = stat_item(k, "NR_MLOCK", NULL);
+	m->as_unevictable = enumerator(k, "AS_UNEVICTABLE", -1);
+	m->event_culled = enumerator(k, "UNEVICTABLE_PGCULLED", -1);
+	m->event_rescued = enumerator(k, "UNEVICTABLE_PGRESCUED", -1);
+	m->event_mlocked = enumerator(k, "UNEVICTABLE_PGMLOCKED", -1);
+	m->event_munlocked = enumerator(k, "UNEVICTABLE_PGMUNLOCKED", -1);
+	m->event_lazyfree = enumerator(k, "PGLAZYFREE", -1);
 	m->event_pgfree = enumerator(k, "PGFREE", -1);
 	m->lru_base = stat_item(k, "NR_LRU_BASE", NULL);
 	m->zone_lru_base = stat_item(k, "NR_ZONE_LRU_BASE", NULL);
@@ -141,6 +148,13 @@ static uint64_t find_lru_batch(struct kernel *k)
 	return symbol_addr(k, "lru_add_pvec");
 }
 
+static uint64_t find_lazyfree_batch(struct kernel *k, uint64_t lru_add)
+{
+	if (HAS(k, cpu_fbatches, lru_lazyfree) && HAS(k, cpu_fbatches, lru_add))
+		return lru_add ? lru_add - OFFSET(k, cpu_fbatches, lru_add) + OFFSET(k, cpu_fbatches, lru_lazyfree) : 0;
+	return symbol_addr(k, "lru_lazyfree_pvecs");
+}
+
 struct error *modern_open(struct kernel *k, struct engine_modern **out)
 {
 	*out = NULL;
@@ -155,6 +169,7 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out)
 	find_flags(k, m);
 	find_counters(k, m);
 	m->lru_add = find_lru_batch(k);
+	m->lru_lazyfree = find_lazyfree_batch(k, m->lru_add);
 	m->reuse = m->reuse_inferred = infer_reuse(k, m);
 	m->pti = has_pti(k);
 	/* 5.5 lets go, 5.9 counts so: the nearest trace is the structure of all batches, of 5.8. */

@@ -34,10 +34,13 @@ struct engine_modern {
 	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
+	struct stat_item mlock; /* NR_MLOCK */
+	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */
+	int event_culled, event_rescued, event_mlocked, event_munlocked, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
 	int event_pgfault, event_pgmajfault, event_pgfree; /* enum vm_event_item, -1 */
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
-	uint64_t vm_events, lru_add; /* per-CPU symbols, 0 */
+	uint64_t vm_events, lru_add, lru_lazyfree; /* per-CPU symbols, 0 */
 	uint64_t zero_pfn;
 	uint64_t list_poison; /* what list_del() leaves in next; prev has 0x22 more */
 	bool pti;	      /* user page tables have a twin of the top table (page-table isolation) */
@@ -46,6 +49,9 @@ struct engine_modern {
 
 /* Finds it all; NULL in *out for a kernel without reverse mapping. */
 struct error *modern_open(struct kernel *k, struct engine_modern **out) MUST_CHECK;
+
+/* VM_…, by its name without that; 0: this kernel has no such flag. */
+uint64_t vma_flag(struct kernel *k, const char *name);
 
 /* ---- Counters (mm/engine/vmstat_edit.c); `e->cpu` counts ---- */
 
@@ -83,6 +89,14 @@ struct error *page_remove_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
 /* lru_cache_add(): onto the CPU's batch, which takes a reference. */
 struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
+/* Onto the list that its flags say, which counts it; off it again, which clears PG_lru, PG_active and PG_unevictable. Their references are the caller's. */
+struct error *add_page_to_lru_list(struct engine *e, struct page *p) MUST_CHECK;
+struct error *del_page_from_lru_list(struct engine *e, struct page *p) MUST_CHECK;
+/* Onto the CPU's batch of pages that are free to go (MADV_FREE); a full one goes to the lists. */
+struct error *lru_lazyfree_add(struct engine *e, const struct page *p) MUST_CHECK;
+struct error *lru_lazyfree_drain(struct engine *e) MUST_CHECK;
+/* Are batches followed to their lists? Not where pages stand by generations. */
+bool lru_drain_followed(struct engine *e);
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
 /* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. Not where the lists are generations. */

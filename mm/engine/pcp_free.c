@@ -68,7 +68,7 @@ struct error *free_page_pcp(struct engine *e, uint64_t page)
 /* ---- The last reference ---- */
 
 /* del_page_from_lru_list(): NR_INACTIVE_ANON and its neighbours, and the zones' like them, stand in the order of enum lru_list: by two for active, by two for files. */
-static struct error *leave_lru(struct engine *e, struct page *p)
+struct error *del_page_from_lru_list(struct engine *e, struct page *p)
 {
 	struct kernel *k = e->k;
 	uint64_t page = p->object.addr;
@@ -77,7 +77,8 @@ static struct error *leave_lru(struct engine *e, struct page *p)
 	struct stat_item node = e->modern->lru_base, zone = e->modern->zone_lru_base;
 	if (node.group < 0)
 		return error_at(ERR_UNSUPPORTED, page, "how LRU lists are counted is not known");
-	TRY(list_del(k, page + OFFSET(k, page, lru)));
+	if (!unevictable || !HAS(k, page, mlock_count))
+		TRY(list_del(k, page + OFFSET(k, page, lru)));
 	node.index += list;
 	mod_page_state(e, page, node, -1);
 	if (zone.group >= 0) {
@@ -105,7 +106,7 @@ struct error *put_user_page(struct engine *e, uint64_t page)
 	if (left)
 		return NULL;
 	if (p.flags >> e->bit_lru & 1)
-		TRY(leave_lru(e, &p));
+		TRY(del_page_from_lru_list(e, &p));
 	TRY(uncharge_page(e, &p));
 	return free_page_pcp(e, page);
 }

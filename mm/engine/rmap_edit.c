@@ -233,28 +233,55 @@ static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, 
 	return kernel_write_pointer(k, at, v + 1);
 }
 
+/* page_evictable(): not locked in memory, nor of a file that is kept there (ramfs; AS_UNEVICTABLE). */
+static bool page_evictable(struct engine *e, const struct page *p)
+{
+	uint64_t mapping = GET(e->k, &p->object, page, mapping), flags;
+	if (has(p, e->modern->mlocked))
+		return false;
+	return !mapping || mapping & PAGE_MAPPING_FLAGS || e->modern->as_unevictable < 0 || error_drop(kernel_get(e->k, mapping, M_address_space_flags, &flags)) ||
+	       !(flags >> e->modern->as_unevictable & 1);
+}
+
+/* enum lru_list: anonymous before file, inactive before active, unevictable last. */
+struct error *add_page_to_lru_list(struct engine *e, struct page *p)
+{
+	struct kernel *k = e->k;
+	uint64_t page = p->object.addr, zone = zone_of_page(e, page), pgdat, lruvec, info;
+	if (!zone || has(p, e->bit_lru))
+		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " cannot go to the LRU lists", page);
+	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
+	TRY(lruvec_of(e, p, pgdat, &lruvec, &info));
+	unsigned lru = has(p, e->modern->unevictable) ? 4 : (has(p, e->modern->swapbacked) ? 0 : 2) + has(p, e->bit_active);
+	p->flags |= bit_of(e->bit_lru);
+	SET(k, &p->object, page, flags, p->flags);
+	/* Since 5.18 unevictable pages stand on no list; the word counts areas that lock them. */
+	if (lru == 4 && HAS(k, page, mlock_count))
+		SET(k, &p->object, page, mlock_count, 0);
+	else
+		TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
+	return count_lru(e, zone, pgdat, info, lru);
+}
+
 /* __pagevec_lru_add_fn(), lru_add_fn(): onto the list of its kind; the batch's reference goes. */
 static struct error *lru_add(struct engine *e, uint64_t page)
 {
-	struct kernel *k = e->k;
+	struct engine_modern *m = e->modern;
 	struct page p;
-	uint64_t zone = zone_of_page(e, page), pgdat, lruvec, info;
 	TRY(page_open_writable(e, page, &p));
-	if (!zone || has(&p, e->bit_lru) || has(&p, e->modern->mlocked) || page_refcount(k, &p) < 1)
+	if (page_refcount(e->k, &p) < 1)
 		return error_at(ERR_BAD_OBJECT, page, "a page on a CPU's LRU batch cannot go to the lists: %" PRIx64, page);
-	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
-	TRY(lruvec_of(e, &p, pgdat, &lruvec, &info));
-	/* enum lru_list: anonymous before file, inactive before active. */
-	unsigned lru = (has(&p, e->modern->swapbacked) ? 0 : 2) + has(&p, e->bit_active);
-	SET(k, &p.object, page, flags, p.flags | bit_of(e->bit_lru));
-	TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
-	TRY(count_lru(e, zone, pgdat, info, lru));
+	bool was_unevictable = has(&p, m->unevictable), evictable = page_evictable(e, &p);
+	p.flags = evictable ? p.flags & ~bit_of(m->unevictable) : (p.flags & ~bit_of(e->bit_active)) | bit_of(m->unevictable);
+	if (was_unevictable == evictable)
+		count_vm_event(e, evictable ? m->event_rescued : m->event_culled);
+	TRY(add_page_to_lru_list(e, &p));
 	/* Unmapped meanwhile, it goes at once. */
 	return put_user_page(e, page);
 }
 
 /* Where pages stand by generations (lru_gen_enabled()) a batch is not followed to its lists. */
-static bool drain_followed(struct engine *e)
+bool lru_drain_followed(struct engine *e)
 {
 	return e->modern->lru_add && !lru_gen_enabled(e) && e->modern->lru_base.group >= 0 && e->modern->zone_lru_base.group >= 0 &&
 	       HAS(e->k, lruvec, lists);
@@ -278,8 +305,9 @@ static struct error *drain_batch(struct engine *e, const struct object *batch, c
 struct error *lru_add_drain(struct engine *e)
 {
 	struct object batch;
-	if (!drain_followed(e))
+	if (!lru_drain_followed(e))
 		return NULL;
+	TRY(lru_lazyfree_drain(e));
 	TRY(open_batch(e, &batch));
 	return GET(e->k, &batch, folio_batch, nr) ? drain_batch(e, &batch, "pages are about to go: the CPU's batch goes to the LRU lists first") : NULL;
 }
@@ -308,7 +336,7 @@ struct error *lru_batch_add(struct fault *f, uint64_t page)
 	TRACE(e, "lru_cache_add", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
 	if (count + 1 < room)
 		return NULL;
-	if (!drain_followed(e))
+	if (!lru_drain_followed(e))
 		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
 	return drain_batch(e, &o, "the CPU's batch was full: its pages go to the LRU lists");
 }
