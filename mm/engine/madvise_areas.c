@@ -161,7 +161,7 @@ static struct error *mark_page_lazyfree(struct engine *e, struct page *p)
 	bool in_swap_cache = (p->flags >> m->swapcache & 1) && (p->flags >> m->swapbacked & 1);
 	if (!(p->flags >> e->bit_lru & 1) || !(mapping & PAGE_MAPPING_ANON) || !(p->flags >> m->swapbacked & 1) || in_swap_cache || (p->flags >> m->unevictable & 1))
 		return NULL;
-	return lru_lazyfree_add(e, p);
+	return lru_lazyfree_add(e, p->object.addr);
 }
 
 static struct error *free_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)

@@ -68,7 +68,7 @@ struct error *free_page_pcp(struct engine *e, uint64_t page)
 /* ---- The last reference ---- */
 
 /* del_page_from_lru_list(): NR_INACTIVE_ANON and its neighbours, and the zones' like them, stand in the order of enum lru_list: by two for active, by two for files. */
-struct error *del_page_from_lru_list(struct engine *e, struct page *p)
+static struct error *leave_lru(struct engine *e, struct page *p)
 {
 	struct kernel *k = e->k;
 	uint64_t page = p->object.addr;
@@ -106,7 +106,7 @@ struct error *put_user_page(struct engine *e, uint64_t page)
 	if (left)
 		return NULL;
 	if (p.flags >> e->bit_lru & 1)
-		TRY(del_page_from_lru_list(e, &p));
+		TRY(leave_lru(e, &p));
 	TRY(uncharge_page(e, &p));
 	return free_page_pcp(e, page);
 }
