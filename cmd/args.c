@@ -12,6 +12,7 @@
 
 #include "cmd/args.h"
 #include "cmd/context.h"
+#include "cmd/nearest.h"
 #include "mm/task.h"
 
 struct error *usage_error(const char *command, const char *format, ...)
@@ -238,11 +239,31 @@ int next_option(struct option_parser *p)
 	return p->bad;
 }
 
+struct error *unknown_option(const char *name, char letter, const char *word)
+{
+	const struct command *c = command_find(name);
+	const char *options = c && c->options ? c->options : "";
+	char near = nearest_letter(letter, options), *copy, *at = NULL;
+	struct nearest n = nearest_to(word);
+	struct error *e;
+
+	if (strncmp(word, "--", 2))
+		return near ? usage_error(name, "no such option: -%c; did you mean \"-%c\"?", letter, near)
+			    : usage_error(name, "no such option: -%c", letter);
+	copy = strdup(options);
+	for (char *each = copy ? strtok_r(copy, " ", &at) : NULL; each; each = strtok_r(NULL, " ", &at))
+		if (!strncmp(each, "--", 2))
+			nearest_try(&n, each);
+	e = n.word ? usage_error(name, "no such option: %s; did you mean \"%s\"?", word, n.word) : usage_error(name, "no such option: %s", word);
+	free(copy);
+	return e;
+}
+
 struct error *option_error(const struct option_parser *p)
 {
 	const char *known = p->bad && p->bad != ':' ? strchr(p->spec, p->bad) : NULL;
 
 	if (known && known[1] == ':')
 		return usage_error(p->argv[0], "option needs an argument: -%c", p->bad);
-	return usage_error(p->argv[0], "no such option: -%c", p->bad);
+	return unknown_option(p->argv[0], p->bad, p->argv[p->index > 0 ? p->index - 1 : 0]);
 }

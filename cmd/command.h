@@ -24,6 +24,7 @@ enum command_flags {
 	CMD_TASK_ARGS	 = 32, /* completion: pids and task names */
 	CMD_TYPELESS	 = 128, /* has something to say of a kernel whose types are not known, too */
 	CMD_PATH_ARGS	 = 256, /* completion: paths in the file system of the machine */
+	CMD_RUNS_LINES	 = 512, /* runs lines, which are documents of their own */
 	CMD_RAW_LINE	 = 64, /* argv[1] is the rest of the line, unsplit */
 };
 
@@ -83,6 +84,8 @@ struct option_parser {
 	char bad;
 };
 int next_option(struct option_parser *p);
+/* The usage error for an option letter, within its word, that a command has not, with the nearest that it has. */
+struct error *unknown_option(const char *command, char letter, const char *word) MUST_CHECK;
 /* The usage error for '?'. */
 struct error *option_error(const struct option_parser *p) MUST_CHECK;
 

@@ -105,5 +105,6 @@ struct value_format typed_format(const struct session *s, unsigned radix)
 					      : s->settings.radix == 16 ? 16
 									: 10,
 				     .array_lines = s->settings.print_array,
+				     .null_stop = s->settings.null_stop,
 				     .max_elements = s->settings.print_max};
 }
