@@ -115,7 +115,7 @@ static unsigned int_sqrt(unsigned x)
 /* badness(): what would be lost least, by size and how long and how hard it has run. HZ is 100, SHIFT_HZ 7. */
 static struct error *weigh_classic(struct kernel *k, const struct task *t, struct oom_points *out)
 {
-	uint64_t jiffies = 0, total_vm, caps = GET(k, &t->object, task_struct, cap_effective);
+	uint64_t jiffies = 0, total_vm;
 	struct mm_rss rss;
 	TRY(kernel_get(k, t->mm, M_mm_struct_total_vm, &total_vm));
 	TRY(mm_rss(k, t->mm, &rss));
@@ -126,9 +126,9 @@ static struct error *weigh_classic(struct kernel *k, const struct task *t, struc
 	out->points = (int64_t)(total_vm & INT32_MAX) / int_sqrt(cpu) / int_sqrt(int_sqrt(run));
 	if ((int64_t)GET(k, &t->object, task_struct, nice) > 0)
 		out->points *= 2;
-	if ((caps >> CAP_SYS_ADMIN & 1) || !GET(k, &t->object, task_struct, uid) || !GET(k, &t->object, task_struct, euid))
+	if (task_capable(k, t->addr, CAP_SYS_ADMIN) || !GET(k, &t->object, task_struct, uid) || !GET(k, &t->object, task_struct, euid))
 		out->points /= 4;
-	if (caps >> CAP_SYS_RAWIO & 1)
+	if (task_capable(k, t->addr, CAP_SYS_RAWIO))
 		out->points /= 4;
 	if (out->points <= 0)
 		out->exempt = "no points";

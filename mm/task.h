@@ -82,7 +82,7 @@ void task_state_long(struct kernel *k, const struct task *t, char *buf, size_t s
  */
 void task_full_name(struct kernel *k, const struct task *t, char *buf, size_t size);
 
-/* Has the task that capability (its bit), in the initial user namespace? True on kernels without struct cred. */
+/* Has the task that capability (its bit), in the initial user namespace? True where neither tasks nor credentials say. */
 bool task_capable(struct kernel *k, uint64_t task, unsigned capability);
 
 /* ---- mm/task_time.c ---- */

@@ -158,6 +158,9 @@ void task_full_name(struct kernel *k, const struct task *t, char *buf, size_t si
 bool task_capable(struct kernel *k, uint64_t task, unsigned capability)
 {
 	uint64_t cred, set, ns;
+	/* In the task itself until 2.6.28. */
+	if (HAS(k, task_struct, cap_effective))
+		return !error_drop(kernel_get(k, task, M_task_struct_cap_effective, &set)) && set >> capability & 1;
 	if (!HAS(k, cred, cap_effective))
 		return true;
 	if (error_drop(kernel_get(k, task, M_task_struct_cred, &cred)) ||

@@ -20,10 +20,7 @@ static uint64_t entry_at(const struct pagetable_geometry *g, uint64_t table, uns
 	return table + (addr >> g->level[level].shift & ((1ull << g->level[level].bits) - 1)) * g->entry_size;
 }
 
-/*
- * Down to `level`: the address of the entry there, 0 when a table above lacks. A leaf on the way ends it: *level is then where it is.
- */
-static uint64_t descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
+uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
 	uint64_t table = mm_pgd_phys(e, mm);
@@ -45,7 +42,7 @@ uint64_t leaf_offset(struct engine *e, const struct object *mm, uint64_t addr, u
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
 	unsigned level = g->levels - 1u;
-	uint64_t at = descend(e, mm, addr, &level), entry = at ? get_pte(e, at) : 0;
+	uint64_t at = table_descend(e, mm, addr, &level), entry = at ? get_pte(e, at) : 0;
 	*frame = 0;
 	if (!at || !pagetable_entry_present(&e->k->geometry, entry))
 		return 0;
@@ -125,15 +122,13 @@ static struct error *new_table(struct fault *f, unsigned level, uint64_t *phys, 
 /* _PAGE_TABLE: present, writable, user, accessed, dirty. */
 #define TABLE_FLAGS 0x67
 
-struct error *fault_pte(struct fault *f, bool *explained)
+struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr, bool *explained)
 {
 	struct engine *e = f->e;
 	const struct pagetable_geometry *g = &e->k->geometry;
 	uint64_t table = mm_pgd_phys(e, f->mm);
 	*explained = false;
-	if (f->entry_addr)
-		return NULL;
-	for (unsigned i = 0; i + 1u < g->levels; i++) {
+	for (unsigned i = 0; i < level; i++) {
 		uint64_t at = entry_at(g, table, i, f->addr), entry = get_pte(e, at), made;
 		if (!pagetable_entry_present(&e->k->geometry, entry)) {
 			TRY(new_table(f, i + 1, &made, explained));
@@ -151,8 +146,14 @@ struct error *fault_pte(struct fault *f, bool *explained)
 		}
 		table = entry & g->frame_mask;
 	}
-	f->entry_addr = entry_at(g, table, g->levels - 1u, f->addr);
+	*entry_addr = entry_at(g, table, level, f->addr);
 	return NULL;
+}
+
+struct error *fault_pte(struct fault *f, bool *explained)
+{
+	*explained = false;
+	return f->entry_addr ? NULL : fault_tables(f, f->e->k->geometry.levels - 1u, &f->entry_addr, explained);
 }
 
 /* ---- Are huge pages allowed here? ---- */
@@ -334,7 +335,7 @@ static struct error *hugetlb_fault(struct fault *f)
 	struct engine *e = f->e;
 	unsigned level = e->k->geometry.levels - 1u;
 	bool explained;
-	uint64_t at = descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
+	uint64_t at = table_descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
 	const char *what = !entry				      ? "a page of hugetlbfs that is not mapped: hugetlb_no_page()"
 			   : !pagetable_entry_present(&e->k->geometry, entry)	      ? "a page of hugetlbfs that is being moved or is poisoned"
 			   : f->write && !(entry & X86_RW)	      ? "a write-protected page of hugetlbfs: hugetlb_wp()"
@@ -354,7 +355,7 @@ struct error *fault_above_pte(struct fault *f, bool *done)
 	*done = true;
 	if (f->vma->flags & VM_HUGETLB)
 		return hugetlb_fault(f);
-	uint64_t at = descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
+	uint64_t at = table_descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
 	*done = false;
 	if (entry && level == e->modern->pmd_level && pagetable_entry_present(&e->k->geometry, entry) && !(g->level[level].may_be_leaf && (entry & X86_PSE))) {
 		f->entry_addr = entry_at(g, entry & g->frame_mask, g->levels - 1u, f->addr);

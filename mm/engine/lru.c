@@ -4,6 +4,7 @@
  */
 #include "mm/engine/engine.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/modern.h"
 
 static inline struct error *count_on(struct engine *e, uint64_t counter, int delta)
 {
@@ -60,6 +61,8 @@ static inline struct error *accessed_opened(struct engine *e, struct page *p)
 struct error *lru_cache_add(struct engine *e, uint64_t page)
 {
 	struct page p;
+	if (!e->classic)
+		return lru_cache_add_modern(e, page);
 	TRY(page_open_writable(e, page, &p));
 	return add_opened(e, &p);
 }
@@ -86,6 +89,8 @@ struct error *lru_cache_del(struct engine *e, uint64_t page)
 struct error *mark_page_accessed(struct engine *e, uint64_t page)
 {
 	struct page p;
+	if (!e->classic)
+		return mark_page_accessed_modern(e, page);
 	TRY(page_open_writable(e, page, &p));
 	return accessed_opened(e, &p);
 }

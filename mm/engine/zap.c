@@ -69,7 +69,7 @@ static struct error *tell_file_page(struct zapping *z, const struct page *p, uin
 	if ((entry & X86_DIRTY) && !(p->flags >> e->bit_dirty & 1))
 		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " of a file becomes dirty: telling its file system is not done yet", p->object.addr);
 	/* A second access would activate it, through the CPU's batch for that: left out. */
-	if ((entry & X86_ACCESSED) && !referenced && !(z->vma.flags & 0x8000 /* VM_SEQ_READ */))
+	if ((entry & X86_ACCESSED) && !referenced && !(z->vma.flags & VM_SEQ_READ))
 		SET(e->k, &p->object, page, flags, p->flags | 1ull << e->bit_referenced);
 	return NULL;
 }

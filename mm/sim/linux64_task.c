@@ -89,7 +89,7 @@ static uint64_t place_pid(struct linux64 *m)
 	l64_set(m, ns, n, "user_ns", image_symbol(&m->image, "init_user_ns"));
 	l64_set(m, ns, n, "child_reaper", 0);
 	/* IDR_INIT: entries that are free are marked (include/linux/idr.h) */
-	l64_set(m, ns, n, "idr.idr_rt.xa_flags", 0x1000000 | 4);
+	l64_set(m, ns, n, "idr.idr_rt.xa_flags", 0x800000 | 4);
 	set_count(m, pid, s, "count.refs.counter", "count.counter", 1);
 	l64_set(m, pid, s, "numbers[0].ns", ns);
 	return pid;
