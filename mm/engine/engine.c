@@ -99,7 +99,7 @@ static void find_symbols(struct engine *e)
 	e->nr_swapfiles = symbol_addr(k, "nr_swapfiles");
 	e->swapper_space = symbol_addr(k, "swapper_space");
 	e->init_mm = symbol_addr(k, "init_mm");
-	e->init_task = symbol_addr(k, "init_task_union");
+	e->init_task = symbol_addr(k, e->classic ? "init_task_union" : "init_task");
 	e->pins = symbol_addr(k, "sim_pins");
 	if (e->pins && HAS_STRUCT(k, sim_pins))
 		e->pin_bytes = kernel_try_map(k, e->pins, SIZE_OF(k, sim_pins));
