@@ -276,7 +276,8 @@ static struct error *balance_classzone(struct engine *e, uint64_t classzone, uns
 
 struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *page)
 {
-	TRY(need_classic(e, "allocating pages"));
+	if (!e->classic)
+		return alloc_pages_pcp(e, gfp & GFP24_HIGHMEM ? PAGES_MOVABLE : PAGES_KERNEL, order, page);
 	struct kernel *k = e->k;
 	uint64_t zonelist, pinned, classzone;
 	unsigned freed;

@@ -365,7 +365,8 @@ static void place_percpu(struct linux64 *m)
 		{ "cpu_current_top_of_stack", NULL, 8, 8 }, { m->flavour->relative_kallsyms ? "hardirq_stack_ptr" : "irq_stack_ptr", NULL, 8, 8 },
 		{ "__preempt_count", NULL, 4, 4 },	 { "process_counts", NULL, 8, 8 },
 		{ "boot_pageset", "per_cpu_pageset", 0, 64 }, { "vm_event_states", "vm_event_state", 0, 64 },
-		{ "lru_pvecs", NULL, 640, 64 },		 { "kernel_cpustat", NULL, 80, 8 },
+		/* a variable for each batch until 5.8 */
+		{ l64_has(m, "lru_pvecs", "lru_add") ? "lru_pvecs" : "lru_add_pvec", NULL, 640, 64 }, { "kernel_cpustat", NULL, 80, 8 },
 		{ "rcu_data", "rcu_data", 0, 64 },	 { "runqueues", "rq", 0, 64 },
 		/* with stacks in vmalloc space */
 		{ l64_has(m, "task_struct", "stack_vm_area") ? "cached_stacks" : NULL, NULL, 16, 8 },
