@@ -11,6 +11,9 @@
 #include <string.h>
 
 #include "cmd/args.h"
+#include "cmd/context.h"
+#include "cmd/nearest.h"
+#include "mm/task.h"
 
 struct error *usage_error(const char *command, const char *format, ...)
 {
@@ -78,32 +81,59 @@ struct error *parse_count(const char *text, uint64_t *out)
 	return NULL;
 }
 
-struct error *parse_cpus(struct session *s, char *text, bool **out)
+static struct error *bad_cpus(const struct session *s, const char *text)
 {
-	unsigned cpus = s->kernel->cpus;
-	char *rest, *word;
+	return error_new(ERR_USAGE, "invalid cpu specification: %s (there are %u)", text, s->kernel->cpus);
+}
+
+/* "2" or "1-3" at *at, which moves behind it. */
+static struct error *parse_cpu_range(struct session *s, const char *text, const char **at, bool *flags)
+{
+	unsigned long first, last;
+	char *end;
+
+	if (!isdigit((unsigned char)**at))
+		return bad_cpus(s, text);
+	first = last = strtoul(*at, &end, 10);
+	if (*end == '-') {
+		if (!isdigit((unsigned char)end[1]))
+			return bad_cpus(s, text);
+		last = strtoul(end + 1, &end, 10);
+	}
+	if (first > last || last >= s->kernel->cpus)
+		return bad_cpus(s, text);
+	for (unsigned long cpu = first; cpu <= last; cpu++)
+		flags[cpu] = true;
+	*at = end;
+	return NULL;
+}
+
+struct error *parse_cpus(struct session *s, const char *text, bool **out)
+{
+	const unsigned cpus = s->kernel->cpus;
+	const char *at = text;
+	const struct task *t;
 	bool *flags = *out = calloc(cpus, sizeof(*flags));
 
 	if (!flags)
 		return error_new(ERR_NO_MEMORY, "out of memory");
-	for (word = strtok_r(text, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
-		char *dash = strchr(word, '-');
-		uint64_t first = 0, last = cpus - 1;
-
-		if (strcmp(word, "a") && strcmp(word, "all")) {
-			if (dash)
-				*dash = '\0';
-			TRY(parse_count(word, &first));
-			last = first;
-			if (dash)
-				TRY(parse_count(dash + 1, &last));
-		}
-		if (first > last || last >= cpus)
-			return error_new(ERR_USAGE, "no such CPU: %" PRIu64 " (there are %u)", last, cpus);
-		for (uint64_t cpu = first; cpu <= last; cpu++)
-			flags[cpu] = true;
+	if (!*text) {
+		TRY(context_task(s, &t));
+		if (t->cpu < cpus)
+			flags[t->cpu] = true;
+		return NULL;
 	}
-	return NULL;
+	if (!strcmp(text, "a") || !strcmp(text, "all")) {
+		memset(flags, true, cpus * sizeof(*flags));
+		return NULL;
+	}
+	for (;;) {
+		TRY(parse_cpu_range(s, text, &at, flags));
+		if (!*at)
+			return NULL;
+		if (*at++ != ',')
+			return bad_cpus(s, text);
+	}
 }
 
 /* "symbol:cpu", of which `colon` is the colon: the CPU's own copy of a per-CPU variable. */
@@ -209,11 +239,31 @@ int next_option(struct option_parser *p)
 	return p->bad;
 }
 
+struct error *unknown_option(const char *name, char letter, const char *word)
+{
+	const struct command *c = command_find(name);
+	const char *options = c && c->options ? c->options : "";
+	char near = nearest_letter(letter, options), *copy, *at = NULL;
+	struct nearest n = nearest_to(word);
+	struct error *e;
+
+	if (strncmp(word, "--", 2))
+		return near ? usage_error(name, "no such option: -%c; did you mean \"-%c\"?", letter, near)
+			    : usage_error(name, "no such option: -%c", letter);
+	copy = strdup(options);
+	for (char *each = copy ? strtok_r(copy, " ", &at) : NULL; each; each = strtok_r(NULL, " ", &at))
+		if (!strncmp(each, "--", 2))
+			nearest_try(&n, each);
+	e = n.word ? usage_error(name, "no such option: %s; did you mean \"%s\"?", word, n.word) : usage_error(name, "no such option: %s", word);
+	free(copy);
+	return e;
+}
+
 struct error *option_error(const struct option_parser *p)
 {
 	const char *known = p->bad && p->bad != ':' ? strchr(p->spec, p->bad) : NULL;
 
 	if (known && known[1] == ':')
 		return usage_error(p->argv[0], "option needs an argument: -%c", p->bad);
-	return usage_error(p->argv[0], "no such option: -%c", p->bad);
+	return unknown_option(p->argv[0], p->bad, p->argv[p->index > 0 ? p->index - 1 : 0]);
 }

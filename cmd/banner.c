@@ -30,6 +30,7 @@ void print_usage(void)
 	      "                     a simulated machine in place of files: linux-2.4-i386 (so too "
 	      "without any), linux-3.19-x86_64, linux-5.10-x86_64;\n"
 	      "                     also scenario=off: nothing is run on it\n"
+	      "      --no-rc        do not read ~/.mmscoperc and .mmscoperc\n"
 	      "      --no-kernel    do not look for a kernel: only physical memory can be read\n"
 	      "      --help, --version\n"
 	      "\n"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/nearest.h"
 #include "cmd/session.h"
 
 extern const struct command __start_mmscope_commands[], __stop_mmscope_commands[];
@@ -136,50 +137,12 @@ bool command_alias_at(size_t index, const char **name, const char **line)
 	return true;
 }
 
-/* The number of letters to insert, delete, replace or swap to make b of a; words up to 31 letters.
- */
-static unsigned distance(const char *a, const char *b)
-{
-	size_t m = strlen(a), n = strlen(b);
-	unsigned d[33][33];
-
-	if (m > 31 || n > 31)
-		return 99;
-	for (size_t i = 0; i <= m; i++)
-		d[i][0] = (unsigned)i;
-	for (size_t j = 0; j <= n; j++)
-		d[0][j] = (unsigned)j;
-	for (size_t i = 1; i <= m; i++) {
-		for (size_t j = 1; j <= n; j++) {
-			unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-
-			if (d[i - 1][j] + 1 < best)
-				best = d[i - 1][j] + 1;
-			if (d[i][j - 1] + 1 < best)
-				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-			    d[i - 2][j - 2] + 1 < best)
-				best = d[i - 2][j - 2] + 1;
-			d[i][j] = best;
-		}
-	}
-	return d[m][n];
-}
-
 const char *command_nearest(const char *name)
 {
-	const char *nearest = NULL;
-	unsigned best = 3;
+	struct nearest n = nearest_to(name);
 
 	gather();
-	for (size_t i = 0; i < count; i++) {
-		unsigned far = distance(name, sorted[i]->name);
-
-		/* A name of which nothing would be left is not near. */
-		if (far < best && far < strlen(sorted[i]->name)) {
-			best = far;
-			nearest = sorted[i]->name;
-		}
-	}
-	return nearest;
+	for (size_t i = 0; i < count; i++)
+		nearest_try(&n, sorted[i]->name);
+	return n.word;
 }

@@ -24,6 +24,7 @@ enum command_flags {
 	CMD_TASK_ARGS	 = 32, /* completion: pids and task names */
 	CMD_TYPELESS	 = 128, /* has something to say of a kernel whose types are not known, too */
 	CMD_PATH_ARGS	 = 256, /* completion: paths in the file system of the machine */
+	CMD_RUNS_LINES	 = 512, /* runs lines, which are documents of their own */
 	CMD_RAW_LINE	 = 64, /* argv[1] is the rest of the line, unsplit */
 };
 
@@ -65,10 +66,8 @@ struct error *parse_address(struct session *s, const char *text, uint64_t *out) 
 /* A count: decimal, 0x… hexadecimal. */
 struct error *parse_count(const char *text, uint64_t *out) MUST_CHECK;
 
-/*
- * "0", "0,2", "1-3", "a", "all": a flag for each CPU, in *out (freed by the caller, also after an error; the text is cut up). ERR_USAGE.
- */
-struct error *parse_cpus(struct session *s, char *text, bool **out) MUST_CHECK;
+/* "0", "0,2", "1-3", "a", "all", "" (that of the current task): a flag for each CPU, in *out (freed by the caller, also after an error). ERR_USAGE. */
+struct error *parse_cpus(struct session *s, const char *text, bool **out) MUST_CHECK;
 
 /*
  * Options as getopt() takes them, re-entrant; unlike getopt it prints nothing. Options may stand between operands only when they come
@@ -85,6 +84,8 @@ struct option_parser {
 	char bad;
 };
 int next_option(struct option_parser *p);
+/* The usage error for an option letter, within its word, that a command has not, with the nearest that it has. */
+struct error *unknown_option(const char *command, char letter, const char *word) MUST_CHECK;
 /* The usage error for '?'. */
 struct error *option_error(const struct option_parser *p) MUST_CHECK;
 

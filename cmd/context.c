@@ -203,9 +203,7 @@ struct error *context_heading_in_foreach(struct session *s)
 
 void context_complain(struct session *s, const char *name, const struct error *e)
 {
-	out_flush(s->out);
-	fprintf(stderr, "%s: %s\n", name, e->message);
-	fflush(stderr);
+	session_complain(s, name, e);
 }
 
 static struct error *visit_one(struct session *s, const struct task *t, bool several,

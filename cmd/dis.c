@@ -22,9 +22,6 @@ struct listing {
 	uint64_t count;	     /* UINT64_MAX: no limit */
 };
 
-/* dis -b: bytes that follow a ud2 and are no code (in kernels that put file and line there). */
-static uint64_t bug_bytes;
-
 /* "name", "name+off" of a kernel address; "" when it has none. */
 static const char *symbolic(const struct listing *l, uint64_t addr, char *buf, size_t size)
 {
@@ -113,7 +110,7 @@ static struct error *list(struct listing *l, uint64_t skip, uint64_t *listed)
 			show(l, at, &i, bytes);
 		at += i.size;
 		if (!strcmp(i.mnemonic, "ud2"))
-			at += bug_bytes;
+			at += l->s->settings.bug_bytes;
 		if (at < l->start)
 			break;
 	}
@@ -249,9 +246,10 @@ static struct error *skip_bugs(struct listing *l, int words, char **argv)
 		TRY(parse_count(argv[1], &bytes));
 		if (bytes > VMCORE_PAGE_SIZE)
 			return usage_error("dis", "-b: more than a page: %s", argv[1]);
-		bug_bytes = bytes;
+		l->s->settings.bug_bytes = bytes;
 	}
-	out_dec(l->s->out, "bytes", "encoded bytes being skipped after ud2a: %" PRIu64 "\n", bug_bytes);
+	out_dec(l->s->out, "bytes", "encoded bytes being skipped after ud2a: %" PRIu64 "\n",
+		l->s->settings.bug_bytes);
 	return NULL;
 }
 

@@ -12,17 +12,17 @@ volatile sig_atomic_t interrupt_flag;
 static sigjmp_buf guard_jump;
 static volatile sig_atomic_t guard_armed;
 
-static volatile sig_atomic_t signalled;
+static volatile sig_atomic_t signals;
 
 static void on_interrupt(int number)
 {
 	interrupt_flag = 1;
-	signalled = 1;
+	signals++;
 }
 
-bool guard_signalled(void)
+unsigned guard_signals(void)
 {
-	return signalled != 0;
+	return (unsigned)signals;
 }
 
 void guard_die_of_signal(void)

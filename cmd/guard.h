@@ -13,8 +13,8 @@ void guard_install(void);
 /* Runs the command with them armed. */
 struct error *guard_run(const struct command *c, struct session *s, int argc,
 			char **argv) MUST_CHECK;
-/* Was there ever a Ctrl-C? Unlike interrupt_flag this is not raised by output that nobody reads. */
-bool guard_signalled(void);
+/* How many Ctrl-C there were. Unlike interrupt_flag this is not raised by output that nobody reads. */
+unsigned guard_signals(void);
 /* Ends the program as an unhandled Ctrl-C would have, so that the shell that started it knows. */
 void guard_die_of_signal(void);
 /* In a forked child before exec: signals as a shell expects to find them. */

@@ -4,25 +4,15 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cmd/help_text.h"
+#include "cmd/screen.h"
 #include "cmd/session.h"
 
 #define LIST_ROWS                                                                                  \
 	8 /* like crash: columns of a fixed height, read downwards, as long as they fit the screen \
 	   */
 #define CELL_WIDTH 14 /* characters */
-
-static size_t screen_width(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
-		return size.ws_col;
-	return 80;
-}
 
 /* Longer lines are hard to read, and authors broke theirs somewhere below. */
 static unsigned page_width(void)
@@ -80,9 +70,15 @@ static void page(struct session *s, const struct command *c)
 	if (!strncmp(help, description, strlen(description)))
 		help += strlen(description);
 
-	out_printf(o, "\nNAME\n  %s - %s\n\nSYNOPSIS\n", c->name, c->summary);
+	out_text(o, "\n");
+	out_title(o, "NAME");
+	out_printf(o, "\n  %s - %s\n\n", c->name, c->summary);
+	out_title(o, "SYNOPSIS");
+	out_text(o, "\n");
 	help_print_synopsis(o, c->name, c->synopsis, page_width());
-	out_text(o, "\nDESCRIPTION\n");
+	out_text(o, "\n");
+	out_title(o, "DESCRIPTION");
+	out_text(o, "\n");
 	help_print(o, help, page_width());
 	out_text(o, "\n");
 	out_str(o, "name", NULL, c->name);
@@ -104,12 +100,20 @@ static const struct {
 		  "  runqueues:1         a per-CPU variable, on CPU 1\n"
 		  "  (expression)        its value, as p would print it\n"
 		  "\n"
-		  "Quotes '…' and \"…\" hold a word together; # begins a comment; !command is run "
-		  "by the shell; !! … are readline's\n"
-		  "own keys: Ctrl-R searches the history, TAB completes commands, options, "
-		  "symbols, types, members and file names.\n"
-		  "Ctrl-C ends a running command. A line that is the name of a struct "
-		  "(\"page.flags ADDR\") is taken as \"struct …\".\n"
+		  "Quotes '…' and \"…\" hold a word together; # begins a comment, at a line's start // too; !command is run by the "
+		  "shell.\n"
+		  "A line that is the name of a struct (\"page.flags ADDR\") is taken as \"struct …\", a variable's as \"p …\", another\n"
+		  "type's as \"whatis …\".\n"
+		  "\n"
+		  "  < FILE              runs the lines of a file, which may do so too\n"
+		  "  ps -p < FILE        runs the command with each line of the file behind it\n"
+		  "  repeat -1 COMMAND   again and again, every second\n"
+		  "  h                   the lines typed, of earlier sessions too\n"
+		  "  r, !!               the last one again; r NUMBER, !NUMBER, r BEGINNING: another one\n"
+		  "\n"
+		  "At the prompt: Ctrl-R searches the lines typed, TAB completes commands, options, symbols, types, members, tasks and\n"
+		  "file names; \"set vi\" and \"set emacs\" choose the keys. Ctrl-C ends a running command.\n"
+		  "Lines in ~/.mmscoperc and .mmscoperc are run when a session begins (\"help set\").\n"
 		  "\n"
 		  "Other names:\n"},
 	{"machine", "\nA simulated machine (mmscope without files, or --sim) can be acted on, and a dump\n"
@@ -119,7 +123,7 @@ static const struct {
 		    "  ps, set, vm         who is there, whose turn it is, what it has mapped\n"
 		    "  spawn, fork, clone, exec, exit-task\n"
 		    "                      processes come, change and go\n"
-		    "  mmap, munmap, mprotect, brk\n"
+		    "  mmap, munmap, mprotect, brk, mremap\n"
 		    "                      areas of a process\n"
 		    "  touch, poke, peek   a process uses its memory, with the faults that this takes\n"
 		    "  mkfile              a new file, to be mapped or executed\n"
@@ -140,7 +144,8 @@ static const struct {
 		    "mmscope --sim linux-2.4-i386,scenario=off -i FILE\n"},
 	{"output", "\nAt a terminal, output of more than a screen goes through less; \"set scroll "
 		   "off\" (or sf) ends that, \"set scroll on\"\n"
-		   "(or sn) brings it back. MMSCOPE_PAGER names another program.\n"
+		   "(or sn) brings it back. MMSCOPE_PAGER names another program; \"set scroll less\", \"more\" and \"CRASHPAGER\" choose, too.\n"
+		   "Headings and the names of failed commands have colour there; \"set color off\" or NO_COLOR ends that.\n"
 		   "\n"
 		   "  ps | grep bash      the output through a shell command\n"
 		   "  kmem -p > pages     into a file\n"

@@ -5,6 +5,8 @@
  */
 #include "cmd/help_text.h"
 
+#include <stdio.h>
+
 #define SHIFT 2 /* what stands at the margin moves to the right */
 
 static const char example[] = "    mmscope> ";
@@ -136,10 +138,17 @@ void help_print(struct out *o, const char *text, unsigned width)
 		    (line.kind == LINE_EXAMPLE) != (last.kind == LINE_EXAMPLE))
 			out_text(o, "\n");
 		last = line;
-		if (line.kind == LINE_PROSE || line.kind == LINE_ENTRY)
+		if (line.kind == LINE_PROSE || line.kind == LINE_ENTRY) {
 			next = print_block(o, &line, width);
-		else
+		} else if (line.kind == LINE_HEADING) {
+			char heading[80];
+
+			snprintf(heading, sizeof(heading), "%.*s", (int)line.len, text);
+			out_title(o, heading);
+			out_text(o, "\n");
+		} else {
 			out_printf(o, "%.*s\n", line.kind == LINE_BLANK ? 0 : (int)line.len, text);
+		}
 		text = next;
 	}
 }

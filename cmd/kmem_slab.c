@@ -58,7 +58,7 @@ static void print_object(struct session *s, const struct slab *slab, uint32_t i,
 {
 	static const char *const names[] = {"allocated", "free", "cpu", "barn"};
 	struct out *o = s->out;
-	uint64_t addr = slab_object(slab, i);
+	uint64_t addr = slab_object(slab, i) - (s->settings.redzone ? slab->cache.red_left_pad : 0);
 	/* Most lines of kmem -S are these. */
 	if (!out_json(o) && status->state <= OBJECT_FREE) {
 		char *p = out_reserve(o, 32);

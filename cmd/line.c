@@ -93,6 +93,32 @@ static struct error *parse_sink(const char *p, struct line *line)
 	return e;
 }
 
+/* "< file": the one word behind it. */
+static struct error *parse_input(const char **at, struct line *line)
+{
+	const char *operator= *at, *p = skip_blanks(operator+ 1);
+	struct error *e;
+	char quote, *name;
+
+	if (!*p || *p == '|' || *p == '>' || *p == '#')
+		return error_new(ERR_USAGE, "nothing after: %s", operator);
+	name = malloc(strlen(p) + 1);
+	if (!name)
+		return error_new(ERR_NO_MEMORY, "out of memory");
+	e = read_word(&p, name, &quote);
+	line->input = name;
+	p = skip_blanks(p);
+	if (!e && *p && *p != '|' && *p != '>' && *p != '#')
+		e = error_new(ERR_USAGE, "more than a file name: %s", operator);
+	*at = p;
+	return e;
+}
+
+static bool is_input(const char *p)
+{
+	return *p == '<' && p[1] != '<' && p[1] != '=';
+}
+
 struct error *line_parse(const char *text, struct line *line)
 {
 	const char *p = skip_blanks(text), *start = p;
@@ -109,12 +135,14 @@ struct error *line_parse(const char *text, struct line *line)
 		free(word);
 		return error_new(ERR_NO_MEMORY, "out of memory");
 	}
+	if (p[0] == '/' && p[1] == '/')
+		p += strlen(p);
 	/* "*page" is the command "*" and its word. */
 	if (*p == '*' && p[1] && !is_blank(p[1])) {
 		add_word(line, "*", 0, 0);
 		p++;
 	}
-	while (!e && *(p = skip_blanks(p)) && *p != '#' && *p != '|' && *p != '>') {
+	while (!e && *(p = skip_blanks(p)) && *p != '#' && *p != '|' && *p != '>' && !is_input(p)) {
 		size_t at = (size_t)(p - start);
 		char quote;
 
@@ -123,6 +151,8 @@ struct error *line_parse(const char *text, struct line *line)
 			add_word(line, word, quote, at);
 	}
 	line->command = trimmed(start, (size_t)(p - start));
+	if (!e && *p == '<')
+		e = parse_input(&p, line);
 	if (!e && (*p == '|' || *p == '>'))
 		e = parse_sink(p, line);
 	free(word);
@@ -138,5 +168,6 @@ void line_free(struct line *line)
 	free(line->starts);
 	free(line->command);
 	free(line->target);
+	free(line->input);
 	*line = (struct line){0};
 }

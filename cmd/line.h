@@ -20,12 +20,14 @@ struct line {
 	size_t *starts; /* per word, where it begins in `command` */
 	enum line_sink sink;
 	char *target; /* the shell's command line after '|', or the file's name */
+	char *input;  /* the file after '<', or NULL */
 };
 
 /*
  * Splits a line. Blanks part words, except within '…', "…" and (…); a backslash makes the next
  * quote, blank, '|', '>', '#' or backslash plain, and stands for itself before all else; '#' at a
- * word's start begins a comment. "*page" is "* page". ERR_USAGE for a quote or redirection without
+ * word's start begins a comment, as "//" does at the line's; '<' at a word's start, but not "<<" and "<=", goes before
+ * the last word, a file's name. "*page" is "* page". ERR_USAGE for a quote or redirection without
  * its end. line_free() frees what it holds, also after an error.
  */
 struct error *line_parse(const char *text, struct line *out) MUST_CHECK;

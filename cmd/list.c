@@ -11,7 +11,6 @@
 #include "cmd/typed_object.h"
 
 #define MAX_OPERANDS 2
-#define MAX_SHOWN    16 /* -s options */
 
 struct list_request {
 	struct session *s;
@@ -23,9 +22,7 @@ struct list_request {
 	bool heads;    /* -h, -H: links lead to links, not to structures */
 	bool external; /* -H: the start is no entry */
 	bool reverse, brent;
-	const char *shown_text[MAX_SHOWN];
-	struct typed_object shown[MAX_SHOWN];
-	unsigned shown_count;
+	struct shown_objects shown;
 	unsigned radix;
 	uint64_t count;
 };
@@ -75,16 +72,12 @@ static struct error *seen_add(struct seen *set, uint64_t value, bool *again)
 static struct error *show_entry(struct list_request *r, uint64_t entry)
 {
 	struct out *o = r->s->out;
-	struct error *e = NULL;
+	struct error *e;
 
 	r->count++;
 	out_object_begin(o, NULL);
 	out_hex(o, "entry", "%" PRIx64 "\n", entry);
-	for (unsigned i = 0; !e && i < r->shown_count; i++) {
-		out_object_begin(o, r->shown[i].name);
-		e = typed_object_show(&r->shown[i], entry - r->embedded);
-		out_object_end(o);
-	}
+	e = shown_objects_show(&r->shown, o, entry - r->embedded);
 	out_object_end(o);
 	return e;
 }
@@ -218,9 +211,7 @@ static struct error *parse_list(struct list_request *r, int argc, char **argv)
 			break;
 		case 's':
 		case 'S':
-			if (r->shown_count == MAX_SHOWN)
-				return usage_error(argv[0], "too many -s: %s", p.argument);
-			r->shown_text[r->shown_count++] = p.argument;
+			TRY(shown_objects_add(&r->shown, argv[0], p.argument));
 			break;
 		case 'l':
 			TRY(parse_offset(r->s, p.argument, &r->embedded));
@@ -256,7 +247,7 @@ static struct error *check_options(const struct list_request *r)
 {
 	if (r->has_head_offset && (!r->heads || r->external))
 		return usage_error("list", "-O goes with -h");
-	if (r->has_embedded && (!r->shown_count || r->heads))
+	if (r->has_embedded && (!r->shown.given || r->heads))
 		return usage_error("list", "-l goes with -s, and not with -h or -H");
 	return NULL;
 }
@@ -265,15 +256,10 @@ static struct error *run_list(struct session *s, int argc, char **argv)
 {
 	struct list_request r = {.s = s};
 	struct seen set = {0};
-	unsigned shown = 0;
 
 	TRY(parse_list(&r, argc, argv));
 	TRY(check_options(&r));
-	struct error *e = NULL;
-	for (; !e && shown < r.shown_count; shown++) {
-		e = typed_object_parse(s, r.shown_text[shown], TYPE_ANY, &r.shown[shown]);
-		r.shown[shown].format = typed_format(s, r.radix);
-	}
+	struct error *e = shown_objects_open(s, &r.shown, r.radix);
 	out_array_begin(s->out, "entries");
 	if (!e)
 		e = walk(&r, &set);
@@ -281,8 +267,7 @@ static struct error *run_list(struct session *s, int argc, char **argv)
 		out_array_end(s->out);
 		out_dec(s->out, "count", NULL, r.count);
 	}
-	while (shown--)
-		typed_object_free(&r.shown[shown]);
+	shown_objects_free(&r.shown);
 	free(set.slots);
 	return e;
 }

@@ -13,7 +13,9 @@
 #include "cmd/banner.h"
 #include "cmd/files.h"
 #include "cmd/guard.h"
+#include "cmd/history.h"
 #include "cmd/machine.h"
+#include "cmd/nearest.h"
 #include "cmd/readline.h"
 #include "cmd/session.h"
 #include "vmcore/vmcore.h"
@@ -29,7 +31,7 @@ struct action {
 struct arguments {
 	struct files files;
 	struct vmcore_options raw;
-	bool no_kernel, silent, json;
+	bool no_kernel, no_rc, silent, json;
 	const char *machine; /* the simulated one, or NULL */
 	struct action *actions;
 	size_t action_count;
@@ -54,6 +56,17 @@ static void fail_with(struct error *e)
 		fail("%s", e->message);
 }
 
+static void fail_option(const char *word, const struct option *options)
+{
+	struct nearest n = nearest_to(word + strspn(word, "-"));
+
+	for (; options->name; options++)
+		nearest_try(&n, options->name);
+	if (n.word)
+		fail("no such option: %s; did you mean \"--%s\"?", word, n.word);
+	fail("no such option: %s", word);
+}
+
 static void parse_arguments(struct arguments *a, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -64,6 +77,7 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 		{"no-kernel", no_argument, NULL, 'n'},
 		{"phys-offset", required_argument, NULL, 'p'},
 		{"sim", required_argument, NULL, 'm'},
+		{"no-rc", no_argument, NULL, 'R'},
 		{0},
 	};
 	int letter;
@@ -90,6 +104,9 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 		case 'n':
 			a->no_kernel = true;
 			break;
+		case 'R':
+			a->no_rc = true;
+			break;
 		case 'm':
 			a->machine = optarg;
 			break;
@@ -107,7 +124,7 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 		default:
 			if (optopt && optopt < 128)
 				fail("no such option: -%c", optopt);
-			fail("no such option: %s", argv[optind - 1]);
+			fail_option(argv[optind - 1], options);
 		}
 	}
 	while (optind < argc)
@@ -174,7 +191,7 @@ static void run_action(struct session *s, const struct action *action)
 
 		if (!one)
 			fail("out of memory");
-		session_run_line(s, one);
+		history_run(s, one);
 		free(one);
 		line += len + (line[len] == '\n');
 	}
@@ -183,7 +200,7 @@ static void run_action(struct session *s, const struct action *action)
 int main(int argc, char **argv)
 {
 	struct arguments arguments = {0};
-	struct session s = {.settings = {.radix = 10, .scroll = true, .print_max = 256}};
+	struct session s = {.settings = {.radix = 10, .scroll = true, .print_max = 256, .refresh = true}};
 
 	parse_arguments(&arguments, argc, argv);
 	guard_install();
@@ -194,11 +211,13 @@ int main(int argc, char **argv)
 	s.settings.silent = arguments.silent;
 	s.settings.json = arguments.json;
 	s.out = out_new(STDOUT_FILENO, OUT_TEXT);
+	s.interactive = !arguments.action_count && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	if (!arguments.no_rc)
+		session_run_startup(&s);
 	if (arguments.action_count) {
 		for (size_t i = 0; i < arguments.action_count && !s.quit; i++)
 			run_action(&s, &arguments.actions[i]);
-	} else if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)) {
-		s.interactive = true;
+	} else if (s.interactive) {
 		print_banner(&s);
 		interact(&s);
 		s.failures = 0; /* a person has seen them */
@@ -206,11 +225,12 @@ int main(int argc, char **argv)
 		run_action(&s, &(struct action){'i', "-"});
 	}
 	out_free(s.out);
+	free(s.settings.error_file);
 	if (s.kernel)
 		kernel_close(s.kernel);
 	vmcore_close(s.vmcore);
 	free(arguments.actions);
-	if (!s.interactive && guard_signalled())
+	if (!s.interactive && guard_signals())
 		guard_die_of_signal();
 	return s.failures ? EXIT_COMMAND_FAILED : 0;
 }

@@ -22,21 +22,45 @@ static bool installed(const char *program)
 	return false;
 }
 
-const char *pager_command(const struct session *s)
+/*
+ * Less than a screen just appears (-F), the screen stays as it is (-X), colours pass (-R), the end of the output is the end of less at
+ * the second attempt to go on (-e is crash's -E in effect).
+ */
+#define LESS "exec less -FRXe"
+
+static const char *chosen(const struct session *s)
 {
 	static int have_less = -1;
 	const char *own = getenv("MMSCOPE_PAGER");
 
+	switch (s->settings.pager) {
+	case PAGER_LESS:
+		return LESS;
+	case PAGER_MORE:
+		return "exec more";
+	case PAGER_CRASH:
+		return getenv("CRASHPAGER");
+	default:
+		if (own)
+			return *own ? own : NULL;
+		if (have_less < 0)
+			have_less = installed("less");
+		return have_less ? LESS : NULL;
+	}
+}
+
+const char *pager_command(const struct session *s)
+{
 	if (!s->interactive || !s->settings.scroll || !isatty(s->out->fd))
 		return NULL;
-	if (own)
-		return *own ? own : NULL;
-	if (have_less < 0)
-		have_less = installed("less");
-	/*
-	 * Less than a screen just appears (-F), the screen stays as it is (-X), colours pass (-R),
-	 * the end of the output is the end of less at the second attempt to go on (-e is crash's -E
-	 * in effect).
-	 */
-	return have_less ? "exec less -FRXe" : NULL;
+	return chosen(s);
+}
+
+const char *pager_name(const struct session *s)
+{
+	const char *command = chosen(s);
+
+	if (!command)
+		return "none";
+	return strncmp(command, "exec ", 5) ? command : command + 5;
 }

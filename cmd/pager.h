@@ -11,4 +11,7 @@
  */
 const char *pager_command(const struct session *s);
 
+/* What it would be, wherever the output goes: "none". */
+const char *pager_name(const struct session *s);
+
 #endif

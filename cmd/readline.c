@@ -15,6 +15,7 @@
 #include <readline/history.h>
 #include <readline/readline.h>
 
+#include "cmd/history.h"
 #include "core/interrupt.h"
 
 #define PROMPT	      "mmscope> "
@@ -61,14 +62,6 @@ static int on_signal(void)
 	siglongjmp(prompt_jump, 1);
 }
 
-static void remember(const char *line)
-{
-	HIST_ENTRY *last = history_length ? history_get(history_base + history_length - 1) : NULL;
-
-	if (line[strspn(line, " \t")] && (!last || strcmp(last->line, line)))
-		add_history(line);
-}
-
 /* On its own, so that the jump back costs no caller its variables. NULL at the end of the input. */
 static __attribute__((noinline)) char *prompt_line(void)
 {
@@ -100,8 +93,7 @@ void interact(struct session *s)
 			putchar('\n');
 			break;
 		}
-		remember(line);
-		session_run_line(s, line);
+		history_run(s, line);
 		free(line);
 	}
 	/* Other sessions may have added theirs meanwhile: append, then cut the file to its length.

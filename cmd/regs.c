@@ -121,7 +121,7 @@ static struct error *show(struct session *s, const struct task *t, void *context
 static struct error *run_regs(struct session *s, int argc, char **argv)
 {
 	if (argc > 1 && argv[1][0] == '-')
-		return usage_error(argv[0], "no such option: %s", argv[1]);
+		return unknown_option(argv[0], argv[1][1], argv[1]);
 	return context_for_each(s, argc, argv, 1, show, NULL);
 }
 

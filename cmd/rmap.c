@@ -288,7 +288,7 @@ static struct error *run_rmap(struct session *s, int argc, char **argv)
 		else if (c == '-' && !strcmp(p.argument, "scan"))
 			r.scan = true;
 		else if (c == '-')
-			return usage_error("rmap", "no such option: --%s", p.argument);
+			return unknown_option("rmap", '-', argv[p.index - 1]);
 		else
 			return option_error(&p);
 	}

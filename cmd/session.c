@@ -13,10 +13,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cmd/colour.h"
 #include "cmd/guard.h"
 #include "cmd/line.h"
 #include "cmd/pager.h"
+#include "core/globals.h"
 #include "core/interrupt.h"
+
+/* How deep scripts may run scripts. */
+#define LINES_DEEP 16
 
 /* ---- A command ---- */
 
@@ -73,13 +78,27 @@ static struct error *substitute(struct line *line, const char *before, int from)
 	}
 	again.sink = line->sink;
 	again.target = line->target;
-	line->target = NULL;
+	again.input = line->input;
+	line->target = line->input = NULL;
 	line_free(line);
 	*line = again;
 	return NULL;
 }
 
-/* Aliases and left-out "struct"s. */
+/* What a word is that is no command: a variable, or a type with another name. */
+static const char *command_for(struct session *s, const char *word)
+{
+	struct symbol symbol;
+	struct type type;
+
+	if (!s->kernel || !s->kernel->types || !*word || word[0] == '-')
+		return NULL;
+	if (symbol_find(s->kernel, word, &symbol) && global_type(s->kernel, word, &type))
+		return "p";
+	return type_valid(type_find(s->kernel, TYPE_TYPEDEF, word)) ? "whatis" : NULL;
+}
+
+/* Aliases, and commands left out: "page.flags ADDR", "jiffies". */
 static struct error *expand(struct session *s, struct line *line)
 {
 	const char *alias;
@@ -91,7 +110,8 @@ static struct error *expand(struct session *s, struct line *line)
 		return substitute(line, alias, 1);
 	if (command_find("struct") && names_struct(s, line->argv[0]))
 		return substitute(line, "struct", 0);
-	return NULL;
+	alias = command_for(s, line->argv[0]);
+	return alias ? substitute(line, alias, 0) : NULL;
 }
 
 /* ---- Where its output goes ---- */
@@ -145,7 +165,9 @@ static struct error *sink_open(struct session *s, const struct line *line, struc
 	const char *pager;
 
 	*sink = (struct sink){.fd = s->out->fd, .file = -1};
+	s->out->colour = false;
 	s->out->mode = s->settings.json ? OUT_JSON : OUT_TEXT;
+	s->on_screen = line->sink == SINK_OUT && isatty(s->out->fd);
 	switch (line->sink) {
 	case SINK_PIPE:
 		TRY(start_shell(line->target, &sink->file, &sink->pid));
@@ -158,6 +180,7 @@ static struct error *sink_open(struct session *s, const struct line *line, struc
 					 strerror(errno));
 		break;
 	case SINK_OUT:
+		s->out->colour = colour_wanted(s, s->out->fd);
 		pager = pager_command(s);
 		if (pager)
 			TRY(start_shell(pager, &sink->file, &sink->pid));
@@ -177,8 +200,11 @@ static struct error *sink_close(struct session *s, struct sink *sink)
 	out_flush(o);
 	if (o->failed && o->error != EPIPE && o->error != EINTR)
 		e = error_new(ERR_IO, "cannot write: %s", strerror(o->error));
+	/* Nobody reads the program's own output any more, or that of the line which runs this one. */
 	if (o->failed && o->error == EPIPE && sink->file < 0)
-		s->quit = true; /* nobody reads the program's own output any more */
+		*(sink->fd == STDOUT_FILENO ? &s->quit : &s->unread) = true;
+	else if (sink->file >= 0)
+		s->unread = false;
 	o->failed = o->stopped = o->steadfast = false;
 	o->fd = sink->fd;
 	if (sink->file >= 0)
@@ -190,24 +216,36 @@ static struct error *sink_close(struct session *s, struct sink *sink)
 
 /* ---- A line ---- */
 
-static void print_error(struct session *s, const char *name, const struct error *e)
+void session_complain(struct session *s, const char *name, const struct error *e)
 {
+	FILE *file = stderr;
+
 	out_flush(s->out);
-	fprintf(stderr, "%s: %s\n", name, e->message);
+	if (s->settings.errors == ERRORS_FILE && s->settings.error_file)
+		file = fopen(s->settings.error_file, "ae");
+	if (s->settings.errors == ERRORS_REDIRECT && s->redirected && !out_json(s->out))
+		out_printf(s->out, "%s: %s\n", name, e->message);
+	else if (file == stderr && colour_wanted(s, STDERR_FILENO))
+		fprintf(stderr, COLOUR_ERROR "%s:" COLOUR_END " %s\n", name, e->message);
+	else
+		fprintf(file ? file : stderr, "%s: %s\n", name, e->message);
 	fflush(stderr);
+	if (file && file != stderr)
+		fclose(file);
+	if (s->settings.core)
+		abort();
 }
 
-static struct error *run_parsed(struct session *s, struct line *line)
+/* The command of a line, in a document of its own unless it runs lines that have theirs. */
+static struct error *run_command(struct session *s, struct line *line)
 {
 	const struct command *c = command_find(line->argv[0]);
-	struct error *e, *unwritten;
-	bool quiet = false;
-	struct sink sink;
+	bool document = !c || !(c->flags & CMD_RUNS_LINES);
+	const char *quotes = s->quotes;
+	struct error *e;
 
-	e = sink_open(s, line, &sink);
-	if (e)
-		return e;
-	out_document_begin(s->out, line->argv[0]);
+	if (document)
+		out_document_begin(s->out, line->argv[0]);
 	s->quotes = line->quotes;
 	if (c && (c->flags & CMD_RAW_LINE)) {
 		char *argv[3] = {line->argv[0],
@@ -217,22 +255,67 @@ static struct error *run_parsed(struct session *s, struct line *line)
 	} else {
 		e = session_run(s, line->argc, line->argv);
 	}
-	s->quotes = NULL;
+	s->quotes = quotes;
+	if (document)
+		out_document_end(s->out, e ? e->message : NULL);
+	return e;
+}
+
+static struct error *run_parsed(struct session *s, struct line *line)
+{
+	bool outer = s->redirected, quiet = false;
+	struct error *e, *unwritten;
+	struct sink sink;
+
+	e = sink_open(s, line, &sink);
+	if (e)
+		return e;
+	s->redirected = outer || line->sink != SINK_OUT;
+	if (line->input)
+		e = session_run_arguments(s, line->command, line->input);
+	else
+		e = run_command(s, line);
 	/* A reader who has seen enough (q in the pager, head) ends the command; that is no failure.
 	 * An act goes on without a reader, so what interrupted it was Ctrl-C. */
 	if (s->out->stopped && s->out->error == EPIPE)
 		quiet = true;
-	out_document_end(s->out, e ? e->message : NULL);
-	unwritten = sink_close(s, &sink);
 	if (quiet && e && e->code == ERR_INTERRUPTED) {
 		error_free(e);
 		e = NULL;
 	}
+	if (e && s->settings.errors == ERRORS_REDIRECT && s->redirected && !out_json(s->out)) {
+		session_complain(s, line->argv[0], e);
+		s->failures++;
+		error_free(e);
+		e = NULL;
+	}
+	s->redirected = outer;
+	unwritten = sink_close(s, &sink);
 	if (unwritten) {
 		error_free(e);
 		e = unwritten;
 	}
 	return e;
+}
+
+/* "< file": its lines, into a sink of their own if the line has one. */
+static struct error *run_script(struct session *s, const struct line *line)
+{
+	struct error *e, *unwritten;
+	bool outer = s->redirected;
+	struct sink sink;
+
+	if (line->sink == SINK_OUT)
+		return session_run_file(s, line->input);
+	TRY(sink_open(s, line, &sink));
+	s->redirected = true;
+	e = session_run_file(s, line->input);
+	s->redirected = outer;
+	unwritten = sink_close(s, &sink);
+	if (!unwritten)
+		return e;
+	error_free(e);
+	return unwritten;
 }
 
 static bool run_shell(struct session *s, const char *command)
@@ -253,70 +336,61 @@ static bool run_shell(struct session *s, const char *command)
 /* Ctrl-C at a prompt means the command; in a script it means the script. */
 static void end_script_on_signal(struct session *s)
 {
-	if (!s->interactive && guard_signalled())
+	if (!s->interactive && guard_signals())
 		s->quit = true;
 }
 
-bool session_run_line(struct session *s, const char *text)
+static struct error *run_text(struct session *s, const char *text, char *name, size_t size)
 {
-	const char *name = "mmscope";
-	struct line line;
 	struct error *e;
-	bool ok;
+	struct line line;
 
-	text += strspn(text, " \t\r\n");
-	if (*text == '!') {
-		out_flush(s->out);
-		ok = run_shell(s, text + 1 + strspn(text + 1, " \t"));
-		s->failures += !ok;
-		end_script_on_signal(s);
-		return ok;
-	}
 	interrupt_flag = 0;
 	e = line_parse(text, &line);
 	if (!e && line.argc)
 		e = expand(s, &line);
-	if (!e && !line.argc && line.sink != SINK_OUT)
+	if (line.argc || line.input)
+		snprintf(name, size, "%s", line.argc ? line.argv[0] : "<");
+	if (!e && !line.argc && !line.input && line.sink != SINK_OUT)
 		e = error_new(ERR_USAGE, "no command before: %s", text);
-	if (line.argc)
-		name = line.argv[0];
+	if (!e && (line.argc || line.input) && s->depth > LINES_DEEP)
+		e = error_new(ERR_USAGE, "lines that run lines are nested more than %d deep: %s%s", LINES_DEEP, line.command,
+			      line.input ? line.input : "");
 	if (!e && line.argc) {
 		e = run_parsed(s, &line);
+	} else if (!e && line.input) {
+		e = run_script(s, &line);
 	} else if (e && s->settings.json) {
 		/* One document a line, so that whoever feeds lines can count. */
 		s->out->mode = OUT_JSON;
 		out_document_begin(s->out, name);
 		out_document_end(s->out, e->message);
 	}
-	ok = !e;
+	line_free(&line);
+	return e;
+}
+
+bool session_run_line(struct session *s, const char *text)
+{
+	int failures = s->failures;
+	char name[256] = "mmscope";
+	struct error *e;
+
+	text += strspn(text, " \t\r\n");
+	if (*text == '!') {
+		out_flush(s->out);
+		s->failures += !run_shell(s, text + 1 + strspn(text + 1, " \t"));
+		end_script_on_signal(s);
+		return s->failures == failures;
+	}
+	s->depth++;
+	e = run_text(s, text, name, sizeof(name));
+	s->depth--;
 	if (e) {
 		s->failures++;
-		print_error(s, name, e);
+		session_complain(s, name, e);
 		error_free(e);
 	}
 	end_script_on_signal(s);
-	line_free(&line);
-	return ok;
-}
-
-struct error *session_run_file(struct session *s, const char *path)
-{
-	FILE *file = fopen(path, "re");
-	char *text = NULL;
-	size_t size = 0;
-
-	if (!file)
-		return error_new(ERR_IO, "cannot read: %s: %s", path, strerror(errno));
-	errno = 0;
-	while (!s->quit && getline(&text, &size, file) >= 0)
-		session_run_line(s, text);
-	free(text);
-	if (ferror(file)) {
-		struct error *e = error_new(ERR_IO, "cannot read: %s: %s", path, strerror(errno));
-
-		fclose(file);
-		return e;
-	}
-	fclose(file);
-	return NULL;
+	return s->failures == failures;
 }

@@ -19,6 +19,16 @@ struct settings {
 	bool hex;
 	unsigned print_max; /* elements of an array that struct and p show at most */
 	bool print_array;   /* one line per element */
+	bool null_stop;	    /* character arrays end at their first NUL */
+	bool hide_offline;  /* what belongs to CPUs that are offline is left out */
+	bool redzone;	    /* slab objects begin with the red zone before them */
+	bool refresh;	    /* of crash's, for live systems */
+	bool core;	    /* the next error ends in a core dump */
+	uint64_t bug_bytes; /* dis: bytes that follow a ud2 and are no code */
+	enum { COLOUR_AUTO, COLOUR_ON, COLOUR_OFF } colour;
+	enum { PAGER_DEFAULT, PAGER_LESS, PAGER_MORE, PAGER_CRASH } pager;
+	enum { ERRORS_DEFAULT, ERRORS_REDIRECT, ERRORS_FILE } errors;
+	char *error_file; /* ERRORS_FILE: its name */
 };
 
 struct session {
@@ -46,6 +56,11 @@ struct session {
 		bool trace;
 	} acts;
 	bool interactive; /* a person at a prompt: banner, prompt, pager */
+	bool starting;	  /* the startup files are read */
+	unsigned depth;	  /* of lines that run lines: scripts, repeat */
+	bool redirected;  /* the running line's output goes to a pipe or a file of its own */
+	bool unread;	  /* nobody reads that any more */
+	bool on_screen;	  /* the running command's output goes to a terminal, through the pager or not */
 	bool quit;
 	int failures; /* commands that failed */
 };
@@ -53,6 +68,8 @@ struct session {
 /* Runs one line: a command with its words, "| shell", "> file". True when it succeeded. Errors are
  * printed. */
 bool session_run_line(struct session *s, const char *line);
+/* Says on the console, or where "set error" wants it, as "NAME: message", what went wrong. */
+void session_complain(struct session *s, const char *name, const struct error *e);
 /*
  * Runs one command already split, with output to s->out as it stands, inside whatever document is
  * open. For commands that run others (foreach): on failure they out_close() to the depth that they
@@ -62,6 +79,10 @@ struct error *session_run(struct session *s, int argc, char **argv) MUST_CHECK;
 /* Runs a file's lines; ends early when the session does. ERR_IO when it cannot be read. A failed
  * command is in s->failures. */
 struct error *session_run_file(struct session *s, const char *path) MUST_CHECK;
+/* Runs the command line's beginning with each line of the file behind it. */
+struct error *session_run_arguments(struct session *s, const char *command, const char *path) MUST_CHECK;
+/* ~/.mmscoperc, then .mmscoperc here; what they print is dropped, errors are printed. */
+void session_run_startup(struct session *s);
 const struct command *command_find(const char *name);
 /* By index, in name order; NULL past the last. */
 const struct command *command_at(size_t index);

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "cmd/context.h"
+#include "cmd/nearest.h"
+#include "cmd/variables.h"
 
 /* ---- The context ---- */
 
@@ -123,144 +125,15 @@ static struct error *set_active(struct session *s, const char *word)
 	return NULL;
 }
 
-/* ---- Variables ---- */
-
-struct variable {
-	const char *name, *values, *does;
-	/* The value as text; changes it when `word` is not NULL. ERR_USAGE for a value that it
-	 * cannot have. */
-	struct error *(*access)(struct session *s, const char *word, const char **text);
-};
-
-static struct error *bad_value(const char *word)
+/* The variable whose name is nearest to a mistyped one, or NULL. */
+static const char *near_variable(const char *word)
 {
-	return error_new(ERR_USAGE, "no such value: %s", word);
-}
+	struct nearest n = nearest_to(word);
+	const char *name;
 
-static struct error *access_flag(bool *flag, const char *word, const char **text)
-{
-	if (word && (!strcmp(word, "on") || !strcmp(word, "1")))
-		*flag = true;
-	else if (word && (!strcmp(word, "off") || !strcmp(word, "0")))
-		*flag = false;
-	else if (word)
-		return bad_value(word);
-	*text = *flag ? "on" : "off";
-	return NULL;
-}
-
-static struct error *access_scroll(struct session *s, const char *word, const char **text)
-{
-	return access_flag(&s->settings.scroll, word, text);
-}
-
-static struct error *access_json(struct session *s, const char *word, const char **text)
-{
-	return access_flag(&s->settings.json, word, text);
-}
-
-static struct error *access_silent(struct session *s, const char *word, const char **text)
-{
-	return access_flag(&s->settings.silent, word, text);
-}
-
-static struct error *access_print_array(struct session *s, const char *word, const char **text)
-{
-	return access_flag(&s->settings.print_array, word, text);
-}
-
-static struct error *access_radix(struct session *s, const char *word, const char **text)
-{
-	if (word && (!strcmp(word, "16") || !strcmp(word, "0x10") || !strcmp(word, "hex")))
-		s->settings.radix = 16;
-	else if (word && (!strcmp(word, "10") || !strcmp(word, "dec")))
-		s->settings.radix = 10;
-	else if (word)
-		return bad_value(word);
-	s->settings.hex = s->settings.radix == 16;
-	*text = s->settings.radix == 16 ? "16 (hex)" : "10 (decimal)";
-	return NULL;
-}
-
-static struct error *access_print_max(struct session *s, const char *word, const char **text)
-{
-	static char number[24];
-	uint64_t value;
-
-	if (word) {
-		TRY(parse_count(word, &value));
-		if (value > UINT32_MAX)
-			return bad_value(word);
-		s->settings.print_max = (unsigned)value;
-	}
-	snprintf(number, sizeof(number), "%u", s->settings.print_max);
-	*text = number;
-	return NULL;
-}
-
-static struct error *access_edit(struct session *s, const char *word, const char **text)
-{
-	if (word && strcmp(word, "vi") && strcmp(word, "emacs"))
-		return bad_value(word);
-	if (word)
-		s->settings.vi = !strcmp(word, "vi");
-	*text = s->settings.vi ? "vi" : "emacs";
-	return NULL;
-}
-
-static const struct variable variables[] = {
-	{"scroll", "on | off", "long output goes through the pager", access_scroll},
-	{"radix", "10 | 16", "how struct, p and task print numbers", access_radix},
-	{"print_max", "NUMBER", "elements of an array to print", access_print_max},
-	{"print_array", "on | off", "one line an element", access_print_array},
-	{"silent", "on | off", "no banner", access_silent},
-	{"edit", "vi | emacs", "editing keys at the prompt", access_edit},
-	{"json", "on | off", "commands print JSON", access_json},
-};
-#define VARIABLES (sizeof(variables) / sizeof(variables[0]))
-
-static const struct variable *variable_find(const char *name)
-{
-	for (size_t i = 0; i < VARIABLES; i++) {
-		if (!strcmp(variables[i].name, name))
-			return &variables[i];
-	}
-	return NULL;
-}
-
-static struct error *show_variable(struct session *s, const struct variable *v, const char *word,
-				   int width)
-{
-	const char *text;
-
-	TRY(error_prefix(v->access(s, word, &text), "%s", v->name));
-	/* crash's wording, which differs in the table of all */
-	if (!width && v->access == access_radix)
-		out_text(s->out, "output ");
-	out_printf(s->out, "%*s: ", width, v->name);
-	out_str(s->out, v->name, "%s\n", text);
-	return NULL;
-}
-
-static struct error *show_variables(struct session *s)
-{
-	for (size_t i = 0; i < VARIABLES; i++)
-		TRY(show_variable(s, &variables[i], NULL, 14));
-	return NULL;
-}
-
-/* Variables of crash that have nothing to set here; a task's name may be the same. */
-static bool is_foreign(const char *word)
-{
-	static const char *const names[] = {
-		"refresh",	 "console",   "debug", "core",	"hash",	   "namelist", "unwind",
-		"zero_excluded", "null-stop", "gdb",   "scope", "offline", "redzone",  "error"};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(names[i], word))
-			return true;
-	}
-	return false;
+	for (size_t i = 0; (name = variable_name(i)); i++)
+		nearest_try(&n, name);
+	return n.word;
 }
 
 /* Words that are no options: a task, or pairs of variable and value ("hex" and "dec" stand for a
@@ -268,26 +141,25 @@ static bool is_foreign(const char *word)
 static struct error *set_words(struct session *s, int argc, char **argv, int from)
 {
 	for (int i = from; i < argc; i++) {
-		const struct variable *v = variable_find(argv[i]);
+		if (variable_is(argv[i])) {
+			bool more = i + 1 < argc && !variable_is(argv[i + 1]);
 
-		if (v) {
-			bool more = i + 1 < argc && !variable_find(argv[i + 1]);
-
-			TRY(show_variable(s, v, more ? argv[i + 1] : NULL, 0));
+			TRY(variable_set(s, argv[i], more ? argv[i + 1] : NULL));
 			i += more;
 		} else if (!strcmp(argv[i], "hex") || !strcmp(argv[i], "dec")) {
-			TRY(show_variable(s, variable_find("radix"), argv[i], 0));
+			TRY(variable_set(s, "radix", argv[i]));
+		} else if (!strcmp(argv[i], "vi") || !strcmp(argv[i], "emacs")) {
+			TRY(variable_set(s, "edit", argv[i]));
 		} else {
 			const struct task *t;
 
 			TRY(need_kernel(s));
 			struct error *e = context_select_one(s, argv[i], &t);
 
-			if (e && e->code == ERR_NOT_FOUND && is_foreign(argv[i])) {
+			if (e && e->code == ERR_NOT_FOUND && near_variable(argv[i])) {
 				error_free(e);
-				return error_new(ERR_USAGE,
-						 "crash's variable, without meaning here: %s",
-						 argv[i]);
+				return error_new(ERR_NOT_FOUND, "no such variable or task: %s; did you mean \"%s\"?", argv[i],
+						 near_variable(argv[i]));
 			}
 			TRY(e);
 			TRY(change_context(s, t));
@@ -308,7 +180,7 @@ static struct error *run_set(struct session *s, int argc, char **argv)
 		if (option == 'p')
 			return set_panic(s);
 		if (option == 'v')
-			return show_variables(s);
+			return variables_show(s);
 		if (option == 'c')
 			return set_cpu(s, p.argument);
 		if (option == '?')
@@ -339,15 +211,25 @@ COMMAND(set) = {
 		"\n"
 		"Variables:\n"
 		"\n"
-		"  scroll       on | off       long output goes through the pager, on a terminal\n"
-		"  radix        10 | 16        how struct, p and task print numbers (set hex, set "
-		"dec)\n"
-		"  print_max    NUMBER         elements of an array that struct and p print at "
-		"most\n"
-		"  print_array  on | off       an array's elements one a line\n"
-		"  silent       on | off       no banner\n"
-		"  edit         vi | emacs     editing keys at the prompt\n"
-		"  json         on | off       commands print JSON\n"
+		"  scroll         on | off | less | more | CRASHPAGER  long output goes through a pager, on a terminal\n"
+		"  radix          10 | 16         how struct, p and task print numbers (set hex, set dec)\n"
+		"  print_max      NUMBER          elements of an array that struct and p print at most\n"
+		"  print_array    on | off        an array's elements one a line\n"
+		"  null-stop      on | off        character arrays are printed up to their first NUL\n"
+		"  silent         on | off        no banner\n"
+		"  edit           vi | emacs      editing keys at the prompt (set vi, set emacs)\n"
+		"  zero_excluded  on | off        pages that makedumpfile left out are read as zeroes by rd, struct and others\n"
+		"  offline        show | hide     leaves out what belongs to CPUs that are offline\n"
+		"  redzone        on | off        kmem's slab objects begin with the red zone that stands before each\n"
+		"  error          default | redirect | FILE  where errors go: the console; where the output goes, when a line\n"
+		"                                 sends it somewhere; the end of a file\n"
+		"  core           on | off        the next error ends in a core dump\n"
+		"  json           on | off        commands print JSON\n"
+		"  color          auto | on | off  colour, on a terminal only; auto: unless NO_COLOR is set\n"
+		"\n"
+		"crash's console, debug, hash, gdb, unwind, scope, namelist and dumpfile are shown, and can be set to nothing else than\n"
+		"they are; refresh changes nothing. Settings for each session stand as lines in ~/.mmscoperc and, read after it, .mmscoperc in the current\n"
+		"directory; neither is read when others may write it, or with --no-rc.\n"
 		"\n"
 		"EXAMPLES\n"
 		"  Make init the context, then look at it again:\n"

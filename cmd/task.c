@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cmd/context.h"
+#include "cmd/typed.h"
 #include "core/typeprint.h"
 
 #define MEMBERS_MAX 64
@@ -190,8 +191,7 @@ static struct error *parse(struct session *s, struct request *r, struct words *w
 
 static struct error *run_with(struct session *s, struct words *w, int argc, char **argv)
 {
-	struct request r = {
-		.format = {.radix = s->settings.radix, .max_elements = s->settings.print_max}};
+	struct request r = {.format = typed_format(s, 0)};
 	const char *quotes = s->quotes;
 	struct error *e;
 

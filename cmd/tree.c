@@ -12,8 +12,6 @@
 #include "mm/rbtree.h"
 #include "mm/xarray.h"
 
-#define MAX_SHOWN 16 /* -s options */
-
 enum tree_type { TREE_RBTREE, TREE_XARRAY, TREE_MAPLE };
 
 struct tree_request {
@@ -24,9 +22,7 @@ struct tree_request {
 	bool is_node, sorted, positions, nodes; /* -N -l -p -v */
 	bool has_node_offset;
 	unsigned radix;
-	const char *shown_text[MAX_SHOWN];
-	struct typed_object shown[MAX_SHOWN];
-	unsigned shown_count;
+	struct shown_objects shown;
 	uint64_t entries;
 	struct tree_path path; /* of an XArray */
 	struct maple_watch watch;
@@ -65,11 +61,8 @@ static bool show_entry(struct tree_request *r, uint64_t entry, const struct tree
 		show_position(r, path, has_index, index);
 	else if (has_index)
 		out_dec(o, "index", NULL, index);
-	for (unsigned i = 0; !r->error && i < r->shown_count; i++) {
-		out_object_begin(o, r->shown[i].name);
-		r->error = typed_object_show(&r->shown[i], entry);
-		out_object_end(o);
-	}
+	if (!r->error)
+		r->error = shown_objects_show(&r->shown, o, entry);
 	out_object_end(o);
 	if (!r->error && o->failed)
 		r->error = check_interrupt();
@@ -230,9 +223,7 @@ static struct error *parse_tree(struct tree_request *r, int argc, char **argv)
 			break;
 		case 's':
 		case 'S':
-			if (r->shown_count == MAX_SHOWN)
-				return usage_error(argv[0], "too many -s: %s", p.argument);
-			r->shown_text[r->shown_count++] = p.argument;
+			TRY(shown_objects_add(&r->shown, argv[0], p.argument));
 			break;
 		case 'l':
 			r->sorted = true;
@@ -271,14 +262,9 @@ static struct error *parse_tree(struct tree_request *r, int argc, char **argv)
 static struct error *run_tree(struct session *s, int argc, char **argv)
 {
 	struct tree_request r = {.s = s};
-	struct error *e = NULL;
-	unsigned shown = 0;
 
 	TRY(parse_tree(&r, argc, argv));
-	for (; !e && shown < r.shown_count; shown++) {
-		e = typed_object_parse(s, r.shown_text[shown], TYPE_ANY, &r.shown[shown]);
-		r.shown[shown].format = typed_format(s, r.radix);
-	}
+	struct error *e = shown_objects_open(s, &r.shown, r.radix);
 	if (!e) {
 		out_array_begin(s->out, "entries");
 		e = walk(&r);
@@ -288,8 +274,7 @@ static struct error *run_tree(struct session *s, int argc, char **argv)
 		}
 		out_array_end(s->out);
 	}
-	while (shown--)
-		typed_object_free(&r.shown[shown]);
+	shown_objects_free(&r.shown);
 	return e;
 }
 

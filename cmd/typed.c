@@ -83,69 +83,19 @@ struct error *memory_read(void *memory, uint64_t addr, void *buffer, size_t len)
 	return kernel_read(m->s->kernel, addr, buffer, len);
 }
 
-/* ---- CPUs ---- */
-
-static struct error *bad_cpus(const char *spec)
-{
-	return error_new(ERR_USAGE, "invalid cpu specification: %s", spec);
-}
-
-static struct error *mark_range(const char *spec, const char **at, bool *wanted, unsigned cpus)
-{
-	unsigned long first, last;
-	char *end;
-
-	if (!isdigit((unsigned char)**at))
-		return bad_cpus(spec);
-	first = last = strtoul(*at, &end, 10);
-	if (*end == '-') {
-		if (!isdigit((unsigned char)end[1]))
-			return bad_cpus(spec);
-		last = strtoul(end + 1, &end, 10);
-	}
-	if (first > last || last >= cpus)
-		return bad_cpus(spec);
-	for (unsigned long cpu = first; cpu <= last; cpu++)
-		wanted[cpu] = true;
-	*at = end;
-	return NULL;
-}
-
 struct error *cpus_parse(struct session *s, const char *spec, unsigned **list, size_t *count)
 {
-	unsigned cpus = s->kernel->cpus;
-	bool *wanted = calloc(cpus, sizeof(*wanted));
-	const struct task *t;
-	const char *at = spec;
-	struct error *e = NULL;
+	bool *wanted = NULL;
+	struct error *e = parse_cpus(s, spec, &wanted);
 
-	*list = calloc(cpus, sizeof(**list));
+	*list = e ? NULL : calloc(s->kernel->cpus, sizeof(**list));
 	*count = 0;
-	if (!wanted || !*list) {
+	if (!e && !*list)
 		e = error_new(ERR_NO_MEMORY, "out of memory");
-	} else if (!*spec) {
-		e = context_task(s, &t);
-		if (!e && t->cpu < cpus)
-			wanted[t->cpu] = true;
-	} else if (!strcmp(spec, "a") || !strcmp(spec, "all")) {
-		memset(wanted, true, cpus * sizeof(*wanted));
-	} else {
-		while (!e) {
-			e = mark_range(spec, &at, wanted, cpus);
-			if (e || !*at)
-				break;
-			if (*at++ != ',')
-				e = bad_cpus(spec);
-		}
-	}
-	for (unsigned cpu = 0; !e && cpu < cpus; cpu++)
+	for (unsigned cpu = 0; !e && cpu < s->kernel->cpus; cpu++)
 		if (wanted[cpu])
 			(*list)[(*count)++] = cpu;
 	free(wanted);
-	if (e) {
-		free(*list);
-		*list = NULL;
-	}
 	return e;
 }
 
@@ -155,5 +105,6 @@ struct value_format typed_format(const struct session *s, unsigned radix)
 					      : s->settings.radix == 16 ? 16
 									: 10,
 				     .array_lines = s->settings.print_array,
+				     .null_stop = s->settings.null_stop,
 				     .max_elements = s->settings.print_max};
 }

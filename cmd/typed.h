@@ -26,10 +26,8 @@ void memory_close(struct memory *m);
  * (core/expr.h). */
 struct error *memory_read(void *memory, uint64_t addr, void *buffer, size_t len) MUST_CHECK;
 
-/* CPUs of "a", "all", "" (that of the current task), "1,3-5", in ascending order; free(list).
- * ERR_USAGE: invalid cpu specification. */
-struct error *cpus_parse(struct session *s, const char *spec, unsigned **list,
-			 size_t *count) MUST_CHECK;
+/* What parse_cpus() takes, as a list in ascending order; free(*list). */
+struct error *cpus_parse(struct session *s, const char *spec, unsigned **list, size_t *count) MUST_CHECK;
 
 /* The format that the settings and -x or -d (radix 16 or 10; 0 for neither) give. */
 struct value_format typed_format(const struct session *s, unsigned radix);

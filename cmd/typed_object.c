@@ -164,6 +164,43 @@ struct error *typed_object_show(struct typed_object *t, uint64_t base)
 	return e;
 }
 
+struct error *shown_objects_add(struct shown_objects *shown, const char *command, const char *text)
+{
+	if (shown->given == SHOWN_MAX)
+		return usage_error(command, "too many -s: %s", text);
+	shown->text[shown->given++] = text;
+	return NULL;
+}
+
+struct error *shown_objects_open(struct session *s, struct shown_objects *shown, unsigned radix)
+{
+	while (shown->count < shown->given) {
+		struct typed_object *t = &shown->objects[shown->count];
+
+		TRY(typed_object_parse(s, shown->text[shown->count++], TYPE_ANY, t));
+		t->format = typed_format(s, radix);
+	}
+	return NULL;
+}
+
+struct error *shown_objects_show(struct shown_objects *shown, struct out *o, uint64_t base)
+{
+	struct error *e = NULL;
+
+	for (unsigned i = 0; !e && i < shown->count; i++) {
+		out_object_begin(o, shown->objects[i].name);
+		e = typed_object_show(&shown->objects[i], base);
+		out_object_end(o);
+	}
+	return e;
+}
+
+void shown_objects_free(struct shown_objects *shown)
+{
+	while (shown->count)
+		typed_object_free(&shown->objects[--shown->count]);
+}
+
 struct error *parse_offset(struct session *s, const char *text, uint64_t *out)
 {
 	struct type_member m;

@@ -34,6 +34,23 @@ struct error *typed_object_show_member(struct typed_object *t, const char *path,
 /* The members asked for or the whole, as struct shows it; JSON: "addr" and "value" into the open object. */
 struct error *typed_object_show(struct typed_object *t, uint64_t base) MUST_CHECK;
 
+/* What -s options, of which there may be several, say to show of each object that a command walks over. */
+#define SHOWN_MAX 16
+struct shown_objects {
+	const char *text[SHOWN_MAX]; /* the options' words */
+	unsigned given;
+	struct typed_object objects[SHOWN_MAX];
+	unsigned count; /* opened */
+};
+
+/* One more -s. ERR_USAGE: too many. */
+struct error *shown_objects_add(struct shown_objects *shown, const char *command, const char *text) MUST_CHECK;
+/* Looks up what was given; radix as for typed_format(). Free with shown_objects_free(), on failure too. */
+struct error *shown_objects_open(struct session *s, struct shown_objects *shown, unsigned radix) MUST_CHECK;
+/* Each of the object at `base`; JSON: an object by the type's name. */
+struct error *shown_objects_show(struct shown_objects *shown, struct out *o, uint64_t base) MUST_CHECK;
+void shown_objects_free(struct shown_objects *shown);
+
 /* "struct.member", or a number of bytes. */
 struct error *parse_offset(struct session *s, const char *text, uint64_t *out) MUST_CHECK;
 

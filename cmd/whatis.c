@@ -337,7 +337,7 @@ static struct error *run_whatis(struct session *s, int argc, char **argv)
 			else
 				search.member = word;
 		} else {
-			return usage_error(argv[0], "no such option: %s", word);
+			return unknown_option(argv[0], word[1], word);
 		}
 	}
 	text = unquote(text);

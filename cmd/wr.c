@@ -108,7 +108,7 @@ static struct error *run_wr(struct session *s, int argc, char **argv)
 		else if (!strcmp(word, "8") || !strcmp(word, "16") || !strcmp(word, "32") || !strcmp(word, "64"))
 			w.size = *word == '8' ? 1 : *word == '1' ? 2 : *word == '3' ? 4 : 8;
 		else
-			return usage_error(argv[0], "no such option: %s", argv[i]);
+			return unknown_option(argv[0], argv[i][1], argv[i]);
 	}
 	if (argc - i != 2)
 		return usage_error(argv[0], argc - i < 2 ? "an address and a value are needed" : NULL);

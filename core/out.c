@@ -409,6 +409,15 @@ void out_text(struct out *o, const char *text)
 		out_put_bytes(o, text, strlen(text));
 }
 
+void out_title(struct out *o, const char *text)
+{
+	if (o->colour)
+		out_text(o, OUT_BOLD);
+	out_text(o, text);
+	if (o->colour)
+		out_text(o, OUT_PLAIN);
+}
+
 /* ---- Facts ---- */
 
 void out_dec(struct out *o, const char *key, const char *format, uint64_t value)

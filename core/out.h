@@ -51,6 +51,7 @@ struct out {
 	char *at, *end; /* the free part of the buffer */
 	char *buffer;
 	enum out_mode mode;
+	bool colour; /* headings stand out, by escape sequences of a terminal */
 	int fd;	     /* where the bytes go; -1: memory (out_memory()) */
 	bool failed; /* a write failed (EPIPE, ENOSPC): everything after is dropped, and the
 			interrupt flag is raised unless steadfast */
@@ -94,6 +95,8 @@ void out_document_end(struct out *o, const char *error);
 
 void out_printf(struct out *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void out_text(struct out *o, const char *text);
+/* A heading, which stands out where the sink has colour. */
+void out_title(struct out *o, const char *text);
 
 /* ---- Facts. `format` is a printf format with the one conversion given; NULL prints nothing in the
  * text ---- */

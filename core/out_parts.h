@@ -31,4 +31,8 @@ void out_json_hex(struct out *o, uint64_t value);
 void out_open_one(struct out *o, const char *key, char opener, char closer);
 void out_close_one(struct out *o);
 
+/* ECMA-48: select graphic rendition */
+#define OUT_BOLD  "\033[1m"
+#define OUT_PLAIN "\033[0m"
+
 #endif

@@ -36,6 +36,8 @@ static void titles(struct out *o, const struct column *columns, size_t count)
 {
 	size_t owed = 0;
 
+	if (o->colour)
+		out_put_bytes(o, OUT_BOLD, strlen(OUT_BOLD));
 	for (size_t i = 0; i < count; i++) {
 		const struct column *c = &columns[i];
 		const char *title = c->title ? c->title : "";
@@ -54,6 +56,8 @@ static void titles(struct out *o, const struct column *columns, size_t count)
 		}
 		owed += free - before;
 	}
+	if (o->colour)
+		out_put_bytes(o, OUT_PLAIN, strlen(OUT_PLAIN));
 	out_put_char(o, '\n');
 }
 

@@ -145,12 +145,3 @@ void pagetable_for_each(struct vmcore *vc, const struct pagetable_geometry *g, u
 		return;
 	visit_table(&w, 0, pgd, start, end - 1, 0, pgd);
 }
-
-struct error *pagetable_set(struct vmcore *vc, const struct pagetable_geometry *g,
-			    uint64_t entry_addr, uint64_t entry)
-{
-	uint32_t narrow = (uint32_t)entry;
-	if (g->entry_size == 4)
-		return vmcore_write(vc, entry_addr, &narrow, sizeof(narrow));
-	return vmcore_write(vc, entry_addr, &entry, sizeof(entry));
-}

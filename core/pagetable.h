@@ -120,8 +120,4 @@ typedef bool leaf_visitor(void *context, const struct leaf *leaf);
 void pagetable_for_each(struct vmcore *vc, const struct pagetable_geometry *g, uint64_t pgd, uint64_t start,
 			uint64_t end, leaf_visitor *visit, void *context);
 
-/* Sets an entry through the overlay. */
-struct error *pagetable_set(struct vmcore *vc, const struct pagetable_geometry *g, uint64_t entry_addr,
-			    uint64_t entry) MUST_CHECK;
-
 #endif

@@ -233,6 +233,10 @@ static void print_char_array(struct printer *p, const struct value_bytes *v, siz
 
 	if (len > v->len)
 		len = v->len;
+	if (p->f->null_stop && memchr(v->bytes, 0, len)) {
+		len = strnlen((const char *)v->bytes, len);
+		more = false;
+	}
 	if (!more && len && !v->bytes[len - 1])
 		len--;
 	put_string(p, v->bytes, len, more);

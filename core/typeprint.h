@@ -21,6 +21,7 @@ struct value_format {
 	unsigned radix;	  /* 10 or 16: of integers */
 	unsigned indent;  /* blanks before each line but the first, beside those of the nesting */
 	bool array_lines; /* each element of an array on a line of its own */
+	bool null_stop;	  /* character arrays end at their first NUL */
 	unsigned max_elements; /* of an array or string; "..." follows. 0: 256, as crash has it */
 };
 

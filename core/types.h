@@ -111,6 +111,8 @@ struct type type_integer(struct kernel *k, const char *name);
 bool type_of_variable(struct kernel *k, const char *name, struct type *out);
 /* The prototype of a function. */
 bool type_of_function(struct kernel *k, const char *name, struct type *out);
+/* How many parameters a prototype has; 0 for anything else. */
+size_t type_parameters(struct type t);
 
 /* ---- Members ---- */
 

@@ -231,3 +231,9 @@ bool type_of_function(struct kernel *k, const char *name, struct type *out)
 			return true;
 	return false;
 }
+
+size_t type_parameters(struct type t)
+{
+	const struct btf_type *b = type_valid(t) ? btf__type_by_id(t.btf, t.id) : NULL;
+	return b && btf_is_func_proto(b) ? btf_vlen(b) : 0;
+}

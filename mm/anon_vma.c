@@ -81,35 +81,3 @@ struct error *anon_vma_for_each(struct kernel *k, const struct anon_vma *anon_vm
 	};
 	return interval_walk(&tree, first, last);
 }
-
-struct chain_walk {
-	struct kernel *k;
-	const struct vma *vma;
-	anon_vma_chain_visitor *visit;
-	void *context;
-	struct error *error;
-};
-
-static bool step_chain(void *context, uint64_t node)
-{
-	struct chain_walk *w = context;
-	struct anon_vma_chain avc;
-	w->error = anon_vma_chain_open(w->k, node - OFFSET(w->k, anon_vma_chain, same_vma), &avc);
-	if (!w->error && avc.vma != w->vma->addr)
-		w->error = error_at(ERR_BAD_LIST, avc.addr,
-				    "anon_vma_chain %016" PRIx64 " on the list of area %016" PRIx64 " is of %016" PRIx64,
-				    avc.addr, w->vma->addr, avc.vma);
-	return !w->error && w->visit(w->context, &avc);
-}
-
-struct error *vma_chains_for_each(struct kernel *k, const struct vma *vma, anon_vma_chain_visitor *visit, void *context)
-{
-	struct chain_walk w = {k, vma, visit, context, NULL};
-	TRY(members_require(k, "chains of anonymous areas", M_vm_area_struct_anon_vma_chain, M_anon_vma_chain_same_vma,
-			    MEMBER_NONE));
-	struct error *e = list_for_each(k, MEMBER_ADDR(k, &vma->object, vm_area_struct, anon_vma_chain), step_chain, &w);
-	if (!w.error)
-		return e;
-	error_drop(e);
-	return w.error;
-}

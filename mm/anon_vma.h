@@ -44,11 +44,6 @@ typedef bool anon_vma_visitor(void *context, const struct anon_vma_chain *avc, c
 struct error *anon_vma_for_each(struct kernel *k, const struct anon_vma *anon_vma, uint64_t first, uint64_t last,
 				anon_vma_visitor *visit, void *context) MUST_CHECK;
 
-/* Gets each chain; returns false to end. */
-typedef bool anon_vma_chain_visitor(void *context, const struct anon_vma_chain *avc);
-/* The chains of one area (vm_area_struct.anon_vma_chain), its own anon_vma's first. ERR_BAD_LIST when one of them is another area's. */
-struct error *vma_chains_for_each(struct kernel *k, const struct vma *vma, anon_vma_chain_visitor *visit, void *context) MUST_CHECK;
-
 /* The last page offset of an area whose first is `pgoff`. */
 static inline uint64_t vma_last_pgoff(const struct kernel *k, const struct vma *vma, uint64_t pgoff)
 {

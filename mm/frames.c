@@ -86,22 +86,13 @@ struct error *frames_open(struct kernel *k, struct frames **out)
 
 static bool find_run(struct frames *f, uint64_t pfn)
 {
-	const struct page_model *p = f->k->mm->pages;
-	for (size_t low = 0, high = p->count; low < high;) {
-		size_t middle = (low + high) / 2;
-		const struct page_run *run = &p->runs[middle];
-		if (pfn >= run->end) {
-			low = middle + 1;
-		} else if (pfn < run->pfn) {
-			high = middle;
-		} else {
-			f->run_pfn = run->pfn;
-			f->run_count = run->end - run->pfn;
-			f->run_page = run->page;
-			return true;
-		}
-	}
-	return false;
+	const struct page_run *run = page_run_of(f->k->mm->pages, pfn);
+	if (!run)
+		return false;
+	f->run_pfn = run->pfn;
+	f->run_count = run->end - run->pfn;
+	f->run_page = run->page;
+	return true;
 }
 
 const unsigned char *frame_page_far(struct frames *f, uint64_t pfn)

@@ -113,20 +113,32 @@ bool percpu_counter_sum(struct kernel *k, uint64_t addr, int64_t *value)
 	return true;
 }
 
-/* vm_commit_limit(), vm_memory_committed(): mm/util.c */
-static void read_commit(struct kernel *k, struct meminfo *m)
+static uint64_t total_pages(struct kernel *k)
+{
+	return global_pages(k, "_totalram_pages", "totalram_pages");
+}
+
+bool vm_commit_limit(struct kernel *k, uint64_t *pages)
 {
 	uint64_t ratio, kbytes = global_pages(k, "sysctl_overcommit_kbytes", NULL);
+	struct meminfo m = {0};
+	*pages = kbytes >> (k->arch->page_shift - 10);
+	if (!kbytes) {
+		if (error_drop(kernel_read_symbol(k, "sysctl_overcommit_ratio", 4, &ratio)))
+			return false;
+		read_hugetlb(k, &m);
+		*pages = (total_pages(k) - m.huge_total) * ratio / 100;
+	}
+	*pages += global_pages(k, "total_swap_pages", NULL);
+	return true;
+}
+
+/* vm_memory_committed(): mm/util.c */
+static void read_commit(struct kernel *k, struct meminfo *m)
+{
 	uint64_t addr = symbol_addr(k, "vm_committed_as");
 	int64_t committed;
-	if (kbytes) {
-		m->commit_limit = kbytes >> (k->arch->page_shift - 10);
-		m->has_commit_limit = true;
-	} else if (!error_drop(kernel_read_symbol(k, "sysctl_overcommit_ratio", 4, &ratio))) {
-		m->commit_limit = (m->total - m->huge_total) * ratio / 100;
-		m->has_commit_limit = true;
-	}
-	m->commit_limit += m->swap_total;
+	m->has_commit_limit = vm_commit_limit(k, &m->commit_limit);
 	if (addr && percpu_counter_sum(k, addr, &committed) && committed > 0)
 		m->committed = (uint64_t)committed;
 }
@@ -185,7 +197,7 @@ struct error *meminfo_read(struct kernel *k, struct meminfo *m)
 {
 	*m = (struct meminfo){0};
 	TRY(nodes_open(k));
-	m->total = global_pages(k, "_totalram_pages", "totalram_pages");
+	m->total = total_pages(k);
 	if (!m->total)
 		return error_new(ERR_UNSUPPORTED, "this kernel has no totalram_pages");
 	if (HAS(k, zone, free_pages))

@@ -27,6 +27,9 @@ struct error *meminfo_read(struct kernel *k, struct meminfo *out) MUST_CHECK;
  * ERR_INTERRUPTED. */
 struct error *meminfo_shared(struct kernel *k, uint64_t *pages) MUST_CHECK;
 
+/* vm_commit_limit() (mm/util.c): pages that may be promised where that is limited. False when this kernel says no ratio. */
+bool vm_commit_limit(struct kernel *k, uint64_t *pages);
+
 /* A percpu_counter with what CPUs have not folded in (lib/percpu_counter.c: percpu_counter_sum()).
  * False when it cannot be read. */
 bool percpu_counter_sum(struct kernel *k, uint64_t addr, int64_t *value);

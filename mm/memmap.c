@@ -231,22 +231,27 @@ void page_model_free(struct page_model *p)
 	free(p);
 }
 
-bool pfn_to_page(struct kernel *k, uint64_t pfn, uint64_t *page)
+const struct page_run *page_run_of(const struct page_model *p, uint64_t pfn)
 {
-	struct page_model *p = k->mm->pages;
 	for (size_t low = 0, high = p->count; low < high;) {
 		size_t middle = (low + high) / 2;
 		const struct page_run *run = &p->runs[middle];
-		if (pfn >= run->end) {
+		if (pfn >= run->end)
 			low = middle + 1;
-		} else if (pfn < run->pfn) {
+		else if (pfn < run->pfn)
 			high = middle;
-		} else {
-			*page = run->page + (pfn - run->pfn) * p->page_size;
-			return true;
-		}
+		else
+			return run;
 	}
-	return false;
+	return NULL;
+}
+
+bool pfn_to_page(struct kernel *k, uint64_t pfn, uint64_t *page)
+{
+	const struct page_run *run = page_run_of(k->mm->pages, pfn);
+	if (run)
+		*page = run->page + (pfn - run->pfn) * k->mm->pages->page_size;
+	return run;
 }
 
 bool page_holding(struct kernel *k, uint64_t addr, uint64_t *page)

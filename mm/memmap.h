@@ -39,6 +39,8 @@ struct page_model {
 	struct page_words words;
 };
 
+/* The run of struct pages that has the frame's; NULL when there is none. */
+const struct page_run *page_run_of(const struct page_model *p, uint64_t pfn);
 struct error *page_words_resolve(struct kernel *k, struct page_words *w) MUST_CHECK;
 
 #endif

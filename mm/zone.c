@@ -156,6 +156,7 @@ void node_table_free(struct node_table *t)
 		return;
 	for (size_t i = 0; i < sizeof(t->migratetype) / sizeof(t->migratetype[0]); i++)
 		free(t->migratetype[i]);
+	free(t->pageblock);
 	free(t->nodes);
 	free(t->zones);
 	free(t);

@@ -17,6 +17,7 @@ struct node_table {
 	const char *stat_names[2][VMSTAT_MAX];
 	bool has_stat_names;
 	char *migratetype[32];	/* names, read when first asked for */
+	struct pageblock_facts *pageblock; /* mm/pageblock.c, likewise */
 };
 
 #endif

@@ -145,6 +145,14 @@ struct error *vmcore_read(struct vmcore *vc, uint64_t phys, void *buffer, size_t
 
 	while (len) {
 		const struct segment *s = image_find(vc, phys);
+		if (s && !s->bytes && s->presence == EXCLUDED && vc->zero_excluded) {
+			uint64_t n = min_u64(len, s->end - phys);
+			memset(to, 0, n);
+			to += n;
+			len -= n;
+			phys += n;
+			continue;
+		}
 		if (!s || !s->bytes)
 			return image_missing(vc, phys, s ? s->presence : NOT_IN_IMAGE);
 		uint64_t n = min_u64(len, s->end - phys);
@@ -155,17 +163,30 @@ struct error *vmcore_read(struct vmcore *vc, uint64_t phys, void *buffer, size_t
 				uint64_t block = block_of(vc, phys);
 				enum presence why;
 				from = cached_block(vc, block, &why);
-				if (!from)
+				if (!from && !(why == EXCLUDED && vc->zero_excluded))
 					return image_missing(vc, phys, why);
-				from += phys - block;
+				from = from ? from + (phys - block) : NULL;
 			}
 		}
-		memcpy(to, from, n);
+		if (from)
+			memcpy(to, from, n);
+		else
+			memset(to, 0, n);
 		to += n;
 		len -= n;
 		phys += n;
 	}
 	return NULL;
+}
+
+void vmcore_set_zero_excluded(struct vmcore *vc, bool zero)
+{
+	vc->zero_excluded = zero;
+}
+
+bool vmcore_zero_excluded(const struct vmcore *vc)
+{
+	return vc->zero_excluded;
 }
 
 enum presence image_look(struct vmcore *vc, uint64_t phys, uint64_t len, uint64_t *bad)

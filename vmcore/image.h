@@ -83,6 +83,7 @@ struct vmcore {
 	char format[80];
 	int machine;
 	bool partial;
+	bool zero_excluded;
 	struct mapping *mappings;
 	size_t nr_mappings;
 

@@ -98,6 +98,9 @@ bool vmcore_page_present(const struct vmcore *vc, uint64_t phys);
 
 /* Copies len bytes; crosses pages and ranges. On error the buffer's content is undefined. */
 struct error *vmcore_read(struct vmcore *vc, uint64_t phys, void *buffer, size_t len) MUST_CHECK;
+/* Shall vmcore_read() give zeroes for pages that were excluded from the dump? At first not. */
+void vmcore_set_zero_excluded(struct vmcore *vc, bool zero);
+bool vmcore_zero_excluded(const struct vmcore *vc);
 
 /*
  * A pointer to len contiguous bytes (at least anything within one page; longer as far as one range

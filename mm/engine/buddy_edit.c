@@ -7,6 +7,7 @@
 #include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/memmap.h"
+#include "mm/pageblock.h"
 #include "mm/state.h"
 #include "mm/zone.h"
 
@@ -35,7 +36,7 @@ static struct error *count_blocks(struct engine *e, uint64_t zone, unsigned orde
 	uint64_t at = area_of(e, zone, order), v;
 	TRY(kernel_get(k, at, M_free_area_nr_free, &v));
 	/* Whole pageblocks, counted since 6.17. */
-	if (e->modern->free_blocks.group == VMSTAT_ZONE && order >= pageblock_order(e))
+	if (e->modern->free_blocks.group == VMSTAT_ZONE && order >= pageblock_order(e->k))
 		mod_zone_state(e, zone, e->modern->free_blocks, n * (1 << order));
 	return kernel_write_pointer(k, at + OFFSET(k, free_area, nr_free), v + (uint64_t)(int64_t)n);
 }
@@ -99,94 +100,19 @@ static struct error *take_smallest(struct engine *e, uint64_t zone, unsigned wan
 
 /* ---- Pageblocks ---- */
 
-#define PAGEBLOCK_BITS 4u /* NR_PAGEBLOCK_BITS, include/linux/pageblock-flags.h: three of migrate type */
-
-unsigned pageblock_order(const struct engine *e)
-{
-	struct kernel *k = e->k;
-	uint64_t order;
-	/* A variable where huge pages may have another size, else theirs. */
-	if (error_drop(kernel_read_symbol(k, "pageblock_order", 4, &order)) || !order || order > 20)
-		order = k->geometry.level[e->modern->pmd_level].shift - k->arch->page_shift;
-	return (unsigned)order;
-}
-
-/* Which word of the section's (or, without sections, the zone's) bits, and which bits of it: from both ends, as kernels did until 5.8 and since. */
-static struct error *find_bits(struct engine *e, uint64_t pfn, uint64_t *word, unsigned *up, unsigned *down)
-{
-	struct kernel *k = e->k;
-	uint64_t first = 0, bitmap = 0, usage;
-	struct page_section s;
-	for (size_t i = 0; page_section(k, i, &s) && s.pfn <= pfn; i++) {
-		first = s.pfn;
-		if (HAS(k, mem_section, usage)) {
-			TRY(kernel_get(k, s.addr, M_mem_section_usage, &usage));
-			bitmap = usage + OFFSET(k, mem_section_usage, pageblock_flags);
-		} else {
-			TRY(kernel_get(k, s.addr, M_mem_section_pageblock_flags, &bitmap));
-		}
-	}
-	if (!bitmap)
-		return error_at(ERR_UNSUPPORTED, pfn << k->arch->page_shift, "where this kernel keeps the types of pageblocks is not known");
-	uint64_t bit = ((pfn - first) >> pageblock_order(e)) * PAGEBLOCK_BITS;
-	unsigned width = 8 * k->arch->pointer_size;
-	*word = bitmap + bit / width * k->arch->pointer_size;
-	*up = (unsigned)(bit % width);
-	*down = width - 3 - *up;
-	return NULL;
-}
-
-/*
- * A large free block of a type other than 0 tells which end its kernel counts from; nothing in the types does.
- */
-static struct error *learn_end(struct engine *e)
-{
-	struct kernel *k = e->k;
-	uint64_t at, word;
-	unsigned up, down;
-	if (e->modern->blocks_end != BLOCKS_UNKNOWN)
-		return NULL;
-	for (size_t i = 0; i < zones_count(k); i++)
-		for (unsigned type = 1; type < e->modern->migrate_pcptypes; type++)
-			for (unsigned order = pageblock_order(e); order < free_area_orders(k); order++) {
-				uint64_t page = first_block(e, zones_get(k, i)->addr, order, type);
-				if (!page)
-					continue;
-				TRY(find_bits(e, engine_page_pfn(e, page), &at, &up, &down));
-				TRY(kernel_read_pointer(k, at, &word));
-				if ((word >> up & 7) == (word >> down & 7))
-					continue;
-				e->modern->blocks_end = (word >> up & 7) == type ? BLOCKS_UP : BLOCKS_DOWN;
-				return NULL;
-			}
-	e->modern->blocks_end = BLOCKS_UP;
-	return NULL;
-}
-
-static struct error *block_bits(struct engine *e, uint64_t page, uint64_t *at, unsigned *shift)
-{
-	unsigned up, down;
-	TRY(learn_end(e));
-	TRY(find_bits(e, engine_page_pfn(e, page), at, &up, &down));
-	*shift = e->modern->blocks_end == BLOCKS_DOWN ? down : up;
-	return NULL;
-}
-
 struct error *pageblock_type(struct engine *e, uint64_t page, unsigned *type)
 {
-	uint64_t at, word;
-	unsigned shift;
-	TRY(block_bits(e, page, &at, &shift));
-	TRY(kernel_read_pointer(e->k, at, &word));
-	*type = (unsigned)(word >> shift & 7);
-	return NULL;
+	return pageblock_migratetype(e->k, engine_page_pfn(e, page), type)
+		       ? NULL
+		       : error_at(ERR_UNSUPPORTED, page, "where this kernel keeps the types of pageblocks is not known");
 }
 
 static struct error *set_pageblock_type(struct engine *e, uint64_t page, unsigned type)
 {
 	uint64_t at, word;
 	unsigned shift;
-	TRY(block_bits(e, page, &at, &shift));
+	if (!pageblock_word(e->k, engine_page_pfn(e, page), &at, &shift))
+		return error_at(ERR_UNSUPPORTED, page, "where this kernel keeps the types of pageblocks is not known");
 	TRY(kernel_read_pointer(e->k, at, &word));
 	return kernel_write_pointer(e->k, at, (word & ~(7ull << shift)) | (uint64_t)type << shift);
 }
@@ -229,7 +155,7 @@ static struct error *boost_watermark(struct engine *e, uint64_t zone)
 {
 	struct kernel *k = e->k;
 	struct object z;
-	uint64_t factor, block = 1ull << pageblock_order(e);
+	uint64_t factor, block = 1ull << pageblock_order(e->k);
 	if (!HAS(k, zone, watermark_boost) || error_drop(kernel_read_symbol(k, "watermark_boost_factor", 4, &factor)) || !factor)
 		return NULL;
 	TRY(object_open_writable(k, zone, S_zone, &z));
@@ -246,7 +172,7 @@ static struct error *boost_watermark(struct engine *e, uint64_t zone)
 /* move_freepages_block(): all free blocks of a pageblock to another type's lists. *free: their frames; *movable: frames in use that could be moved. */
 static struct error *move_pageblock(struct engine *e, uint64_t zone, uint64_t page, unsigned type, uint64_t *free, uint64_t *movable)
 {
-	uint64_t pfn = engine_page_pfn(e, page), size = 1ull << pageblock_order(e), start = pfn & ~(size - 1);
+	uint64_t pfn = engine_page_pfn(e, page), size = 1ull << pageblock_order(e->k), start = pfn & ~(size - 1);
 	*free = *movable = 0;
 	for (uint64_t at = start; at < start + size;) {
 		struct page p;
@@ -271,7 +197,7 @@ static struct error *move_pageblock(struct engine *e, uint64_t zone, uint64_t pa
 /* steal_suitable_fallback(): the block goes to the type's lists, and with it its pageblock when most of that can. */
 static struct error *steal(struct engine *e, uint64_t zone, uint64_t page, unsigned order, unsigned type, bool whole)
 {
-	unsigned size = pageblock_order(e), old;
+	unsigned size = pageblock_order(e->k), old;
 	uint64_t free, movable, alike;
 	if (order >= size) {
 		for (uint64_t n = 0; n < 1ull << order; n += 1ull << size)
@@ -290,7 +216,7 @@ static struct error *steal(struct engine *e, uint64_t zone, uint64_t page, unsig
 /* __rmqueue_fallback(): *done false when no other type has a block either. */
 static struct error *take_from_others(struct engine *e, uint64_t zone, unsigned wanted, unsigned type, bool nofragment, bool *done)
 {
-	unsigned least = nofragment && wanted < pageblock_order(e) ? pageblock_order(e) : wanted, of;
+	unsigned least = nofragment && wanted < pageblock_order(e->k) ? pageblock_order(e->k) : wanted, of;
 	uint64_t page = 0;
 	*done = false;
 	for (unsigned order = free_area_orders(e->k); order-- > least;) {
@@ -298,7 +224,7 @@ static struct error *take_from_others(struct engine *e, uint64_t zone, unsigned 
 		if (!page)
 			continue;
 		/* can_steal_fallback() */
-		bool whole = order >= pageblock_order(e) / 2 || type != e->modern->migrate_movable;
+		bool whole = order >= pageblock_order(e->k) / 2 || type != e->modern->migrate_movable;
 		/* A movable page does better with the smallest block than with part of the largest. */
 		if (!whole && order > wanted)
 			for (order = wanted; !(page = fallback_block(e, zone, order, type, &of));)
@@ -331,7 +257,7 @@ bool buddy_has_block(struct engine *e, uint64_t zone, unsigned order, unsigned t
 {
 	unsigned of;
 	for (; order < free_area_orders(e->k); order++)
-		if (first_block(e, zone, order, type) || ((!nofragment || order >= pageblock_order(e)) && fallback_block(e, zone, order, type, &of)))
+		if (first_block(e, zone, order, type) || ((!nofragment || order >= pageblock_order(e->k)) && fallback_block(e, zone, order, type, &of)))
 			return true;
 	return false;
 }

@@ -16,8 +16,6 @@ bool buddy_has_block(struct engine *e, uint64_t zone, unsigned order, unsigned t
 struct error *free_one_page(struct engine *e, uint64_t zone, uint64_t page, unsigned order, unsigned type) MUST_CHECK;
 /* get_pfnblock_migratetype(). ERR_UNSUPPORTED where a kernel keeps it in a way that is not known. */
 struct error *pageblock_type(struct engine *e, uint64_t page, unsigned *type) MUST_CHECK;
-/* Frames of a pageblock, as an order. */
-unsigned pageblock_order(const struct engine *e);
 
 /* ---- mm/engine/compound.c ---- */
 

@@ -9,6 +9,7 @@
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
 #include "mm/state.h"
+#include "mm/zone.h"
 
 static uint64_t word_at(struct kernel *k, uint64_t addr)
 {
@@ -119,6 +120,9 @@ struct error *engine_set_current(struct engine *e, uint64_t task)
 {
 	uint64_t cpu = 0;
 	e->task = task;
+	/* What acts on pages looks up their zones; forgotten after each act. */
+	if (!e->classic)
+		TRY(nodes_open(e->k));
 	if (task && HAS(e->k, task_struct, cpu))
 		TRY(kernel_get(e->k, task, M_task_struct_cpu, &cpu));
 	e->cpu = cpu < e->k->cpus ? (unsigned)cpu : 0;

@@ -11,10 +11,7 @@
 #include "mm/swap.h"
 #include "mm/zero_page.h"
 
-/*
- * Down to `level`: the address of the entry there, 0 when a table above lacks. A leaf on the way ends it: *level is then where it is.
- */
-static uint64_t descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
+uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
 	uint64_t table = pgd_phys(e, mm);
@@ -36,7 +33,7 @@ uint64_t leaf_offset(struct engine *e, const struct object *mm, uint64_t addr, u
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
 	unsigned level = g->levels - 1u;
-	uint64_t at = descend(e, mm, addr, &level), entry = at ? get_pte(e, at) : 0;
+	uint64_t at = table_descend(e, mm, addr, &level), entry = at ? get_pte(e, at) : 0;
 	*frame = 0;
 	if (!at || !pagetable_entry_present(&e->k->geometry, entry))
 		return 0;
@@ -224,7 +221,7 @@ static struct error *hugetlb_fault(struct fault *f)
 	struct engine *e = f->e;
 	unsigned level = e->k->geometry.levels - 1u;
 	bool explained;
-	uint64_t at = descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
+	uint64_t at = table_descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
 	const char *what = !entry				      ? "a page of hugetlbfs that is not mapped: hugetlb_no_page()"
 			   : !pagetable_entry_present(&e->k->geometry, entry)	      ? "a page of hugetlbfs that is being moved or is poisoned"
 			   : f->write && !(entry & X86_RW)	      ? "a write-protected page of hugetlbfs: hugetlb_wp()"
@@ -244,7 +241,7 @@ struct error *fault_above_pte(struct fault *f, bool *done)
 	*done = true;
 	if (f->vma->flags & VM_HUGETLB)
 		return hugetlb_fault(f);
-	uint64_t at = descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
+	uint64_t at = table_descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
 	*done = false;
 	if (entry && level == e->modern->pmd_level && pagetable_entry_present(&e->k->geometry, entry) && !(g->level[level].may_be_leaf && (entry & X86_PSE))) {
 		f->entry_addr = table_entry(g, entry & g->frame_mask, g->levels - 1u, f->addr);

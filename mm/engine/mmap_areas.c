@@ -9,6 +9,8 @@
 
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/modern.h"
+#include "mm/zone.h"
 
 #define PAGE_DOWN(a) ((a) & ~(uint64_t)(VMCORE_PAGE_SIZE - 1))
 #define PAGE_UP(a)   PAGE_DOWN((a) + VMCORE_PAGE_SIZE - 1)
@@ -16,6 +18,8 @@
 struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o)
 {
 	TRY(areas_known(e));
+	/* Pages come from zones, and go back there. */
+	TRY(nodes_open(e->k));
 	return object_open_writable(e->k, mm, S_mm_struct, o);
 }
 
@@ -143,6 +147,7 @@ static struct error *unmap_region(struct engine *e, const struct object *mm, uin
 	struct kernel *k = e->k;
 	struct object vma;
 	uint64_t next, floor = 0, ceiling = 0, from, to;
+	TRY(lru_add_drain(e));
 	TRY(next_vma(e, mm, prev, &next));
 	for (uint64_t at = first; at; at = GET(k, &vma, vm_area_struct, vm_next)) {
 		TRY(open_vma(e, at, &vma));

@@ -80,12 +80,6 @@ static enum reuse_policy infer_reuse(struct kernel *k, const struct engine_moder
 	return REUSE_BY_COUNT;
 }
 
-const char *reuse_policy_name(enum reuse_policy p)
-{
-	static const char *const names[] = { "mapcount", "count", "exclusive" };
-	return p <= REUSE_BY_EXCLUSIVE ? names[p] : "";
-}
-
 /* X86_FEATURE_PTI (arch/x86/include/asm/cpufeatures.h) is bit 11 of word 7, or of another word of old; the per-CPU stack of entries came with it. */
 static bool has_pti(struct kernel *k)
 {
@@ -120,8 +114,6 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	/* In bytes to those who count, in pages where it is kept. */
 	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
 	m->slab_unreclaimable = stat_item(k, "NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE");
-	m->lru_node = stat_item(k, "NR_INACTIVE_ANON", NULL);
-	m->lru_zone = stat_item(k, "NR_ZONE_INACTIVE_ANON", NULL);
 	m->event_pgfree = enumerator(k, "PGFREE", -1);
 	m->lru_base = stat_item(k, "NR_LRU_BASE", NULL);
 	m->zone_lru_base = stat_item(k, "NR_ZONE_LRU_BASE", NULL);
@@ -138,7 +130,7 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->migrate_reclaimable = (unsigned)enumerator(k, "MIGRATE_RECLAIMABLE", 2);
 	m->vm_events = symbol_addr(k, "vm_event_states");
 	const struct member *rss = &k->members[M_mm_struct_rss_stat];
-	m->percpu_rss = HAS_STRUCT(k, percpu_counter) && rss->present && rss->stride == SIZE_OF(k, percpu_counter);
+	m->percpu_rss = HAS_STRUCT(k, percpu_counter) && rss->count > 1 && rss->stride == SIZE_OF(k, percpu_counter);
 	m->split_rss = HAS(k, task_struct, rss_stat);
 }
 
@@ -165,7 +157,7 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out)
 	find_flags(k, m);
 	find_counters(k, m);
 	m->lru_add = find_lru_batch(k);
-	m->reuse = infer_reuse(k, m);
+	m->reuse = m->reuse_inferred = infer_reuse(k, m);
 	m->pti = has_pti(k);
 	/* 5.5 lets go, 5.9 counts so: the nearest trace is the structure of all batches, of 5.8. */
 	int64_t completed;

@@ -15,8 +15,6 @@ enum reuse_policy {
 	REUSE_BY_COUNT,	    /* it has one reference: 5.9 */
 	REUSE_BY_EXCLUSIVE, /* PG_anon_exclusive says so, or one reference is left once batches and swap cache are done with it: 5.19 */
 };
-/* Its name, as `fault` shows it and takes it: "mapcount", "count", "exclusive". */
-const char *reuse_policy_name(enum reuse_policy p);
 
 /* A counter of vmstat: which group, which index; group -1 where the kernel has no such one. */
 struct stat_item {
@@ -33,10 +31,9 @@ struct engine_modern {
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
-	enum reuse_policy reuse;
+	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
-	enum { BLOCKS_UNKNOWN, BLOCKS_UP, BLOCKS_DOWN } blocks_end; /* from which end of a word pageblocks' types are counted: mm/engine/buddy_edit.c */
-	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_node, lru_zone, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
+	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	int event_pgfault, event_pgmajfault, event_pgfree; /* enum vm_event_item, -1 */
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
@@ -57,6 +54,8 @@ void mod_node_state(struct engine *e, uint64_t pgdat, struct stat_item item, int
 /* Of the zone or node that the page lies in, whichever counts it. */
 void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int delta);
 void count_vm_event(struct engine *e, int event);
+/* lib/percpu_counter.c: what one CPU keeps to itself stays below the batch. */
+struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64_t n, int64_t batch) MUST_CHECK;
 /* mm->rss_stat[member] += n: `task`, when it is of this mm, keeps its own (SPLIT_RSS_COUNTING) if `fast`. */
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast) MUST_CHECK;
 /* The zone of a frame (address), 0 when there is none. */
@@ -86,6 +85,8 @@ struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
+/* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. Not where the lists are generations. */
+struct error *lru_add_drain(struct engine *e) MUST_CHECK;
 
 /* MM_ANONPAGES, MM_FILEPAGES or MM_SHMEMPAGES: mm_counter(). */
 int page_counter_kind(struct engine *e, const struct page *p);

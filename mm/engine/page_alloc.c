@@ -9,6 +9,8 @@
 #include "mm/engine/clear_page.h"
 #include "mm/engine/engine.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/modern.h"
+#include "mm/engine/zap.h"
 #include "mm/zone.h"
 
 #define SWAP_CLUSTER_MAX 32 /* include/linux/swap.h */
@@ -393,7 +395,7 @@ struct error *put_page(struct engine *e, uint64_t page)
 	if (count <= 0)
 		return error_at(ERR_BAD_OBJECT, page, "releasing a page that nobody holds: %" PRIx64 ", count %d", page, count);
 	if (e->modern && count == 1)
-		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " would be given back: not done yet", page);
+		return put_user_page(e, page);
 	SET(k, &p.object, page, refcount, (uint64_t)(count - 1));
 	return count == 1 ? free_pages_ok(e, page, 0) : NULL;
 }

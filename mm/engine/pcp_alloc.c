@@ -284,6 +284,7 @@ struct error *pages_available(struct engine *e, enum page_class class, unsigned 
 	struct search s = { .e = e, .order = order };
 	unsigned at = 0;
 	*zone = 0;
+	TRY(nodes_open(e->k));
 	for (;; at++) {
 		TRY(find_zone(&s, class, &at));
 		if (!s.zone)
@@ -303,6 +304,7 @@ struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned 
 	bool explained;
 	unsigned at = 0;
 	*page = 0;
+	TRY(nodes_open(e->k));
 	TRY(policy_of_task(e, &explained));
 	if (explained)
 		return NULL;

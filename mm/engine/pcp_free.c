@@ -130,7 +130,7 @@ static struct error *leave_lru(struct engine *e, struct page *p)
 	uint64_t page = p->object.addr;
 	bool unevictable = p->flags >> e->modern->unevictable & 1, active = p->flags >> e->bit_active & 1, file = !(p->flags >> e->modern->swapbacked & 1);
 	int list = unevictable ? 4 : active + 2 * file;
-	struct stat_item node = e->modern->lru_node, zone = e->modern->lru_zone;
+	struct stat_item node = e->modern->lru_base, zone = e->modern->zone_lru_base;
 	if (node.group < 0)
 		return error_at(ERR_UNSUPPORTED, page, "how LRU lists are counted is not known");
 	TRY(list_del(k, page + OFFSET(k, page, lru)));

@@ -111,22 +111,26 @@ struct error *table_alloc(struct engine *e, const struct object *mm, const struc
 	return NULL;
 }
 
-struct error *fault_pte(struct fault *f, bool *explained)
+struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr, bool *explained)
 {
 	struct engine *e = f->e;
 	const struct pagetable_geometry *g = &e->k->geometry;
 	uint64_t table = pgd_phys(e, f->mm);
 	*explained = false;
-	if (f->entry_addr)
-		return NULL;
-	for (unsigned level = 0; level + 1u < g->levels; level++) {
-		TRY(table_alloc(e, f->mm, f->mm, level, table_entry(g, table, level, f->addr), f->addr, &table));
+	for (unsigned i = 0; i < level; i++) {
+		TRY(table_alloc(e, f->mm, f->mm, i, table_entry(g, table, i, f->addr), f->addr, &table));
 		*explained = !table;
 		if (!table)
 			return NULL;
 	}
-	f->entry_addr = table_entry(g, table, g->levels - 1u, f->addr);
+	*entry_addr = table_entry(g, table, level, f->addr);
 	return NULL;
+}
+
+struct error *fault_pte(struct fault *f, bool *explained)
+{
+	*explained = false;
+	return f->entry_addr ? NULL : fault_tables(f, f->e->k->geometry.levels - 1u, &f->entry_addr, explained);
 }
 
 /* ---- Top tables ---- */

@@ -356,38 +356,18 @@ struct error *rb_erase_augmented(struct kernel *k, uint64_t root, uint64_t node,
 /* ---- In order ---- */
 
 /* The next node to the right (or to the left) in the tree's order. */
-static struct error *neighbour(struct kernel *k, uint64_t node, bool right, uint64_t *out)
+struct error *rb_next(struct kernel *k, uint64_t node, uint64_t *next)
 {
 	struct tree t = { k, 0, NULL, NULL };
-	uint64_t at = child(&t, node, right), from;
+	uint64_t at = child(&t, node, true), from;
 	if (at) {
-		for (unsigned depth = 0; (from = child(&t, at, !right)) && depth <= RBTREE_MAX_DEPTH; depth++)
+		for (unsigned depth = 0; (from = child(&t, at, false)) && depth <= RBTREE_MAX_DEPTH; depth++)
 			at = from;
 	} else {
 		unsigned depth = 0;
-		for (from = node; (at = parent_of(&t, from)) && child(&t, at, right) == from && depth <= RBTREE_MAX_DEPTH; depth++)
+		for (from = node; (at = parent_of(&t, from)) && child(&t, at, true) == from && depth <= RBTREE_MAX_DEPTH; depth++)
 			from = at;
 	}
-	*out = at;
-	return t.error;
-}
-
-struct error *rb_next(struct kernel *k, uint64_t node, uint64_t *next)
-{
-	return neighbour(k, node, true, next);
-}
-
-struct error *rb_prev(struct kernel *k, uint64_t node, uint64_t *prev)
-{
-	return neighbour(k, node, false, prev);
-}
-
-struct error *rb_last(struct kernel *k, uint64_t root, uint64_t *last)
-{
-	struct tree t = { k, root, NULL, NULL };
-	uint64_t at = top_of(&t), right;
-	for (unsigned depth = 0; at && (right = child(&t, at, true)) && depth <= RBTREE_MAX_DEPTH; depth++)
-		at = right;
-	*last = at;
+	*next = at;
 	return t.error;
 }

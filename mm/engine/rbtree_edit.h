@@ -26,9 +26,7 @@ struct error *rb_erase_augmented(struct kernel *k, uint64_t root, uint64_t node,
 /* After a node's own value has changed: the words of it and of the nodes above. */
 struct error *rb_augment_propagate(struct kernel *k, uint64_t node, const struct rb_augment *augment) MUST_CHECK;
 
-/* The nodes beside one in the tree's order, the last of all; 0 for none. */
+/* The node after one in the tree's order; 0 for none. */
 struct error *rb_next(struct kernel *k, uint64_t node, uint64_t *next) MUST_CHECK;
-struct error *rb_prev(struct kernel *k, uint64_t node, uint64_t *prev) MUST_CHECK;
-struct error *rb_last(struct kernel *k, uint64_t root, uint64_t *last) MUST_CHECK;
 
 #endif

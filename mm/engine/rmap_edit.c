@@ -253,19 +253,35 @@ static struct error *lru_add(struct engine *e, uint64_t page)
 	return put_user_page(e, page);
 }
 
-/* The batch is full: its pages go to the lists. Where those are generations (lru_gen_enabled()) that is not followed. */
-static struct error *drain_batch(struct engine *e, const struct object *batch, bool *explained)
+/* Where pages stand by generations (lru_gen_enabled()) a batch is not followed to its lists. */
+static bool drain_followed(struct engine *e)
+{
+	return e->modern->lru_add && !lru_gen_enabled(e) && e->modern->lru_base.group >= 0 && e->modern->zone_lru_base.group >= 0 &&
+	       HAS(e->k, lruvec, lists);
+}
+
+static struct error *drain_batch(struct engine *e, const struct object *batch, const char *why)
 {
 	struct kernel *k = e->k;
 	uint64_t count = GET(k, batch, folio_batch, nr);
-	*explained = false;
-	if (lru_gen_enabled(e) || e->modern->lru_base.group < 0 || e->modern->zone_lru_base.group < 0 || !HAS(k, lruvec, lists))
-		return fault_refuse(e, explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
+	if (count > k->members[M_folio_batch_folios].count)
+		return error_at(ERR_BAD_OBJECT, batch->addr, "CPU %u's LRU batch is damaged: it has %" PRIu64 " pages", e->cpu, count);
+	TRY(nodes_open(k));
+	/* Empty at once: a page that goes with its last reference must not be found on it. */
+	SET(k, batch, folio_batch, nr, 0);
 	for (uint64_t i = 0; i < count; i++)
 		TRY(lru_add(e, object_get_element(k, batch, M_folio_batch_folios, i)));
-	SET(k, batch, folio_batch, nr, 0);
-	TRACE(e, "lru_add_drain", "the CPU's batch was full: its pages go to the LRU lists", { "cpu", e->cpu }, { "pages", count });
+	TRACE(e, "lru_add_drain", why, { "cpu", e->cpu }, { "pages", count });
 	return NULL;
+}
+
+struct error *lru_add_drain(struct engine *e)
+{
+	struct object batch;
+	if (!drain_followed(e))
+		return NULL;
+	TRY(open_batch(e, &batch));
+	return GET(e->k, &batch, folio_batch, nr) ? drain_batch(e, &batch, "pages are about to go: the CPU's batch goes to the LRU lists first") : NULL;
 }
 
 struct error *lru_batch_add(struct fault *f, uint64_t page)
@@ -290,5 +306,9 @@ struct error *lru_batch_add(struct fault *f, uint64_t page)
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
 	SET(k, &o, folio_batch, nr, count + 1);
 	TRACE(e, "lru_cache_add", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
-	return count + 1 < room ? NULL : drain_batch(e, &o, &explained);
+	if (count + 1 < room)
+		return NULL;
+	if (!drain_followed(e))
+		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
+	return drain_batch(e, &o, "the CPU's batch was full: its pages go to the LRU lists");
 }

@@ -490,3 +490,35 @@ struct error *split_vma(struct engine *e, const struct object *mm, uint64_t vma_
 		return __vma_adjust(e, mm, (struct vma_adjust){ vma_addr, addr, end, pgoff + pages, part.addr, 0 });
 	return __vma_adjust(e, mm, (struct vma_adjust){ vma_addr, start, addr, pgoff, part.addr, 0 });
 }
+
+/* ---- Copying ---- */
+
+struct error *copy_vma(struct engine *e, const struct object *mm, struct object *vma, uint64_t addr, uint64_t len, uint64_t pgoff, struct object *moved)
+{
+	struct kernel *k = e->k;
+	struct vma_place place;
+	uint64_t start = GET(k, vma, vm_area_struct, vm_start), anon_vma = GET(k, vma, vm_area_struct, anon_vma), merged;
+	/* Nothing of it says where it was yet: as at a new place. */
+	if (!GET(k, vma, vm_area_struct, vm_ops) && !anon_vma)
+		pgoff = addr >> k->arch->page_shift;
+	TRY(find_vma_links(e, mm, addr, addr + len, &place));
+	TRY(vma_merge(e, mm, place.prev,
+		      &(struct vma_request){ addr, addr + len, GET(k, vma, vm_area_struct, vm_flags), anon_vma, GET(k, vma, vm_area_struct, vm_file), pgoff,
+					     GET(k, vma, vm_area_struct, uffd_ctx), vma },
+		      &merged));
+	if (merged) {
+		TRY(open_vma(e, merged, moved));
+		if (start >= GET(k, moved, vm_area_struct, vm_start) && start < GET(k, moved, vm_area_struct, vm_end))
+			*vma = *moved;
+		return NULL;
+	}
+	TRY(vm_area_dup(e, vma, moved));
+	SET(k, moved, vm_area_struct, vm_start, addr);
+	SET(k, moved, vm_area_struct, vm_end, addr + len);
+	SET(k, moved, vm_area_struct, vm_pgoff, pgoff);
+	TRY(count_policy(e, moved, 1));
+	TRY(anon_vma_clone(e, moved->addr, vma->addr));
+	vma_get_file(e, moved);
+	TRY(vma_call(e, moved, M_vm_operations_struct_open, "open"));
+	return vma_link(e, mm, moved, &place);
+}

@@ -88,27 +88,34 @@ void count_vm_event(struct engine *e, int event)
 
 /* ---- Pages of a process ---- */
 
-static struct error *add_percpu_counter(struct engine *e, uint64_t counter, int n)
+struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64_t n, int64_t batch)
 {
 	struct kernel *k = e->k;
-	uint64_t counters, own, sum, batch;
-	TRY(kernel_get(k, counter, M_percpu_counter_counters, &counters));
+	uint64_t counters, own, at;
+	struct object o;
+	TRY(object_open_writable(k, counter, S_percpu_counter, &o));
+	counters = GET(k, &o, percpu_counter, counters);
 	/* Kernels for one CPU have only the sum. */
 	if (!counters) {
-		TRY(kernel_get(k, counter, M_percpu_counter_count, &sum));
-		return kernel_write_uint(k, counter + OFFSET(k, percpu_counter, count), 8, sum + (uint64_t)(int64_t)n);
+		ADD(k, &o, percpu_counter, count, n);
+		return NULL;
 	}
-	uint64_t at = percpu_ptr(k, counters, e->cpu);
+	at = percpu_ptr(k, counters, e->cpu);
 	TRY(kernel_read_uint(k, at, 4, &own));
-	int64_t mine = (int32_t)own + n;
-	if (!symbol_addr(k, "percpu_counter_batch") || error_drop(kernel_read_symbol(k, "percpu_counter_batch", 4, &batch)))
-		batch = 32;
-	if (llabs(mine) >= (int64_t)batch) {
-		TRY(kernel_get(k, counter, M_percpu_counter_count, &sum));
-		TRY(kernel_write_uint(k, counter + OFFSET(k, percpu_counter, count), 8, sum + (uint64_t)mine));
-		mine = 0;
+	n += (int32_t)own;
+	if (llabs(n) >= batch) {
+		ADD(k, &o, percpu_counter, count, n);
+		n = 0;
 	}
-	return kernel_write_uint(k, at, 4, (uint64_t)mine);
+	return kernel_write_uint(k, at, 4, (uint64_t)n);
+}
+
+static struct error *add_percpu_counter(struct engine *e, uint64_t counter, int n)
+{
+	uint64_t batch;
+	if (!symbol_addr(e->k, "percpu_counter_batch") || error_drop(kernel_read_symbol(e->k, "percpu_counter_batch", 4, &batch)))
+		batch = 32;
+	return percpu_counter_add_batch(e, counter, n, (int64_t)batch);
 }
 
 /* Element `member` of an array of longs or ints at `array`. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Pages unmapped with their areas (mm/memory.c: zap_pte_range()), tables that map nothing any more, what control groups were charged. The CPU's batches of pages
- * are not drained first, as the kernel does: a page on one keeps the reference that the batch has.
+ * Pages unmapped with their areas (mm/memory.c: zap_pte_range()), tables that map nothing any more, what control groups were charged.
  */
 #include <inttypes.h>
 
@@ -72,7 +71,7 @@ static struct error *tell_file_page(struct zapping *z, const struct page *p, uin
 	if ((entry & X86_DIRTY) && !(p->flags >> e->bit_dirty & 1))
 		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " of a file becomes dirty: telling its file system is not done yet", p->object.addr);
 	/* A second access would activate it, through the CPU's batch for that: left out. */
-	if ((entry & X86_ACCESSED) && !referenced && !(z->vma.flags & 0x8000 /* VM_SEQ_READ */))
+	if ((entry & X86_ACCESSED) && !referenced && !(z->vma.flags & VM_SEQ_READ))
 		SET(e->k, &p->object, page, flags, p->flags | 1ull << e->bit_referenced);
 	return NULL;
 }

@@ -269,6 +269,12 @@ static void place_mm(struct linux64 *m)
 	if (l64_has(m, "mm_struct", "context.ctx_id"))
 		place_word(i, 'D', "last_mm_ctx_id", 1);
 	image_put32(i, image_place(i, 'D', "sysctl_overcommit_ratio", 4, 4), 50);
+	image_put64(i, image_place(i, 'D', "sysctl_admin_reserve_kbytes", 8, 8), 1u << 13);
+	image_put64(i, image_place(i, 'D', "sysctl_user_reserve_kbytes", 8, 8), 1u << 17);
+	image_put32(i, image_place(i, 'D', "sysctl_max_map_count", 4, 4), 65530);
+	image_put32(i, image_place(i, 'D', "vm_committed_as_batch", 4, 4), 32);
+	if (l64_size(m, "hstate"))
+		image_place(i, 'B', "hstates", 2 * (uint64_t)l64_size(m, "hstate"), 64);
 	image_put32(i, image_place(i, 'D', "sections_per_block", 4, 4), 1);
 	image_place(i, 'B', "vm_committed_as", l64_size(m, "percpu_counter"), 8);
 	image_place(i, 'B', "sim_disk", l64_size(m, "sim_disk"), 8);

@@ -400,6 +400,24 @@ static unsigned block_order(struct linux64 *m, uint64_t pfn)
 	return order;
 }
 
+/* init_user_reserve(), init_admin_reserve() (mm/mmap.c), mm_compute_batch() (mm/mm_init.c): what may be promised goes by the memory that there is. */
+static void set_up_overcommit(struct linux64 *m)
+{
+	static const char counter[] = "percpu_counter";
+	uint64_t at = image_symbol(&m->image, "vm_committed_as"), free = 0, managed = 0, batch = m->cpus * 2 > 32 ? m->cpus * 2 : 32;
+	for (unsigned node = 0; node < m->nodes; node++)
+		for (unsigned zone = 0; zone < zone_count(m); zone++) {
+			free += m->zone_stat[node][zone][0] << (PAGE_SHIFT64 - 10);
+			managed += managed_of(m, node, zone);
+		}
+	l64_set_symbol(m, "sysctl_user_reserve_kbytes", 8, free / 32 < 1u << 17 ? free / 32 : 1u << 17);
+	l64_set_symbol(m, "sysctl_admin_reserve_kbytes", 8, free / 32 < 1u << 13 ? free / 32 : 1u << 13);
+	/* Since 5.9 a CPU keeps more to itself where promises have no limit. */
+	uint64_t share = managed / m->cpus / (image_has_symbol(&m->image, "overcommit_policy_handler") ? 4 : 256);
+	l64_set_symbol(m, "vm_committed_as_batch", 4, share > batch ? share : batch);
+	l64_set(m, at, counter, "counters", l64_alloc_percpu(m, 4, 4));
+}
+
 void linux64_free_all(struct linux64 *m)
 {
 	assert(l64_enumerator(m, "NR_FREE_PAGES") == 0);
@@ -414,5 +432,6 @@ void linux64_free_all(struct linux64 *m)
 	}
 	for (uint64_t block = 0; block << BLOCK_SHIFT64 < m->max_pfn; block++)
 		write_block_type(m, block);
+	set_up_overcommit(m);
 	write_stats(m);
 }

@@ -73,6 +73,12 @@ void open_channel(void)
 	give_up("no channel device");
 }
 
+char *channel_bytes(size_t *size)
+{
+	*size = channel.size;
+	return channel.base;
+}
+
 size_t channel_size(void)
 {
 	return channel.used;
@@ -393,6 +399,7 @@ static const char *const counters[] = {
 	"/proc/kpageflags",   "/proc/kpagecgroup", "/proc/stat",	"/proc/loadavg",
 	"/proc/interrupts",   "/proc/uptime",	   "/proc/vmallocinfo", "/proc/slabinfo",
 	"/proc/pagetypeinfo", "/proc/vmstat",	   "/proc/meminfo",	"/proc/zoneinfo",
+	"/sys/kernel/debug/extfrag/extfrag_index", "/sys/kernel/debug/extfrag/unusable_index",
 	"/proc/buddyinfo"};
 #define COUNTERS (sizeof(counters) / sizeof(counters[0]))
 

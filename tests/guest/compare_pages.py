@@ -36,6 +36,34 @@ def compare_free(scope, judge, before, after):
     judge.equal("kmem -f", "free pages counted and found", answer["nr_free_pages"] + answer["unfolded"], answer["found"])
 
 
+def compare_proc_lines(scope, judge, before, after):
+    """buddyinfo and pagetypeinfo, byte for byte: each line that both samples have alike."""
+    for name in ("buddyinfo", "pagetypeinfo"):
+        said = scope.text(name).splitlines()
+        first, second = (sample.text("proc/" + name).splitlines() for sample in (before, after))
+        judge.equal(name, "lines", len(first), len(said))
+        for number_of, (fact, then, line) in enumerate(zip(first, second, said)):
+            if fact != then:
+                judge.moved(name)
+            elif ">" not in fact:       # the kernel stops counting at 100000
+                judge.equal(name, ("line", number_of), fact, line)
+
+
+def compare_fragmentation(scope, judge, before, after):
+    """frag's two indices against debugfs, to the thousandth."""
+    zones = {(zone["node"], zone["zone"]): zone for zone in scope.ask_one("frag -t")["zones"]}
+    for name in ("unusable_index", "extfrag_index"):
+        first, second = (sample.fragmentation(name) for sample in (before, after))
+        key = "fragmentation_index" if name == "extfrag_index" else name
+        for zone, indices in first.items():
+            for order, fact in enumerate(indices):
+                if fact != second[zone][order]:
+                    judge.moved("frag: " + name)
+                    continue
+                said = zones[zone]["orders"][order][key]
+                judge.equal("frag: " + name, ("node", zone[0], zone[1], "order", order), fact, round(said * 1000))
+
+
 def compare_zones(scope, judge, before, after):
     answers = {(zone["node"], zone["name"]): zone for zone in scope.ask_one("kmem -z")["zones"]}
     first, second = before.zones(), after.zones()
@@ -190,4 +218,4 @@ def compare_mapcounts(scope, judge, before, after):
         judge.equal("kmem -m: mapcount", "frame %#x" % pfn, counts[pfn], row["_mapcount"] + 1)
 
 
-SUBJECTS = (compare_free, compare_zones, compare_totals, compare_nodes, compare_frames, compare_mapcounts)
+SUBJECTS = (compare_free, compare_proc_lines, compare_fragmentation, compare_zones, compare_totals, compare_nodes, compare_frames, compare_mapcounts)

@@ -192,6 +192,15 @@ class Facts:
                 found[int(match[1]), match[2]] = [int(word) for word in match[3].split()]
         return found
 
+    def fragmentation(self, name):
+        """{(node, zone): [index of order 0, 1, … in thousandths]} of debugfs' extfrag; empty where the guest did not collect it."""
+        found = {}
+        for line in self.text("sys/kernel/debug/extfrag/" + name).splitlines():
+            match = re.match(r"Node (\d+), zone\s+(\S+)\s+(.*)$", line)
+            if match:
+                found[int(match[1]), match[2]] = [round(float(word) * 1000) for word in match[3].split()]
+        return found
+
     def pagetypeinfo(self):
         """{(node, zone, migrate type): [free blocks of order 0, 1, …]}; a '>' before a number makes it None."""
         found = {}

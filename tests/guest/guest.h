@@ -30,6 +30,13 @@ long parameter(const char *name, long otherwise);
  * it or refuses. */
 int put(const char *path, const char *text);
 
+/* A line to the host, and the host's next line waited for. */
+void tell(const char *what, size_t number);
+void hear(void);
+
+/* Runs the programs of tests/oracle instead of all that follows (tests/oracle/agent.c). */
+void oracle_serve(void) __attribute__((noreturn));
+
 /* ---- processes that stay as they are (workload.c) ---- */
 
 /* Start all processes; returns when each is at rest, or gives up after a while. */
@@ -62,6 +69,7 @@ const void *faulters_act(size_t *size);
 
 /* The memory that guest and host share: a tar archive of facts is written to it. */
 void open_channel(void);
+char *channel_bytes(size_t *size);
 void collect(int before);
 /* Bytes of the archive, when complete. */
 size_t channel_size(void);

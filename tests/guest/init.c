@@ -67,7 +67,7 @@ static void open_control(void)
 	must(tcsetattr(control, TCSANOW, &settings));
 }
 
-static void tell(const char *what, size_t number)
+void tell(const char *what, size_t number)
 {
 	char line[64];
 	int length = snprintf(line, sizeof(line), "%s %zu\n", what, number);
@@ -75,8 +75,7 @@ static void tell(const char *what, size_t number)
 	must(write(control, line, length));
 }
 
-/* Wait for the host's next line. */
-static void hear(void)
+void hear(void)
 {
 	char byte;
 
@@ -93,6 +92,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IONBF, 0);
 	mount_at("proc", "/proc", "");
 	mount_at("sysfs", "/sys", "");
+	mount_at("debugfs", "/sys/kernel/debug", "");
 	mount_at("devtmpfs", "/dev", "");
 	mount_at("tmpfs", "/tmp", "");
 	mount_at("ramfs", "/ram", "");
@@ -103,6 +103,8 @@ int main(int argc, char **argv)
 
 	put("/proc/sys/kernel/kptr_restrict", "1"); /* addresses for root, not their hashes */
 	open_control();
+	if (parameter("guest_oracle", 0))
+		oracle_serve();
 	start_workload();
 	open_channel(); /* not before: its mapping would be in every process */
 

@@ -16,10 +16,14 @@ class ScopeError(Exception):
 
 
 class Scope:
-    """mmscope on one image: a process that is asked one command after the other, each answered by one line of JSON."""
+    """
+    mmscope on one image: a process that is asked one command after the other, each answered by one line of JSON. The
+    image is a file, or a list of words that say what to open.
+    """
 
     def __init__(self, image, program=None, timeout=600):
         self.image = image
+        self.words = image if isinstance(image, list) else [image]
         self.program = program or os.environ.get("MMSCOPE") or os.path.join(TOP, "mmscope")
         self.timeout = timeout
         self.process = None
@@ -28,7 +32,7 @@ class Scope:
         if self.process and self.process.poll() is None:
             return
         self.errors = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([self.program, "-s", "--json", self.image], stdin=subprocess.PIPE,
+        self.process = subprocess.Popen([self.program, "-s", "--json"] + self.words, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=self.errors)
 
     def close(self):
@@ -92,6 +96,11 @@ class Scope:
         """The same, one after the other: for answers too large to be held together."""
         for line in self.lines(commands):
             yield json.loads(line)
+
+    def text(self, command):
+        """What a person would read, of a process of its own."""
+        return subprocess.run([self.program, "-s", "-c", command, self.image], check=True, text=True, stdout=subprocess.PIPE,
+                              timeout=self.timeout).stdout
 
     def ask_one(self, command):
         answer = self.ask([command])[0]

@@ -208,6 +208,12 @@ static bool find_entry(struct kernel *k, bool (*fits)(struct entry_search *, con
 	return false;
 }
 
+/* Entries of all that is audited here are of 8 bytes. */
+static bool set_entry(struct kernel *k, uint64_t entry_addr, uint64_t entry)
+{
+	return !error_drop(vmcore_write(k->vmcore, entry_addr, &entry, sizeof(entry)));
+}
+
 static bool wrong_entry(struct kernel *k)
 {
 	struct entry_search s;
@@ -215,7 +221,7 @@ static bool wrong_entry(struct kernel *k)
 	if (!find_entry(k, NULL, &s) || !kernel_try_vtop(k, zero, &phys))
 		return false;
 	/* The zero page, which nobody counts; present, user, and special where there is such a bit. */
-	return !error_drop(pagetable_set(k->vmcore, &k->geometry, s.walk.step[s.walk.steps - 1].entry_addr, phys | 0x205));
+	return set_entry(k, s.walk.step[s.walk.steps - 1].entry_addr, phys | 0x205);
 }
 
 static bool page_of(struct entry_search *s, struct page *p)
@@ -317,7 +323,7 @@ static bool wrong_tables(struct kernel *k)
 	if (HAS(k, mm_struct, nr_ptes))
 		return add_member(k, mm, M_mm_struct_nr_ptes, 1);
 	/* Not counted: a table where there is no memory. */
-	return !error_drop(mm_pgd(k, mm, &pgd)) && !error_drop(pagetable_set(k->vmcore, &k->geometry, pgd, 0xfffff007));
+	return !error_drop(mm_pgd(k, mm, &pgd)) && set_entry(k, pgd, 0xfffff007);
 }
 
 /* One user more, in the upper four bits of a slot's word. */

@@ -284,33 +284,6 @@ static void damage(void **state)
 	assert_found(0, UINT64_MAX);
 }
 
-/* ---- Chains of an area ---- */
-
-static bool count_chain(void *context, const struct anon_vma_chain *avc)
-{
-	visits++;
-	return true;
-}
-
-static void chains(void **state)
-{
-	struct vma vma;
-	uint64_t head = AREA(0) + 0x70;
-	put_area(0, 0, 4);
-	poke64(k, CHAIN(1), AREA(0));
-	poke64(k, head, CHAIN(0) + SAME_VMA);
-	poke64(k, CHAIN(0) + SAME_VMA, CHAIN(1) + SAME_VMA);
-	poke64(k, CHAIN(1) + SAME_VMA, head);
-	assert_success(vma_open(k, AREA(0), &vma));
-	assert_success(vma_chains_for_each(k, &vma, count_chain, NULL));
-	assert_int_equal(visits, 2);
-	poke64(k, CHAIN(1) + SAME_VMA, CHAIN(0) + SAME_VMA);
-	assert_error(vma_chains_for_each(k, &vma, count_chain, NULL), ERR_BAD_LIST);
-	poke64(k, CHAIN(1) + SAME_VMA, head);
-	poke64(k, CHAIN(1), AREA(1));
-	assert_error(vma_chains_for_each(k, &vma, count_chain, NULL), ERR_BAD_LIST);
-}
-
 /* ---- KSM ---- */
 
 static bool count_item(void *context, const struct ksm_rmap_item *item)
@@ -415,7 +388,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(chain_of_another, setup, teardown),
 		cmocka_unit_test_setup_teardown(anon_vma_that_is_none, setup, teardown),
 		cmocka_unit_test_setup_teardown(damage, setup, teardown),
-		cmocka_unit_test_setup_teardown(chains, setup, teardown),
 		cmocka_unit_test_setup_teardown(merged, setup, teardown),
 		cmocka_unit_test_setup_teardown(merged_in_a_loop, setup, teardown),
 		cmocka_unit_test_setup_teardown(ranges, setup, teardown),

@@ -1,0 +1,497 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The guest's half of tests/oracle: runs programs (one act a line, see program.py) on the guest's kernel. Each process of a program is a real one, a
+ * descendant of this one, that acts when told to through a pipe. After each act the memory of all of them between WINDOW and its end is
+ * described, from /proc and from the frames themselves (/proc/kcore), so that describing changes nothing.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../guest/guest.h"
+
+#define PAGE	      4096ul
+#define WINDOW	      0x10000000000ul /* program.py's too */
+#define MOST_PAGES    4096
+#define MOST_TOUCHED  64
+#define PROCESSES     8
+#define FILES	      4
+#define FILE_PAGES    24
+#define MADV_COLD_    20
+#define PAGE_PRESENT  (1ull << 63)
+#define PAGE_SWAPPED  (1ull << 62)
+#define PAGE_FILE     (1ull << 61)
+#define PAGE_FRAME    ((1ull << 55) - 1)
+#define KPF_ZERO_PAGE 24
+
+/* What process_act() is told, and what it answers; both go through a pipe as they are. */
+struct order {
+	char name[16];
+	uint64_t page, pages, a, b, value;
+	int prot, flags, file;
+};
+
+struct answer {
+	long result; /* an errno as a negative number */
+	char faults[MOST_TOUCHED + 1];
+	uint64_t values[MOST_TOUCHED];
+};
+
+/* All that a process of a program writes to, so that it can be made its own before faults are counted. */
+static struct {
+	struct order order;
+	struct answer answer;
+	sigjmp_buf escape;
+	struct rusage before, after;
+	volatile int signal;
+	char scratch[PAGE];
+} own __attribute__((aligned(4096)));
+
+static int orders[PROCESSES][2], answers[PROCESSES][2], files[FILES];
+
+/* ---- A process of a program ---- */
+
+static void on_signal(int number)
+{
+	own.signal = number;
+	siglongjmp(own.escape, 1);
+}
+
+/* One access; '.' without a fault, m or M for a minor or a major one, a digit for more than one, S and B for a signal. */
+static char touch(char *at, int access, uint64_t value, uint64_t *seen)
+{
+	long minor, major;
+
+	own.signal = 0;
+	getrusage(RUSAGE_SELF, &own.before);
+	if (!sigsetjmp(own.escape, 0)) {
+		if (access == 'w')
+			*(volatile uint64_t *)at = value;
+		else
+			*seen = *(volatile uint64_t *)at;
+	}
+	getrusage(RUSAGE_SELF, &own.after);
+	if (own.signal)
+		return own.signal == SIGBUS ? 'B' : 'S';
+	minor = own.after.ru_minflt - own.before.ru_minflt;
+	major = own.after.ru_majflt - own.before.ru_majflt;
+	if (minor + major > 1)
+		return minor + major > 9 ? '9' : '0' + (char)(minor + major);
+	return major ? 'M' : minor ? 'm' : '.';
+}
+
+/* Until nothing but the program's own acts takes faults in this process. */
+static void settle(void)
+{
+	volatile char stack[8 * PAGE];
+
+	for (int quiet = 0; quiet < 3; quiet++) {
+		struct rusage before, after;
+		uint64_t seen;
+
+		getrusage(RUSAGE_SELF, &before);
+		for (size_t i = 0; i < sizeof(stack); i += PAGE)
+			stack[i] = 1;
+		for (size_t i = 0; i < sizeof(own); i += PAGE)
+			*((volatile char *)&own + i) = *((volatile char *)&own + i);
+		touch((char *)8, 'r', 0, &seen); /* the way of the signal */
+		touch(own.scratch, 'w', 1, &seen);
+		getrusage(RUSAGE_SELF, &after);
+		if (after.ru_minflt != before.ru_minflt)
+			quiet = -1;
+	}
+}
+
+static void process_main(int me) __attribute__((noreturn));
+
+static long process_fork(int child)
+{
+	long pid = syscall(SYS_fork);
+
+	if (pid)
+		return pid < 0 ? -errno : pid;
+	settle();
+	process_main(child);
+}
+
+static long system_call(const struct order *o)
+{
+	char *at = (char *)WINDOW + o->page * PAGE;
+	long result;
+
+	if (!strcmp(o->name, "mmap"))
+		result = (long)mmap(at, o->pages * PAGE, o->prot, o->flags, o->file >= 0 ? files[o->file] : -1, o->a * PAGE);
+	else if (!strcmp(o->name, "munmap"))
+		result = munmap(at, o->pages * PAGE);
+	else if (!strcmp(o->name, "mprotect"))
+		result = mprotect(at, o->pages * PAGE, o->prot);
+	else if (!strcmp(o->name, "madvise"))
+		result = madvise(at, o->pages * PAGE, o->flags);
+	else if (!strcmp(o->name, "mremap"))
+		result = (long)mremap(at, o->pages * PAGE, o->a * PAGE, o->flags, (char *)WINDOW + o->b * PAGE);
+	else if (!strcmp(o->name, "mlock"))
+		result = mlock(at, o->pages * PAGE);
+	else if (!strcmp(o->name, "munlock"))
+		result = munlock(at, o->pages * PAGE);
+	else {
+		errno = ENOSYS;
+		result = -1;
+	}
+	return result == -1 ? -errno : result;
+}
+
+/*
+ * Unmapping empties the CPU's batches of pages for the LRU lists. What stands on one has a reference more, so what the kernel decides would
+ * depend on what else happened in the guest. The simulated side unmaps the same page.
+ */
+static void drain(void)
+{
+	char *page = mmap((char *)WINDOW + (MOST_PAGES + 16) * PAGE, PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (page == MAP_FAILED || munmap(page, PAGE))
+		give_up("a page to drain by");
+}
+
+static void process_act(int me)
+{
+	struct order *o = &own.order;
+	struct answer *a = &own.answer;
+
+	memset(a, 0, sizeof(*a));
+	drain();
+	if (!strcmp(o->name, "fork")) {
+		a->result = process_fork((int)o->a);
+		settle(); /* what this process writes to is shared with the child now */
+	} else if (!strcmp(o->name, "exit")) {
+		_exit(0);
+	} else if (!strcmp(o->name, "read") || !strcmp(o->name, "write")) {
+		for (uint64_t i = 0; i < o->pages && i < MOST_TOUCHED; i++)
+			a->faults[i] = touch((char *)WINDOW + (o->page + i) * PAGE, o->name[0], o->value + (i << 8),
+					     &a->values[i]);
+	} else {
+		a->result = system_call(o);
+	}
+	must(write(answers[me][1], a, sizeof(*a)));
+}
+
+static void process_main(int me)
+{
+	for (;;) {
+		if (read(orders[me][0], &own.order, sizeof(own.order)) != sizeof(own.order))
+			_exit(1);
+		process_act(me);
+	}
+}
+
+/* ---- The one that tells them ---- */
+
+static struct world {
+	pid_t pid; /* 0: there is none */
+	int pidfd, pagemap;
+	char *last; /* its last description */
+	size_t last_size;
+} world[PROCESSES];
+
+static int kcore, kpageflags;
+static uint64_t direct_map;	/* where /proc/kcore has frame 0 */
+static uint64_t direct_frames;
+static char *out;
+static size_t out_used, out_size;
+
+static void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void print(const char *format, ...)
+{
+	va_list list;
+	int n;
+
+	va_start(list, format);
+	n = vsnprintf(out + out_used, out_size - out_used, format, list);
+	va_end(list);
+	if (n < 0 || (size_t)n >= out_size - out_used) {
+		errno = ENOSPC;
+		give_up("room for answers");
+	}
+	out_used += n;
+}
+
+/* /proc/kcore is an ELF file: one of its segments is the direct map, the one whose physical address is 0. */
+static void open_kcore(void)
+{
+	Elf64_Ehdr header;
+	Elf64_Phdr segment;
+
+	kcore = must(open("/proc/kcore", O_RDONLY | O_CLOEXEC));
+	must(pread(kcore, &header, sizeof(header), 0));
+	for (unsigned i = 0; i < header.e_phnum; i++) {
+		must(pread(kcore, &segment, sizeof(segment), header.e_phoff + i * sizeof(segment)));
+		/* The direct map's segments begin at page_offset + physical; several, one a range of memory. */
+		if (segment.p_type != PT_LOAD || segment.p_paddr == (Elf64_Addr)-1 || segment.p_paddr > 1ul << 40)
+			continue;
+		if (segment.p_vaddr - segment.p_paddr < 0xffff800000000000ul || segment.p_vaddr >= 0xffffc80000000000ul)
+			continue;
+		direct_map = segment.p_offset - segment.p_paddr;
+		if (direct_frames < (segment.p_paddr + segment.p_memsz) / PAGE)
+			direct_frames = (segment.p_paddr + segment.p_memsz) / PAGE;
+	}
+	if (!direct_frames) {
+		errno = ENOENT;
+		give_up("the direct map in /proc/kcore");
+	}
+}
+
+static uint64_t first_word(uint64_t frame)
+{
+	uint64_t word;
+
+	if (pread(kcore, &word, sizeof(word), direct_map + frame * PAGE) != sizeof(word))
+		give_up("a frame in /proc/kcore");
+	return word;
+}
+
+static char smaps[1 << 18];
+static uint64_t pagemap[MOST_PAGES];
+static size_t described; /* pages of the window that programs reach */
+
+/* The areas of the window: the line of maps, what is not 0, and the flags. */
+static void describe_areas(const struct world *w)
+{
+	char path[64], *line, *next;
+	ssize_t used = 0, n;
+	int fd, inside = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/smaps", w->pid);
+	fd = must(open(path, O_RDONLY | O_CLOEXEC));
+	while ((n = read(fd, smaps + used, sizeof(smaps) - 1 - used)) > 0)
+		used += n;
+	close(fd);
+	smaps[used] = '\0';
+	for (line = smaps; (next = strchr(line, '\n')); line = next + 1) {
+		uint64_t start, end, value;
+		char name[32], more;
+
+		*next = '\0';
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " ", &start, &end) == 2) {
+			inside = start >= WINDOW && start < WINDOW + MOST_PAGES * PAGE;
+			if (inside)
+				print("A %s\n", line);
+		} else if (inside && sscanf(line, "%31[^:]: %" SCNu64 " k%c", name, &value, &more) == 3) {
+			if (value)
+				print("S %s %" PRIu64 "\n", name, value);
+		} else if (inside && !strncmp(line, "VmFlags:", 8)) {
+			print("F%s\n", line + 8);
+		}
+	}
+}
+
+/* Its pages: where, which frame, what the frame is, its first word. */
+static void describe_pages(const struct world *w)
+{
+	ssize_t size = must(pread(w->pagemap, pagemap, described * sizeof(*pagemap), WINDOW / PAGE * 8));
+
+	for (size_t i = 0; i < (size_t)size / 8; i++) {
+		uint64_t flags, frame = pagemap[i] & PAGE_FRAME;
+
+		if (pagemap[i] & PAGE_SWAPPED)
+			print("W %zu %" PRIx64 "\n", i, frame);
+		if (!(pagemap[i] & PAGE_PRESENT))
+			continue;
+		must(pread(kpageflags, &flags, 8, frame * 8));
+		print("G %zu %" PRIx64 " %c%c %" PRIx64 "\n", i, frame, pagemap[i] & PAGE_FILE ? 'f' : 'a',
+		      flags >> KPF_ZERO_PAGE & 1 ? 'z' : '-', first_word(frame));
+	}
+}
+
+/* A process whose description is that of the step before is only named. */
+static void describe(void)
+{
+	for (int i = 0; i < PROCESSES; i++) {
+		struct world *w = &world[i];
+		size_t start;
+
+		if (!w->pid)
+			continue;
+		print("P %d\n", i);
+		start = out_used;
+		describe_areas(w);
+		describe_pages(w);
+		if (w->last && w->last_size == out_used - start && !memcmp(w->last, out + start, w->last_size)) {
+			out_used = start;
+			print("=\n");
+			continue;
+		}
+		w->last_size = out_used - start;
+		w->last = realloc(w->last, w->last_size + 1);
+		if (!w->last)
+			give_up("memory");
+		memcpy(w->last, out + start, w->last_size);
+	}
+}
+
+static void born(int i, pid_t pid)
+{
+	char path[64];
+
+	world[i].pid = pid;
+	world[i].pidfd = must(syscall(SYS_pidfd_open, pid, 0));
+	snprintf(path, sizeof(path), "/proc/%d/pagemap", pid);
+	world[i].pagemap = must(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+/* Waits until its memory is gone. */
+static void gone(int i)
+{
+	struct pollfd end = {.fd = world[i].pidfd, .events = POLLIN};
+
+	must(poll(&end, 1, -1));
+	close(world[i].pidfd);
+	close(world[i].pagemap);
+	free(world[i].last);
+	world[i] = (struct world){0};
+}
+
+static void begin_world(void)
+{
+	pid_t pid = must(fork());
+
+	if (!pid) {
+		signal(SIGCHLD, SIG_IGN); /* nobody waits for those that end */
+		settle();
+		process_main(0);
+	}
+	born(0, pid);
+	/* It has settled when it answers. */
+	must(write(orders[0][1], &(struct order){.name = "munmap", .pages = 1}, sizeof(struct order)));
+	must(read(answers[0][0], &own.answer, sizeof(own.answer)));
+}
+
+static void end_world(void)
+{
+	for (int i = 0; i < PROCESSES; i++) {
+		if (!world[i].pid)
+			continue;
+		kill(world[i].pid, SIGKILL);
+		gone(i);
+	}
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+static void print_answer(const struct order *o, const struct answer *a)
+{
+	uint64_t at = (uint64_t)a->result;
+
+	if (a->result < 0)
+		print("R %s\n", strerrorname_np((int)-a->result));
+	else if (a->faults[0]) {
+		print("R %s", a->faults);
+		for (uint64_t i = 0; o->name[0] == 'r' && i < o->pages && i < MOST_TOUCHED; i++)
+			print(" %" PRIx64, a->values[i]);
+		print("\n");
+	} else if (at >= WINDOW && at < WINDOW + MOST_PAGES * PAGE)
+		print("R at %" PRIu64 "\n", (at - WINDOW) / PAGE);
+	else if (at > PAGE && strcmp(o->name, "fork"))
+		print("R elsewhere\n");
+	else
+		print("R ok\n");
+}
+
+/* "0 mmap PAGE PAGES A B VALUE PROT FLAGS FILE": all numbers, as program.py writes them. */
+static void step(const char *line)
+{
+	struct order o = {0};
+	struct answer a = {0};
+	int i;
+
+	if (sscanf(line, "%d %15s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %d %d %d", &i, o.name, &o.page, &o.pages,
+		   &o.a, &o.b, &o.value, &o.prot, &o.flags, &o.file) != 10 || i < 0 || i >= PROCESSES || !world[i].pid) {
+		errno = EINVAL;
+		give_up(line);
+	}
+	must(write(orders[i][1], &o, sizeof(o)));
+	if (!strcmp(o.name, "exit")) {
+		gone(i);
+	} else {
+		must(read(answers[i][0], &a, sizeof(a)));
+		if (!strcmp(o.name, "fork") && a.result > 0) {
+			born((int)o.a, (pid_t)a.result);
+			/* The child answers when it has settled. */
+			must(write(orders[o.a][1], &(struct order){.name = "munmap", .page = MOST_PAGES, .pages = 1}, sizeof(o)));
+			must(read(answers[o.a][0], &own.answer, sizeof(own.answer)));
+		}
+	}
+	print_answer(&o, &a);
+	describe();
+}
+
+static void make_files(void)
+{
+	char path[32], page[PAGE];
+
+	for (int i = 0; i < FILES; i++) {
+		snprintf(path, sizeof(path), "/ram/file%d", i);
+		files[i] = must(open(path, O_RDWR | O_CREAT, 0666));
+		for (int n = 0; n < FILE_PAGES; n++) {
+			memset(page, 0, sizeof(page));
+			*(uint64_t *)page = 0xf0000000u | (unsigned)i << 16 | (unsigned)n;
+			must(write(files[i], page, sizeof(page)));
+		}
+	}
+}
+
+void oracle_serve(void)
+{
+	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
+	size_t size;
+	char *channel, *line, *next;
+
+	open_channel();
+	channel = channel_bytes(&size);
+	must(madvise(channel, size, MADV_DONTFORK));
+	put("/sys/kernel/mm/transparent_hugepage/enabled", parameter("guest_huge", 0) ? "always" : "never");
+	described = parameter("guest_huge", 0) ? MOST_PAGES : 256;
+	/* Nothing happens but by the programs. */
+	put("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "4000000000");
+	put("/sys/kernel/mm/transparent_hugepage/khugepaged/alloc_sleep_millisecs", "4000000000");
+	put("/sys/kernel/mm/ksm/run", "0");
+	kpageflags = must(open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
+	open_kcore();
+	for (int i = 0; i < PROCESSES; i++) {
+		must(pipe2(orders[i], 0));
+		must(pipe2(answers[i], 0));
+	}
+	make_files();
+	must(sigaction(SIGSEGV, &action, NULL));
+	must(sigaction(SIGBUS, &action, NULL));
+	tell("ready", 0);
+	/* The host's programs stand in the channel's second half, our answers in its first. */
+	for (;;) {
+		hear();
+		out = channel;
+		out_size = size / 2;
+		out_used = 0;
+		for (line = channel + size / 2; (next = strchr(line, '\n')); line = next + 1) {
+			char copy[160];
+
+			snprintf(copy, sizeof(copy), "%.*s", (int)(next - line), line);
+			if (!strcmp(copy, "begin"))
+				begin_world();
+			else if (!strcmp(copy, "end"))
+				end_world();
+			else
+				step(copy);
+		}
+		tell("done", out_used);
+	}
+}

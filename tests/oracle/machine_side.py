@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The simulated side: the same programs as commands of mmscope, on a machine or on a dump."""
+
+import os
+import sys
+
+import program
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "guest"))
+import scope  # noqa: E402
+
+FIRST_PID = 700
+
+# See drain() in agent.c.
+SPARE = "%x" % (program.WINDOW + (program.PAGES + 16) * program.PAGE)
+DRAIN = ["mmap -c %%d -A %s 4096 -" % SPARE, "munmap -c %%d %s 4096" % SPARE]
+
+
+class Refusal(Exception):
+    """The engine says that it does not do this."""
+
+
+ERRNOS = {"EPERM", "ENOENT", "EINTR", "EIO", "EBADF", "EAGAIN", "ENOMEM", "EACCES", "EFAULT", "EBUSY", "EEXIST", "EINVAL"}
+
+
+def command(pid, step):
+    """The command that does the step; reads and writes are commands a page, see accesses()."""
+    if step.name == "fork":
+        return "fork -c %d -p %d" % (pid, FIRST_PID + step.child())
+    if step.name == "exit":
+        return "exit-task %d" % pid
+    address = "%x" % (program.WINDOW + step.number(0) * program.PAGE)
+    length = "%d" % (step.number(1) * program.PAGE)
+    if step.name == "mmap":
+        shared, file, offset = step.kind()
+        options = ["-a" if "near" in step.options() else "-A", address] + ["-s"] * shared
+        if file is not None:
+            options += ["-f", "/oracle/file%d" % file, "-o", "%x" % (offset * program.PAGE)]
+        letters = {"down": "-g", "locked": "-l", "populate": "-P", "noreserve": "-n"}
+        options += [letters[option] for option in step.options() if option != "near"]
+        return " ".join(["mmap", "-c", str(pid), *options, length, step.prot()])
+    if step.name == "mremap":
+        words = ["-m"] * ("move" in step.words and "to" not in step.words)
+        if "to" in step.words:
+            words += ["-A", "%x" % (program.WINDOW + int(step.words[-1]) * program.PAGE)]
+        return " ".join(["mremap", "-c", str(pid), *words, address, length, str(step.number(2) * program.PAGE)])
+    words = [step.words[2]] if step.name in ("mprotect", "madvise") else []
+    return " ".join([step.name, "-c", str(pid), address, length, *words])
+
+
+def accesses(pid, number, step):
+    commands = []
+    for i in range(min(step.number(1), program.MOST_TOUCHED)):
+        address = program.WINDOW + (step.number(0) + i) * program.PAGE
+        commands.append("touch -c %d -%s %x" % (pid, step.name[0], address))
+        if step.name == "write":
+            commands.append("poke -c %d %x %x" % (pid, address, program.value_of(number) + (i << 8)))
+        else:
+            commands.append("peek -c %d %x" % (pid, address))
+    return commands
+
+
+def error_of(answer):
+    """The errno, or None for success."""
+    text = answer.get("error")
+    if text is None:
+        return None
+    word = text.partition(":")[0]
+    if word not in ERRNOS:
+        raise Refusal(text)
+    return word
+
+
+def access_result(answers):
+    letters, values = "", []
+    for touched, word in zip(answers[::2], answers[1::2]):
+        text = touched.get("error")
+        if text is None:
+            letters += "m" if touched["minor"] else "M" if touched["major"] else "."
+            values.append(int(word["words"][0], 16) if "words" in word else 0)
+        elif text.startswith(("SIGSEGV", "SIGBUS")):
+            letters += text[3]
+            values.append(0)
+        else:
+            raise Refusal(text)
+    return letters, values
+
+
+class Machine:
+    """`image`: a dump whose process `pid` runs the programs (without forks); or None: a machine, where init's children do."""
+
+    def __init__(self, flavour, image=None, pid=None):
+        self.scope = scope.Scope(image or ["--sim", flavour])
+        self.image, self.pid = image, pid
+        self.zero = self.symbol_frame("empty_zero_page")
+        self.cache = {}
+
+    def symbol_frame(self, name):
+        return int(self.scope.ask_one("vtop -k " + name)["addresses"][0]["physical"], 16) // program.PAGE
+
+    def close(self):
+        self.scope.close()
+
+    def pid_of(self, process):
+        return self.pid if self.image else FIRST_PID + process
+
+    def run(self, programs):
+        return [self.run_one(steps) for steps in programs]
+
+    def run_one(self, steps):
+        begin = ["snapshot"] + ([] if self.image else ["fork -c 1 -p %d" % FIRST_PID])
+        commands, shape, alive = list(begin), [], [0]
+        for number, step in enumerate(steps):
+            pid = self.pid_of(step.process)
+            acts = accesses(pid, number, step) if step.name in ("read", "write") else [command(pid, step)]
+            commands += [text % pid for text in DRAIN]
+            if step.name == "fork":
+                alive.append(step.child())
+            elif step.name == "exit":
+                alive.remove(step.process)
+            commands += acts
+            commands += [text % self.pid_of(process) for process in sorted(alive) for text in ("smaps %d", "vm -p %d")]
+            shape.append((len(DRAIN), len(acts), sorted(alive)))
+        answers = list(self.scope.lines(commands))
+        for line in answers[:len(begin)]:
+            if b'"error"' in line:
+                raise Refusal(line.decode())
+        outcome = self.outcome(steps, shape, answers[len(begin):])
+        if outcome:
+            outcome[-1] = outcome[-1][0], self.with_words(outcome[-1][1])
+        self.scope.ask_one("undo")
+        return outcome
+
+    def with_words(self, states):
+        """The first word of each frame: looked up once, at the end of a program."""
+        frames = {frame for state in states.values() for frame, _ in state["pages"].values() if isinstance(frame, int)}
+        frames = sorted(frames)
+        rows = self.scope.ask(["rd -p %x" % (frame * program.PAGE) for frame in frames])
+        words = {frame: int(row["rows"][0]["values"][0], 16) for frame, row in zip(frames, rows)}
+        return {process: {"areas": state["areas"], "pages": {page: (frame, words.get(frame, 0 if frame == "zero" else None))
+                                                             for page, (frame, _) in state["pages"].items()}}
+                for process, state in states.items()}
+
+    def outcome(self, steps, shape, answers):
+        at, outcome = 0, []
+        for step, (before, acts, alive) in zip(steps, shape):
+            at += before
+            done = [scope.json.loads(line) for line in answers[at:at + acts]]
+            at += acts
+            try:
+                answer = self.answer(step, done)
+            except Refusal as refusal:
+                outcome.append((refusal, {}))
+                return outcome
+            state = {}
+            for process in alive:
+                state[process] = self.describe(answers[at], answers[at + 1])
+                at += 2
+            outcome.append((answer, state))
+        return outcome
+
+    def answer(self, step, done):
+        if step.name in ("read", "write"):
+            letters, values = access_result(done)
+            return letters + "".join(" %x" % value for value in values if step.name == "read")
+        error = error_of(done[0])
+        if error:
+            return error
+        if step.name not in ("mmap", "mremap"):
+            return "ok"
+        page = (int(done[0]["address"], 16) - program.WINDOW) // program.PAGE
+        return "at %d" % page if 0 <= page < program.PAGES else "elsewhere"
+
+    def describe(self, areas, pages):
+        """The same as guest_side's, of the answers of smaps and vm -p. Steps that change little have the same answers often."""
+        key = areas, pages
+        if key not in self.cache:
+            if len(self.cache) > 64:
+                self.cache.clear()
+            self.cache[key] = self.description(scope.json.loads(areas), scope.json.loads(pages))
+        return self.cache[key]
+
+    def description(self, areas, pages):
+        for answer in areas, pages:
+            if "error" in answer:
+                raise scope.ScopeError(answer["error"])
+        state = {"areas": [], "pages": {}}
+        for area in areas["tasks"][0]["areas"]:
+            start, end = ((int(area[name], 16) - program.WINDOW) // program.PAGE for name in ("start", "end"))
+            if not 0 <= start < program.PAGES:
+                continue
+            fact = {"start": start, "end": end, "permissions": area["permissions"], "offset": int(area["offset"], 16) // program.PAGE,
+                    "file": os.path.basename(area["name"]) + " (deleted)" * area["deleted"], "VmFlags": area["VmFlags"].strip()}
+            fact.update((name, value) for name, value in area.items() if name[0].isupper() and name not in
+                        ("Size", "KernelPageSize", "MMUPageSize", "VmFlags") and value)
+            state["areas"].append(fact)
+        for area in pages["tasks"][0]["areas"]:
+            start = (int(area["start"], 16) - program.WINDOW) // program.PAGE
+            if not 0 <= start < program.PAGES:
+                continue
+            for row in area["pages"]:
+                page = (int(row["virtual"], 16) - program.WINDOW) // program.PAGE
+                if row["physical"]:
+                    frame = int(row["physical"], 16) // program.PAGE
+                    state["pages"][page] = ("zero" if frame == self.zero else frame, None)
+                elif "swap_offset" in row:
+                    state["pages"][page] = ("swap %x" % row["swap_offset"], None)
+        return state
