@@ -98,9 +98,10 @@ static struct error *find_leaf(struct engine *e, uint64_t idr, uint64_t id, stru
 		unsigned shift = (unsigned)GET(e->k, node, xa_node, shift);
 		if (shift >= above)
 			return error_at(ERR_BAD_LIST, node->addr, "the tree of pids is damaged at node %" PRIx64, node->addr);
-		above = shift;
-		if (shift + SLOT_BITS < 64 && id >> (shift + SLOT_BITS))
+		/* Beyond what the root reaches. */
+		if (above == 64 && shift + SLOT_BITS < 64 && id >> (shift + SLOT_BITS))
 			return NULL;
+		above = shift;
 		if (!shift) {
 			*found = true;
 			return NULL;
