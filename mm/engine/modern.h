@@ -33,11 +33,13 @@ struct engine_modern {
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
 	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
+	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
+	struct stat_item file_pages, shmem, file_dirty, write_pending, dirtied;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
-	int event_pgfault, event_pgmajfault, event_pgfree; /* enum vm_event_item, -1 */
+	int event_pgfault, event_pgmajfault, event_pgfree, event_pgactivate; /* enum vm_event_item, -1 */
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
-	uint64_t vm_events, lru_add; /* per-CPU symbols, 0 */
+	uint64_t vm_events, lru_add, activate_page; /* per-CPU symbols, 0 */
 	uint64_t zero_pfn;
 	uint64_t list_poison; /* what list_del() leaves in next; prev has 0x22 more */
 	bool pti;	      /* user page tables have a twin of the top table (page-table isolation) */
@@ -81,8 +83,11 @@ struct error *page_add_file_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_remove_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 /* mem_cgroup_charge(): whose page it is. */
 struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
-/* lru_cache_add(): onto the CPU's batch, which takes a reference. */
+/* lru_cache_add_inactive_or_unevictable(): lru_cache_add(), but for locked areas. */
 struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
+/* mm/engine/lru_batch.c, for mm/engine/lru.c: onto the CPU's batch, which takes a reference; used once more. */
+struct error *lru_cache_add_modern(struct engine *e, uint64_t page) MUST_CHECK;
+struct error *mark_page_accessed_modern(struct engine *e, uint64_t page) MUST_CHECK;
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
 /* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. Not where the lists are generations. */
