@@ -86,7 +86,8 @@ static void done(struct error *e)
 
 /* ---- The books ---- */
 
-static void check_books(void)
+/* How many frames are page tables. */
+static uint64_t check_books(void)
 {
 	static const struct audit_options all = {.limit = 3};
 	struct audit_report report;
@@ -98,7 +99,9 @@ static void check_books(void)
 			print_message("%s: %s\n", audit_rule_name(rule), of->lines[i]->text);
 	}
 	must(!audit_findings(&report), "%" PRIu64 " findings", audit_findings(&report));
+	uint64_t tables = report.census[AUDIT_USE_TABLE];
 	audit_report_free(&report);
+	return tables;
 }
 
 /* Objects in use, by cache. */
@@ -390,13 +393,16 @@ static void run(const char *flavour, uint64_t seed, uint64_t acts, uint64_t ever
 	done(engine_open(r.m.k, &r.m.e));
 	first_process();
 	note_held(&before);
+	uint64_t tables = check_books(), left;
 	for (r.act = 1; r.act <= acts; r.act++) {
 		act();
 		if (r.act % every == 0)
 			check_books();
 	}
 	end_all();
-	check_books();
+	left = check_books();
+	/* One of vmalloc space may have come with the stacks. */
+	must(left <= tables + 1, "%" PRIu64 " page tables, %" PRIu64 " before", left, tables);
 	note_held(&after);
 	compare_held(&before, &after);
 	put_memory(r.processes[0].memory);
