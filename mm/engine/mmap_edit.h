@@ -21,6 +21,8 @@ struct error *open_mm(struct engine *e, uint64_t mm, struct object *o) MUST_CHEC
 struct error *open_vma(struct engine *e, uint64_t vma, struct object *o) MUST_CHECK;
 /* The area before `start`, 0 for none. */
 struct error *previous_vma(struct engine *e, const struct object *mm, uint64_t start, uint64_t *prev) MUST_CHECK;
+/* 2.4: the area's file is denied to writers once more, or less. mm/engine/mmap.c */
+struct error *count_denials(struct engine *e, const struct object *vma, int delta) MUST_CHECK;
 /* Takes the area off list, tree and file. `prev` is the area before it, 0 for none. */
 struct error *unlink_vma(struct engine *e, const struct object *mm, const struct object *vma, uint64_t prev) MUST_CHECK;
 /* Only areas of nothing (no file, no ops) are joined, with those flags. */
