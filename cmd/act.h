@@ -33,6 +33,9 @@ struct error *act_task(struct session *s, const char *word, uint64_t *task) MUST
 /* Its mm. ERR_KERNEL (EFAULT) for a kernel thread. */
 struct error *act_mm(struct session *s, uint64_t task, uint64_t *mm) MUST_CHECK;
 
+/* The area that holds the address, when there is one, as vm shows it. */
+void act_print_area(struct session *s, uint64_t mm, uint64_t addr);
+
 /* "4096", "64k", "2M", "0x1000": bytes. */
 struct error *parse_length(const char *text, uint64_t *out) MUST_CHECK;
 /* "rwx", "r", "-": PROT_READ … */

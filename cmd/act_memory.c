@@ -18,8 +18,7 @@ struct area_act {
 	uint64_t result;
 };
 
-/* The area that holds the address, when there is one. */
-static void print_area(struct session *s, uint64_t mm, uint64_t addr)
+void act_print_area(struct session *s, uint64_t mm, uint64_t addr)
 {
 	struct vma vma;
 	bool found;
@@ -102,7 +101,7 @@ static struct error *run_mmap(struct session *s, int argc, char **argv)
 	a.task = task;
 	TRY(act_do(s, map, &a));
 	out_hex(s->out, "address", NULL, a.result);
-	print_area(s, a.mm, a.result);
+	act_print_area(s, a.mm, a.result);
 	return NULL;
 }
 
@@ -145,7 +144,7 @@ static struct error *run_change(struct session *s, int argc, char **argv)
 	TRY(act_mm(s, task, &a.mm));
 	TRY(act_do(s, unmaps ? unmap : protect, &a));
 	if (!unmaps)
-		print_area(s, a.mm, a.addr);
+		act_print_area(s, a.mm, a.addr);
 	return NULL;
 }
 

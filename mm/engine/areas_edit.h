@@ -17,8 +17,6 @@ void engine_areas_open(struct engine *e);
 /* Bits of vm_flags that have not moved since 3.7 and that only acts need (include/linux/mm.h). */
 #define VM_PFNMAP      0x400ull
 #define VM_DENYWRITE   0x800ull /* until 5.15 */
-#define VM_DONTCOPY    0x20000ull
-#define VM_DONTEXPAND  0x40000ull
 #define VM_LOCKONFAULT 0x80000ull
 #define VM_ACCOUNT     0x100000ull
 #define VM_NORESERVE   0x200000ull
@@ -27,6 +25,7 @@ void engine_areas_open(struct engine *e);
 #define VM_MIXEDMAP    0x10000000ull
 #define VM_HUGEPAGE    0x20000000ull
 #define VM_NOHUGEPAGE  0x40000000ull
+#define VM_MERGEABLE   0x80000000ull
 #define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
 
 /* The areas before and behind one in its mm, 0 for none; where areas stand in a tree alone, only those that touch it. */
@@ -40,12 +39,6 @@ struct error *anon_vma_interval_tree_post_update_vma(struct engine *e, const str
 
 /* ---- mm/engine/commit.c ---- */
 
-enum rlimit_resource { RESOURCE_DATA = 2, RESOURCE_STACK = 3, RESOURCE_MEMLOCK = 8, RESOURCE_AS = 9 }; /* include/uapi/asm-generic/resource.h */
-enum capability { CAPABILITY_IPC_LOCK = 14, CAPABILITY_SYS_RAWIO = 17, CAPABILITY_SYS_ADMIN = 21 };
-
-/* Of the task that acts on the mm, else of the mm's owner; in bytes. */
-uint64_t rlimit(struct engine *e, const struct object *mm, enum rlimit_resource resource);
-bool capable(struct engine *e, const struct object *mm, enum capability capability);
 /* The mm has so many pages more of areas with these flags (and a file). */
 void vm_stat_account(struct engine *e, const struct object *mm, uint64_t flags, uint64_t file, int64_t pages);
 bool may_expand_vm(struct engine *e, const struct object *mm, uint64_t flags, uint64_t pages);
@@ -53,9 +46,12 @@ bool may_expand_vm(struct engine *e, const struct object *mm, uint64_t flags, ui
 struct error *mlock_future_check(struct engine *e, const struct object *mm, uint64_t flags, uint64_t len, int number) MUST_CHECK;
 /* ENOMEM when the mm has more areas than vm.max_map_count; as many when `one_more` is to come. */
 struct error *map_count_limit(struct engine *e, const struct object *mm, bool one_more) MUST_CHECK;
+/* vm.max_map_count */
+uint64_t map_count_max(struct engine *e);
 
 /* ---- mm/engine/overcommit.c ---- */
 
+struct error *vm_acct_memory(struct engine *e, int64_t pages) MUST_CHECK;
 /* Promises the pages (vm_committed_as), or ENOMEM. */
 struct error *security_vm_enough_memory_mm(struct engine *e, const struct object *mm, uint64_t pages) MUST_CHECK;
 struct error *vm_unacct_memory(struct engine *e, uint64_t pages) MUST_CHECK;
@@ -68,10 +64,13 @@ struct error *areas_known(struct engine *e) MUST_CHECK;
 uint64_t vm_start_gap(const struct engine *e, const struct object *vma);
 struct error *find_vma_links(struct engine *e, const struct object *mm, uint64_t addr, uint64_t end, struct vma_place *place) MUST_CHECK;
 struct error *vma_link(struct engine *e, const struct object *mm, const struct object *vma, const struct vma_place *place) MUST_CHECK;
-/* At the end of the list, for the copy of an mm. `prev` 0 for the first. */
+/* Its part that concerns the mm's list and tree; neither the file nor map_count. */
+struct error *vma_link_in_mm(struct engine *e, const struct object *mm, const struct object *vma, const struct vma_place *place) MUST_CHECK;
 struct error *vma_gap_update(struct engine *e, uint64_t vma) MUST_CHECK;
 struct error *vma_rb_erase(struct engine *e, const struct object *mm, const struct object *vma) MUST_CHECK;
 struct error *vmacache_invalidate(struct engine *e, const struct object *mm) MUST_CHECK;
+/* Areas that deny writing (until 5.15), or may write, count in the inode and in the mapping: one more, or less. */
+struct error *count_writers(struct engine *e, const struct object *vma, uint64_t mapping, int delta) MUST_CHECK;
 /* A file's side of an area: its tree, and who may write to it. */
 struct error *link_file(struct engine *e, const struct object *vma) MUST_CHECK;
 struct error *unlink_file_vma(struct engine *e, const struct object *vma) MUST_CHECK;
@@ -90,10 +89,13 @@ struct vma_request {
 /* *merged: the area that holds it now, 0: none does. */
 struct error *vma_merge(struct engine *e, const struct object *mm, uint64_t prev, const struct vma_request *r, uint64_t *merged) MUST_CHECK;
 struct error *split_vma(struct engine *e, const struct object *mm, uint64_t vma, uint64_t addr, bool new_below, bool limited) MUST_CHECK;
+/* An area like *vma for [addr, addr + len), joined with others there if they fit: *moved. *vma is that one too when it was joined itself. */
+struct error *copy_vma(struct engine *e, const struct object *mm, struct object *vma, uint64_t addr, uint64_t len, uint64_t pgoff, struct object *moved) MUST_CHECK;
 struct error *vm_area_dup(struct engine *e, const struct object *from, struct object *copy) MUST_CHECK;
 struct error *vm_area_free(struct engine *e, uint64_t vma) MUST_CHECK;
 void vma_get_file(struct engine *e, const struct object *vma);
-/* A reference to the area's memory policy goes. */
+/* The area's memory policy, if it has one, is had once more; a reference to it goes. */
+struct error *vma_dup_policy(struct engine *e, const struct object *vma) MUST_CHECK;
 struct error *vma_policy_put(struct engine *e, const struct object *vma) MUST_CHECK;
 
 /* ---- mm/engine/unmapped_area.c ---- */
@@ -101,11 +103,25 @@ struct error *vma_policy_put(struct engine *e, const struct object *vma) MUST_CH
 struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint64_t file, uint64_t addr, uint64_t len, uint64_t pgoff,
 				unsigned flags, uint64_t *out) MUST_CHECK;
 
+/* ---- mm/engine/exec_empty.c ---- */
+
+/* An mm as long as task_size: where mmap() begins to look. */
+void arch_pick_mmap_layout(struct engine *e, const struct object *mm, uint64_t task_size);
+/* __bprm_mm_init(): an area of one page that grows down, below `top`; the mm's first. */
+struct error *setup_stack_area(struct engine *e, uint64_t mm, uint64_t top, struct object *vma) MUST_CHECK;
+
 /* ---- mm/engine/mmap_areas.c: what mm/engine/mmap.c hands on ---- */
 
 struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
 /* The driver's own say (vm_ops->open, close, split): nothing, known to be nothing, or ERR_UNSUPPORTED with its name. */
 struct error *vma_call(struct engine *e, const struct object *vma, enum member_id op, const char *what) MUST_CHECK;
+
+/* ---- mm/engine/mremap_areas.c, move_pages.c ---- */
+
+/* Each page of the range that ksmd has merged with others becomes the area's own again, if the area is one for that. */
+struct error *unmerge_ksm_pages(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
+/* The entries of [from, from + len) go to `to`. *done: bytes moved, fewer when memory for tables lacked (ENOMEM). */
+struct error *move_page_tables(struct engine *e, const struct object *mm, uint64_t from, uint64_t to, uint64_t len, uint64_t *done) MUST_CHECK;
 
 /* ---- mm/engine/area_pages.c ---- */
 

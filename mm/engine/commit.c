@@ -18,21 +18,33 @@ static uint64_t whose(struct engine *e, const struct object *mm)
 	return GET(e->k, mm, mm_struct, owner);
 }
 
-uint64_t rlimit(struct engine *e, const struct object *mm, enum rlimit_resource resource)
+uint64_t rlimit_of(struct engine *e, uint64_t task, enum rlimit_resource resource)
 {
 	struct kernel *k = e->k;
-	uint64_t task = whose(e, mm), signal, value, infinity = k->arch->pointer_size == 8 ? UINT64_MAX : UINT32_MAX;
-	uint32_t stride = 2 * k->arch->pointer_size;
-	if (!task || !HAS(k, signal_struct, rlim) || error_drop(kernel_get(k, task, M_task_struct_signal, &signal)) ||
-	    error_drop(kernel_read_pointer(k, signal + OFFSET(k, signal_struct, rlim) + resource * stride, &value)))
-		return resource == RESOURCE_STACK ? 8u << 20 : infinity;
-	return value;
+	uint64_t limits = task + OFFSET(k, task_struct, rlim), value;
+	/* In the task itself until 2.6.9. */
+	if (task && !HAS(k, task_struct, rlim)) {
+		if (!HAS(k, signal_struct, rlim) || error_drop(kernel_get(k, task, M_task_struct_signal, &limits)))
+			task = 0;
+		limits += OFFSET(k, signal_struct, rlim);
+	}
+	if (!task || error_drop(kernel_read_pointer(k, limits + resource * 2 * k->arch->pointer_size, &value)))
+		return resource == RESOURCE_STACK ? 8u << 20 : UINT64_MAX;
+	return k->arch->pointer_size == 4 && value == UINT32_MAX ? UINT64_MAX : value;
+}
+
+uint64_t rlimit(struct engine *e, const struct object *mm, enum rlimit_resource resource)
+{
+	return rlimit_of(e, whose(e, mm), resource);
 }
 
 bool capable(struct engine *e, const struct object *mm, enum capability capability)
 {
 	struct kernel *k = e->k;
 	uint64_t task = whose(e, mm), cred, set, ns;
+	/* In the task itself until 2.6.28. */
+	if (task && HAS(k, task_struct, cap_effective))
+		return !error_drop(kernel_get(k, task, M_task_struct_cap_effective, &set)) && set >> capability & 1;
 	if (!task || !HAS(k, cred, cap_effective))
 		return true;
 	if (error_drop(kernel_get(k, task, M_task_struct_cred, &cred)) ||
@@ -94,11 +106,15 @@ struct error *mlock_future_check(struct engine *e, const struct object *mm, uint
 	return pages > limit ? kernel_error(number, "%" PRIu64 " locked pages would be more than RLIMIT_MEMLOCK's %" PRIu64, pages, limit) : NULL;
 }
 
+uint64_t map_count_max(struct engine *e)
+{
+	uint64_t limit;
+	return e->areas.max_map_count && !error_drop(kernel_read_uint(e->k, e->areas.max_map_count, 4, &limit)) ? limit : 65530;
+}
+
 struct error *map_count_limit(struct engine *e, const struct object *mm, bool one_more)
 {
-	uint64_t limit = 65530, count = GET(e->k, mm, mm_struct, map_count);
-	if (e->areas.max_map_count)
-		TRY(kernel_read_uint(e->k, e->areas.max_map_count, 4, &limit));
+	uint64_t limit = map_count_max(e), count = GET(e->k, mm, mm_struct, map_count);
 	if (one_more ? count >= limit : count > limit)
 		return kernel_error(ENOMEM, "the process has as many areas as it may: %" PRIu64, count);
 	return NULL;

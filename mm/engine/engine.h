@@ -279,6 +279,9 @@ struct error *do_munmap(struct engine *e, uint64_t mm, uint64_t addr, uint64_t l
 struct error *do_brk(struct engine *e, uint64_t mm, uint64_t addr, uint64_t len) MUST_CHECK;
 struct error *sys_brk(struct engine *e, uint64_t mm, uint64_t brk, uint64_t *result) MUST_CHECK;
 struct error *sys_mprotect(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, unsigned prot) MUST_CHECK;
+/* MREMAP_… flags as in <sys/mman.h>; new_addr counts with MREMAP_FIXED and MREMAP_DONTUNMAP. *result: where the area is then. */
+struct error *sys_mremap(struct engine *e, uint64_t mm, uint64_t addr, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr,
+			 uint64_t *result) MUST_CHECK;
 /* Within the limits (RLIMIT_STACK, RLIMIT_AS) of the task. */
 struct error *expand_stack(struct engine *e, uint64_t task, const struct object *mm, uint64_t vma, uint64_t addr) MUST_CHECK;
 /* Where areas have an anon_vma: that gets ready first, and a guard gap is kept. ENOMEM, EPERM. */
@@ -366,6 +369,8 @@ struct error *do_fork(struct engine *e, uint64_t parent, unsigned clone_flags, u
 struct error *do_exit(struct engine *e, uint64_t task) MUST_CHECK;
 /* A new image for the task from an ELF file in the machine's file system; argv and envp NULL-terminated. ENOEXEC, ENOENT … */
 struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp) MUST_CHECK;
+/* A new address space with nothing but a stack, under that name: execve() without a program. */
+struct error *exec_empty(struct engine *e, uint64_t task, const char *name) MUST_CHECK;
 struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *mmput(struct engine *e, uint64_t mm) MUST_CHECK;
 

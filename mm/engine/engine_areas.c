@@ -69,6 +69,8 @@ void engine_areas_open(struct engine *e)
 	a->totalram_pages = symbol_addr(k, "_totalram_pages");
 	/* mm/util.c: commit 8c7829b04c52 of 5.2, which leaves no trace; _totalram_pages came in 5.0. */
 	a->guess_by_total = a->totalram_pages != 0;
+	/* arch/x86/Kconfig: HAVE_MOVE_PMD of 5.0 (64-bit, and where tables have more levels), HAVE_MOVE_PUD of 5.11, which page.memcg_data came with. */
+	a->moves_tables = HAS(k, page, memcg_data) ? 2 : a->totalram_pages ? 1 : 0;
 	if (!a->totalram_pages)
 		a->totalram_pages = symbol_addr(k, "totalram_pages");
 	a->vm_committed_as = symbol_addr(k, "vm_committed_as");

@@ -34,6 +34,7 @@ enum freelist_swaps: are addresses byte-swapped in hardened free lists? */
 	/* addresses of variables, 0: this kernel has none */
 	uint64_t max_map_count, overcommit_memory, overcommit_ratio, overcommit_kbytes, admin_reserve, user_reserve, total_swap_pages, totalram_pages;
 	uint64_t vm_committed_as, vm_committed_as_batch;
+	uint8_t moves_tables; /* mremap() moves 0: each entry; 1: whole tables (5.0); 2: tables of those too (5.11) */
 	bool guess_by_total; /* overcommit mode 0 refuses only what all memory and swap could never hold (since 5.2) */
 };
 

@@ -44,7 +44,11 @@ struct error *fault_find_area(struct engine *e, uint64_t task, const struct obje
 			      bool *found, enum fault_result *result, char *why, size_t why_size) MUST_CHECK;
 /* mm/engine/huge_memory.c: what is decided above the lowest level of the page table; *done: the fault ends there. Sets f->entry_addr, 0 when there is no table yet. */
 struct error *fault_above_pte(struct fault *f, bool *done) MUST_CHECK;
-/* Makes the tables that lack; *explained: they would be made. */
+/* Down to `level`: the address of the entry there, 0 when a table above lacks. A leaf on the way ends it: *level is then where it is. */
+uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level);
+/* The entry of f->addr at that level of the geometry; makes the tables above it that lack; *explained: they would be made. */
+struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr, bool *explained) MUST_CHECK;
+/* The same at the lowest level, in f->entry_addr. */
 struct error *fault_pte(struct fault *f, bool *explained) MUST_CHECK;
 /* mm/engine/memory_file.c */
 struct error *do_fault(struct fault *f) MUST_CHECK;

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "mm/engine/fork_edit.h"
-#include "mm/engine/mmap_edit.h"
+#include "mm/engine/file_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/rbtree_edit.h"
 
@@ -43,6 +43,8 @@ static struct error *mm_init(struct engine *e, uint64_t addr)
 struct error *mm_alloc(struct engine *e, uint64_t *mm)
 {
 	struct object o;
+	if (!e->classic)
+		return mm_alloc_areas(e, mm);
 	TRY(kmem_cache_alloc(e, e->mm_cachep, GFP24_KERNEL, mm));
 	TRY(open_mm(e, *mm, &o));
 	memset((void *)o.bytes, 0, o.size);
@@ -91,6 +93,8 @@ struct error *mmput(struct engine *e, uint64_t addr)
 {
 	struct kernel *k = e->k;
 	struct object mm;
+	if (!e->classic)
+		return mmput_areas(e, addr);
 	TRY(open_mm(e, addr, &mm));
 	ADD(k, &mm, mm_struct, mm_users, -1);
 	uint64_t users = GET(k, &mm, mm_struct, mm_users);
@@ -204,6 +208,8 @@ static struct error *dup_mmap(struct engine *e, uint64_t old_mm, uint64_t addr)
 struct error *dup_mm(struct engine *e, uint64_t old, uint64_t *mm)
 {
 	struct object from, to;
+	if (!e->classic)
+		return dup_mm_areas(e, old, mm);
 	TRY(object_open(e->k, old, S_mm_struct, &from));
 	TRY(kmem_cache_alloc(e, e->mm_cachep, GFP24_KERNEL, mm));
 	TRY(open_mm(e, *mm, &to));

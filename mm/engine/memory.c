@@ -257,9 +257,13 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 	uint64_t page;
 	void *to;
 	const void *from;
+	bool cleared = old->object.addr == e->empty_zero_page;
+	const char *why = cleared ? "the zero page is everybody's: a new frame, cleared" : "somebody else has it: copied";
 	fault_outcome(e, OUTCOME_COPY);
-	if (e->modern)
+	if (e->modern) {
+		TRACE(e, "wp_page_copy", why, { "page", old->object.addr }, { "page->_refcount", (uint64_t)(int64_t)page_refcount(e->k, old) });
 		TRY(fault_anon_vma_prepare(f));
+	}
 	/* The reference keeps the page while reclaim, which may come with the allocation, takes it out of the page table. */
 	get_page(e, old->object.addr);
 	struct error *failure = alloc_user_page(f, &page);
@@ -275,16 +279,15 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 	if (!from)
 		return error_at(ERR_NOT_IN_IMAGE, old->object.addr, "the page's frame is not in the image: %" PRIx64, old->object.addr);
 	/* copy_cow_page(): the zero page is cleared for, not copied. */
-	if (old->object.addr == e->empty_zero_page)
+	if (cleared)
 		clear_page(to);
 	else
 		memcpy(to, from, VMCORE_PAGE_SIZE);
 	TRY(map_copy(f, old, page));
-	TRACE(e, e->modern ? "wp_page_copy" : "do_wp_page",
-	      old->object.addr == e->empty_zero_page ? "the zero page is everybody's: a new frame, cleared" : "somebody else has it: copied",
-	      { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) }, { "copy", page });
+	if (e->classic)
+		TRACE(e, "do_wp_page", why, { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) }, { "copy", page });
 	/* free_lru_page(): the reference that this entry held. */
-	return e->modern && old->object.addr == e->empty_zero_page ? NULL : put_page(e, old->object.addr);
+	return e->modern && cleared ? NULL : put_page(e, old->object.addr);
 }
 
 static struct error *do_wp_page(struct fault *f)

@@ -403,7 +403,7 @@ static uint64_t calc_vm_flags(unsigned prot, unsigned flags)
 }
 
 /* arch_get_unmapped_area(): the hint if nothing is there, else the first hole from a third of the user's part up. */
-static struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint64_t addr, uint64_t len, bool fixed, uint64_t *out)
+struct error *arch_get_unmapped_area(struct engine *e, const struct object *mm, uint64_t addr, uint64_t len, bool fixed, uint64_t *out)
 {
 	struct kernel *k = e->k;
 	uint64_t limit = k->page_offset, at;
@@ -511,7 +511,7 @@ struct error *do_mmap_pgoff(struct engine *e, uint64_t mm_addr, uint64_t file, u
 	TRY(open_mm(e, mm_addr, &mm));
 	if (GET(k, &mm, mm_struct, map_count) > MAX_MAP_COUNT)
 		return kernel_error(ENOMEM, "the process has too many areas");
-	TRY(get_unmapped_area(e, &mm, addr, len, flags & MAP_FIXED, &addr));
+	TRY(arch_get_unmapped_area(e, &mm, addr, len, flags & MAP_FIXED, &addr));
 	vm_flags = calc_vm_flags(prot, flags) | GET(k, &mm, mm_struct, def_flags) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
 	if (flags & MAP_LOCKED)
 		vm_flags |= VM_LOCKED;
@@ -601,22 +601,6 @@ struct error *sys_brk(struct engine *e, uint64_t mm_addr, uint64_t brk, uint64_t
 
 /* ---- The stack ---- */
 
-/* include/asm-i386/resource.h; the same on all that this can act on */
-#define RLIMIT_STACK 3
-#define RLIMIT_AS    9
-
-/* The limit's value in bytes. In the task_struct until signal_struct got the limits. */
-static struct error *task_limit(struct engine *e, uint64_t task, unsigned number, uint64_t *value)
-{
-	struct kernel *k = e->k;
-	uint64_t limits = task + (HAS(k, task_struct, rlim) ? OFFSET(k, task_struct, rlim) : 0);
-	if (!HAS(k, task_struct, rlim)) {
-		TRY(kernel_get(k, task, M_task_struct_signal, &limits));
-		limits += OFFSET(k, signal_struct, rlim);
-	}
-	return kernel_read_pointer(k, limits + number * SIZE_OF(k, rlimit) + OFFSET(k, rlimit, rlim_cur), value);
-}
-
 struct error *expand_stack(struct engine *e, uint64_t task, const struct object *mm, uint64_t vma_addr, uint64_t addr)
 {
 	struct kernel *k = e->k;
@@ -626,10 +610,8 @@ struct error *expand_stack(struct engine *e, uint64_t task, const struct object 
 	TRY(open_vma(e, vma_addr, &vma));
 	addr = PAGE_DOWN(addr);
 	uint64_t start = GET(k, &vma, vm_area_struct, vm_start), end = GET(k, &vma, vm_area_struct, vm_end);
-	uint64_t grow = (start - addr) >> k->arch->page_shift, stack, space;
+	uint64_t grow = (start - addr) >> k->arch->page_shift, stack = rlimit_of(e, task, RESOURCE_STACK), space = rlimit_of(e, task, RESOURCE_AS);
 	uint64_t total = (GET(k, mm, mm_struct, total_vm) + grow) << k->arch->page_shift;
-	TRY(task_limit(e, task, RLIMIT_STACK, &stack));
-	TRY(task_limit(e, task, RLIMIT_AS, &space));
 	TRACE(e, "expand_stack", end - addr > stack ? "beyond RLIMIT_STACK" : total > space ? "beyond RLIMIT_AS" : "the area grows down",
 	      { "address", addr }, { "vma->vm_start", start }, { "pages", grow });
 	if (end - addr > stack)

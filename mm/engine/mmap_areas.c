@@ -10,6 +10,7 @@
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/modern.h"
+#include "mm/zone.h"
 
 #define PAGE_DOWN(a) ((a) & ~(uint64_t)(VMCORE_PAGE_SIZE - 1))
 #define PAGE_UP(a)   PAGE_DOWN((a) + VMCORE_PAGE_SIZE - 1)
@@ -17,6 +18,8 @@
 struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o)
 {
 	TRY(areas_known(e));
+	/* Pages come from zones, and go back there. */
+	TRY(nodes_open(e->k));
 	return object_open_writable(e->k, mm, S_mm_struct, o);
 }
 

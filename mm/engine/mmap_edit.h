@@ -7,6 +7,12 @@
 
 #include "mm/engine/engine.h"
 
+/* Bits of vm_flags that are where 2.4 had them, and that only acts need (include/linux/mm.h). */
+#define VM_SEQ_READ   0x8000ull
+#define VM_RAND_READ  0x10000ull
+#define VM_DONTCOPY   0x20000ull
+#define VM_DONTEXPAND 0x40000ull
+
 struct vma_place {
 	uint64_t vma;	 /* the first area that ends above the address, 0 for none */
 	bool inside;	 /* it holds the address: the rest is not filled then */
@@ -21,12 +27,17 @@ struct error *open_mm(struct engine *e, uint64_t mm, struct object *o) MUST_CHEC
 struct error *open_vma(struct engine *e, uint64_t vma, struct object *o) MUST_CHECK;
 /* The area before `start`, 0 for none. */
 struct error *previous_vma(struct engine *e, const struct object *mm, uint64_t start, uint64_t *prev) MUST_CHECK;
-/* 2.4: the area's file is denied to writers once more, or less. mm/engine/mmap.c */
-struct error *count_denials(struct engine *e, const struct object *vma, int delta) MUST_CHECK;
 /* Takes the area off list, tree and file. `prev` is the area before it, 0 for none. */
 struct error *unlink_vma(struct engine *e, const struct object *mm, const struct object *vma, uint64_t prev) MUST_CHECK;
+/* The hint if nothing is there (or `fixed`), else the first hole from a third of the user's part up. ENOMEM, EINVAL. */
+struct error *arch_get_unmapped_area(struct engine *e, const struct object *mm, uint64_t addr, uint64_t len, bool fixed, uint64_t *out) MUST_CHECK;
 /* Only areas of nothing (no file, no ops) are joined, with those flags. */
 bool can_vma_merge(const struct kernel *k, const struct object *vma, uint64_t flags);
+
+/* 2.4's ways to give a part of an area flags of its own: mprotect_fixup(), mlock_fixup(), madvise_behavior(); the latter two never join areas. */
+enum fixup_kind { FIXUP_MPROTECT, FIXUP_MLOCK, FIXUP_MADVISE };
+struct error *vma_fixup(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, uint64_t flags,
+			enum fixup_kind kind) MUST_CHECK;
 
 /* mprotect's way through the page tables: new protection for present entries of [start, end). mm/engine/pgtable.c */
 struct error *change_protection(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t page_prot) MUST_CHECK;
@@ -35,6 +46,17 @@ struct error *change_protection(struct engine *e, const struct object *mm, uint6
  * none. mm/engine/file.c */
 struct error *file_open_mode(struct engine *e, uint64_t file, unsigned *mode) MUST_CHECK;
 struct error *file_mapping_list(struct engine *e, const struct object *vma, uint64_t *head) MUST_CHECK;
+
+/* ---- mm/engine/commit.c ---- */
+
+enum rlimit_resource { RESOURCE_DATA = 2, RESOURCE_STACK = 3, RESOURCE_RSS = 5, RESOURCE_MEMLOCK = 8, RESOURCE_AS = 9 }; /* include/uapi/asm-generic/resource.h */
+enum capability { CAPABILITY_IPC_LOCK = 14, CAPABILITY_SYS_RAWIO = 17, CAPABILITY_SYS_ADMIN = 21 };
+
+/* Of a task (0: of nobody); in bytes, all ones for no limit. */
+uint64_t rlimit_of(struct engine *e, uint64_t task, enum rlimit_resource resource);
+/* Of the task that acts on the mm, else of the mm's owner. */
+uint64_t rlimit(struct engine *e, const struct object *mm, enum rlimit_resource resource);
+bool capable(struct engine *e, const struct object *mm, enum capability capability);
 
 /* What the functions of mm/engine/engine.h hand on where areas have an anon_vma: mm/engine/mmap_areas.c, vma_edit.c, mprotect_areas.c, area_pages.c. */
 struct error *do_mmap_areas(struct engine *e, uint64_t mm, uint64_t file, uint64_t addr, uint64_t len, unsigned prot, unsigned flags, uint64_t pgoff,
@@ -45,6 +67,8 @@ struct error *insert_vm_struct_areas(struct engine *e, uint64_t mm, uint64_t vma
 struct error *exit_mmap_areas(struct engine *e, uint64_t mm) MUST_CHECK;
 struct error *find_vma_areas(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *vma) MUST_CHECK;
 struct error *sys_mprotect_areas(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, unsigned prot) MUST_CHECK;
+struct error *sys_mremap_areas(struct engine *e, uint64_t mm, uint64_t addr, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr,
+			       uint64_t *result) MUST_CHECK;
 struct error *sys_brk_areas(struct engine *e, uint64_t mm, uint64_t brk, uint64_t *result) MUST_CHECK;
 struct error *fput_delayed(struct engine *e, uint64_t file) MUST_CHECK;
 uint64_t vm_get_page_prot_areas(struct engine *e, uint64_t vm_flags);

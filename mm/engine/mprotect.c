@@ -17,14 +17,25 @@ struct fixup {
 	uint64_t prev; /* the area before, 0 for none; what the next one may be joined with */
 	uint64_t start, end;
 	uint64_t flags; /* new vm_flags */
+	enum fixup_kind kind;
 };
+
+static const char *name_of(const struct fixup *f, unsigned part)
+{
+	static const char *const names[][4] = {
+		[FIXUP_MPROTECT] = { "mprotect_fixup_all", "mprotect_fixup_start", "mprotect_fixup_end", "mprotect_fixup_middle" },
+		[FIXUP_MLOCK] = { "mlock_fixup_all", "mlock_fixup_start", "mlock_fixup_end", "mlock_fixup_middle" },
+		[FIXUP_MADVISE] = { "madvise_behavior", "madvise_fixup_start", "madvise_fixup_end", "madvise_fixup_middle" },
+	};
+	return names[f->kind][part];
+}
 
 /* Does the area before, with the new flags, take over from this one? */
 static struct error *joins_previous(struct fixup *f, const struct object *vma, struct object *prev, bool *joins)
 {
 	struct kernel *k = f->e->k;
 	*joins = false;
-	if (!f->prev)
+	if (!f->prev || f->kind != FIXUP_MPROTECT)
 		return NULL;
 	TRY(open_vma(f->e, f->prev, prev));
 	*joins = GET(k, prev, vm_area_struct, vm_end) == GET(k, vma, vm_area_struct, vm_start) && can_vma_merge(k, prev, f->flags) &&
@@ -70,7 +81,7 @@ static struct error *fixup_all(struct fixup *f, const struct object *vma)
 	struct object prev;
 	bool joins;
 	TRY(joins_previous(f, vma, &prev, &joins));
-	TRACE(f->e, "mprotect_fixup_all", joins ? "joined with the area before" : "the area changes as it is", { "vma", vma->addr },
+	TRACE(f->e, name_of(f, 0), joins ? "joined with the area before" : "the area changes as it is", { "vma", vma->addr },
 	      { "newflags", f->flags });
 	if (joins) {
 		SET(k, &prev, vm_area_struct, vm_end, GET(k, vma, vm_area_struct, vm_end));
@@ -88,7 +99,7 @@ static struct error *fixup_start(struct fixup *f, const struct object *vma)
 	struct object prev, n;
 	bool joins;
 	TRY(joins_previous(f, vma, &prev, &joins));
-	TRACE(f->e, "mprotect_fixup_start", joins ? "the area before takes it over" : "a new area for the part that changes", { "vma", vma->addr },
+	TRACE(f->e, name_of(f, 1), joins ? "the area before takes it over" : "a new area for the part that changes", { "vma", vma->addr },
 	      { "newflags", f->flags });
 	f->prev = vma->addr;
 	if (joins) {
@@ -107,7 +118,7 @@ static struct error *fixup_end(struct fixup *f, const struct object *vma)
 {
 	struct kernel *k = f->e->k;
 	struct object n;
-	TRACE(f->e, "mprotect_fixup_end", "a new area for the part that changes", { "vma", vma->addr }, { "newflags", f->flags });
+	TRACE(f->e, name_of(f, 2), "a new area for the part that changes", { "vma", vma->addr }, { "newflags", f->flags });
 	TRY(copy_part(f, vma, f->start, f->end, &n));
 	set_flags(f, &n);
 	SET(k, vma, vm_area_struct, vm_end, f->start);
@@ -119,7 +130,7 @@ static struct error *fixup_middle(struct fixup *f, const struct object *vma)
 {
 	struct kernel *k = f->e->k;
 	struct object left, right;
-	TRACE(f->e, "mprotect_fixup_middle", "new areas for the two ends", { "vma", vma->addr }, { "newflags", f->flags });
+	TRACE(f->e, name_of(f, 3), "new areas for the two ends", { "vma", vma->addr }, { "newflags", f->flags });
 	TRY(copy_part(f, vma, GET(k, vma, vm_area_struct, vm_start), f->start, &left));
 	TRY(copy_part(f, vma, f->end, GET(k, vma, vm_area_struct, vm_end), &right));
 	move_start(f, vma, f->start);
@@ -131,17 +142,29 @@ static struct error *fixup_middle(struct fixup *f, const struct object *vma)
 	return insert_vm_struct(f->e, f->mm->addr, right.addr);
 }
 
-static struct error *mprotect_fixup(struct fixup *f, const struct object *vma)
+static struct error *fixup_part(struct fixup *f, const struct object *vma)
 {
 	struct kernel *k = f->e->k;
 	bool from_start = f->start == GET(k, vma, vm_area_struct, vm_start), to_end = f->end == GET(k, vma, vm_area_struct, vm_end);
+	return from_start && to_end ? fixup_all(f, vma) : from_start ? fixup_start(f, vma) : to_end ? fixup_end(f, vma) : fixup_middle(f, vma);
+}
+
+static struct error *mprotect_fixup(struct fixup *f, const struct object *vma)
+{
+	struct kernel *k = f->e->k;
 	if (f->flags == GET(k, vma, vm_area_struct, vm_flags)) {
 		TRACE(f->e, "mprotect_fixup", "nothing changes", { "vma", vma->addr }, { "newflags", f->flags });
 		f->prev = vma->addr;
 		return NULL;
 	}
-	TRY(from_start && to_end ? fixup_all(f, vma) : from_start ? fixup_start(f, vma) : to_end ? fixup_end(f, vma) : fixup_middle(f, vma));
+	TRY(fixup_part(f, vma));
 	return change_protection(f->e, f->mm, f->start, f->end, vm_get_page_prot(f->e, f->flags));
+}
+
+struct error *vma_fixup(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, uint64_t flags, enum fixup_kind kind)
+{
+	struct fixup f = { .e = e, .mm = mm, .start = start, .end = end, .flags = flags, .kind = kind };
+	return fixup_part(&f, vma);
 }
 
 /* After the last one: is it like the area that follows? */

@@ -54,7 +54,7 @@ struct error *vm_enough_memory(struct engine *e, uint64_t pages)
 
 /* ---- vm_committed_as: what all processes were promised; a percpu_counter ---- */
 
-static struct error *vm_acct_memory(struct engine *e, int64_t pages)
+struct error *vm_acct_memory(struct engine *e, int64_t pages)
 {
 	uint64_t batch = 32;
 	if (!e->areas.vm_committed_as || !HAS(e->k, percpu_counter, counters))
