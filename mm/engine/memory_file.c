@@ -307,12 +307,20 @@ static struct error *do_cow_fault(struct fault *f)
 struct error *mark_dirty(struct fault *f, uint64_t page)
 {
 	struct page p;
-	uint64_t head;
-	TRY(page_open_writable(f->e, page, &p));
-	head = page_compound_head(f->e->k, &p);
-	TRY(page_open_writable(f->e, head, &p));
-	SET(f->e->k, &p.object, page, flags, p.flags | 1ull << f->e->bit_dirty);
-	return NULL;
+	TRY(page_open(f->e->k, page, &p));
+	return set_page_dirty(f->e, page_compound_head(f->e->k, &p));
+}
+
+/* filemap_page_mkwrite() makes the page dirty; the file's times, which it also sets, are the host's clock's to know. */
+struct error *ask_file_system(struct fault *f, uint64_t function, uint64_t page, bool *explained)
+{
+	char name[96];
+	*explained = false;
+	symbol_format(f->e->k, function, name, sizeof(name));
+	if (!page || strcmp(name, "filemap_page_mkwrite"))
+		return fault_refuse(f->e, explained, "the file system is asked first: %s()", name);
+	TRACE(f->e, "filemap_page_mkwrite", "may be written", { "page", page });
+	return mark_dirty(f, page);
 }
 
 /*
@@ -331,8 +339,7 @@ static struct error *do_shared_fault(struct fault *f)
 	struct backing b;
 	struct page p;
 	uint64_t function;
-	bool done, explained;
-	char name[96];
+	bool done, explained = false;
 	TRY(look_up(f, &b));
 	TRY(find_page(f, &b, &p, &done));
 	if (done)
@@ -342,10 +349,10 @@ static struct error *do_shared_fault(struct fault *f)
 	shared_page_dirtied(f, &p, function != 0);
 	TRACE(e, "do_shared_fault", function ? "the file system is asked first" : "mapped writable, and dirty", { "page", p.object.addr },
 	      { "vma->vm_ops->page_mkwrite", function });
-	if (function) {
-		symbol_format(e->k, function, name, sizeof(name));
-		return fault_refuse(e, &explained, "the file system is asked first: %s()", name);
-	}
+	if (function)
+		TRY(ask_file_system(f, function, p.object.addr, &explained));
+	if (explained)
+		return NULL;
 	TRY(fault_pte(f, &explained));
 	if (explained)
 		return NULL;
