@@ -8,7 +8,12 @@
 
 static inline struct error *count_on(struct engine *e, uint64_t counter, int delta)
 {
+	unsigned char *p = kernel_near_writable(e->k, counter, 4);
 	uint64_t v;
+	if (__builtin_expect(p != NULL, 1)) {
+		store_uint(p, 4, load_uint(p, 4) + (uint64_t)(int64_t)delta);
+		return NULL;
+	}
 	if (!counter)
 		return NULL;
 	TRY(kernel_read_uint(e->k, counter, 4, &v));
@@ -71,6 +76,12 @@ struct error *lru_cache_add_accessed(struct engine *e, uint64_t page)
 {
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
+	/* Most are fresh: put on the list and marked at once. */
+	const uint64_t lru = 1ull << e->bit_lru, referenced = 1ull << e->bit_referenced;
+	if (__builtin_expect(!(p.flags & (lru | referenced)), 1)) {
+		set_flags(e, &p, p.flags | lru | referenced);
+		return put_on(e, &p, false);
+	}
 	TRY(add_opened(e, &p));
 	return accessed_opened(e, &p);
 }
