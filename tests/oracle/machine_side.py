@@ -99,12 +99,17 @@ def access_result(step, answers):
 
 
 class Machine:
-    """`image`: a dump whose process `pid` runs the programs (without forks); or None: a machine, where init's children do."""
+    """`image`: a dump whose process `pid` runs the programs (without forks); or None: a machine, whose processes do."""
 
-    def __init__(self, flavour, image=None, pid=None, trace=False):
+    def __init__(self, flavour, image=None, pid=None, huge=False, trace=False):
         self.scope = scope.Scope(image or ["--sim", flavour])
         self.image, self.pid = image, pid
         self.zero = self.symbol_frame("empty_zero_page")
+        if not image:
+            # Like the guest: no huge pages, unless a test is about them; and an init to inherit the processes' children.
+            self.scope.ask_one("spawn -p 1 -e init")
+            if not huge:
+                self.scope.ask_one("wr transparent_hugepage_flags 0")
         self.trace = trace
         if trace:
             self.scope.ask_one("trace on")
@@ -124,7 +129,7 @@ class Machine:
         return [self.run_one(steps) for steps in programs]
 
     def run_one(self, steps):
-        begin = ["snapshot"] + ([] if self.image else ["fork -c 1 -p %d" % FIRST_PID])
+        begin = ["snapshot"] + ([] if self.image else ["spawn -p %d -e program" % FIRST_PID])
         begin.append("mmap -c %d -A %s 4096 -" % (self.pid_of(0), FENCE))
         commands, shape, alive = list(begin), [], [0]
         for number, step in enumerate(steps):
