@@ -167,7 +167,6 @@ static struct error *sink_open(struct session *s, const struct line *line, struc
 	*sink = (struct sink){.fd = s->out->fd, .file = -1};
 	s->out->colour = false;
 	s->out->mode = s->settings.json ? OUT_JSON : OUT_TEXT;
-	s->on_screen = line->sink == SINK_OUT && isatty(s->out->fd);
 	switch (line->sink) {
 	case SINK_PIPE:
 		TRY(start_shell(line->target, &sink->file, &sink->pid));

@@ -60,7 +60,6 @@ struct session {
 	unsigned depth;	  /* of lines that run lines: scripts, repeat */
 	bool redirected;  /* the running line's output goes to a pipe or a file of its own */
 	bool unread;	  /* nobody reads that any more */
-	bool on_screen;	  /* the running command's output goes to a terminal, through the pager or not */
 	bool quit;
 	int failures; /* commands that failed */
 };
