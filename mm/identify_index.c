@@ -107,9 +107,6 @@ static bool add_table(struct build *b, uint64_t pfn, uint64_t mm, uint64_t base,
 	return true;
 }
 
-/* A page table that processes share (of the kernel's half, or of hugetlb) is found with each of them. */
-#define TABLES_MAX (1u << 24)
-
 /* `kernel_half`: the entries from there on are the kernel's own, walked once for it alone. */
 static bool walk_tables(struct build *b, uint64_t mm, unsigned level, uint64_t table, uint64_t base, bool kernel_half)
 {
@@ -117,7 +114,8 @@ static bool walk_tables(struct build *b, uint64_t mm, unsigned level, uint64_t t
 	const struct pagetable_geometry *g = &k->geometry;
 	const struct pagetable_level *l = &g->level[level];
 	uint64_t count = 1ull << l->bits, first = 0, end = count;
-	if (b->i->table_count >= TABLES_MAX || interrupted() || !add_table(b, phys_to_pfn(k, table), mm, base, level))
+	/* Tables that processes share (hugetlb's) are found with each; damaged ones that lead back to themselves must end. */
+	if (b->i->table_count > 2 * phys_to_pfn(k, vmcore_max_phys(k->vmcore)) || interrupted() || !add_table(b, phys_to_pfn(k, table), mm, base, level))
 		return false;
 	if (level + 1u == g->levels)
 		return true;
