@@ -154,6 +154,12 @@ static int compare_tables(const void *x, const void *y)
 
 /* ---- */
 
+static void sort(void *array, size_t count, size_t size, int (*compare)(const void *, const void *))
+{
+	if (count)
+		qsort(array, count, size, compare);
+}
+
 static bool build(struct build *b)
 {
 	struct kernel *k = b->k;
@@ -161,7 +167,7 @@ static bool build(struct build *b)
 	uint64_t pgd;
 	/* What cannot be read is missing from the answers, no more. */
 	error_drop(vmalloc_for_each(k, add_area, b));
-	qsort(b->i->areas, b->i->area_count, sizeof(*b->i->areas), compare_areas);
+	sort(b->i->areas, b->i->area_count, sizeof(*b->i->areas), compare_areas);
 	if (!walk_tables(b, 0, 0, k->kernel_pgd, 0, true) && (b->failed || interrupted()))
 		return false;
 	if (error_drop(tasks_count(k, &count)))
@@ -172,8 +178,8 @@ static bool build(struct build *b)
 		if (t->mm && task_of_mm(k, t->mm, 0) == t && !error_drop(mm_pgd(k, t->mm, &pgd)))
 			walk_tables(b, t->mm, 0, pgd, 0, false);
 	}
-	qsort(b->i->owners, b->i->owner_count, sizeof(*b->i->owners), compare_owners);
-	qsort(b->i->tables, b->i->table_count, sizeof(*b->i->tables), compare_tables);
+	sort(b->i->owners, b->i->owner_count, sizeof(*b->i->owners), compare_owners);
+	sort(b->i->tables, b->i->table_count, sizeof(*b->i->tables), compare_tables);
 	return !b->failed && !interrupted();
 }
 
