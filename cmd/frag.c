@@ -252,7 +252,7 @@ static void print_block_counts(struct map *m)
 
 static struct error *print_map(struct session *s, const struct zone *z, const struct frag_options *options)
 {
-	struct map m = {.s = s, .cells = screen_width() - MAP_MARGIN, .blocks_per_cell = 1, .colour = s->out->colour};
+	struct map m = {.s = s, .cells = screen_width() - MAP_MARGIN, .blocks_per_cell = 1, .colour = screen_colour(s)};
 	uint64_t blocks = (z->spanned_pages >> pageblock_order(s->kernel)) + 1;
 	if (m.cells > MAP_CELLS)
 		m.cells = MAP_CELLS;
@@ -274,7 +274,7 @@ static struct error *print_map(struct session *s, const struct zone *z, const st
 
 static void print_legend(struct session *s)
 {
-	bool colour = s->out->colour;
+	bool colour = screen_colour(s);
 	for (int use = 0; use < BLOCK_USES; use++) {
 		const char *name = block_use_name((enum block_use)use);
 		if (colour)

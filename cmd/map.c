@@ -375,7 +375,7 @@ static struct error *draw_task(struct session *s, const struct task *t, void *co
 static struct error *run_map(struct session *s, int argc, char **argv)
 {
 	struct option_parser p = {.argc = argc, .argv = argv, .spec = "ks:"};
-	struct drawing d = {.s = s, .margin = 2 * s->kernel->arch->pointer_size + 19, .colour = s->out->colour};
+	struct drawing d = {.s = s, .margin = 2 * s->kernel->arch->pointer_size + 19, .colour = screen_colour(s)};
 	size_t width = screen_width();
 	uint64_t page = 1ull << s->kernel->arch->page_shift;
 	bool kernel = false;

@@ -13,10 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/colour.h"
 #include "cmd/guard.h"
 #include "cmd/line.h"
 #include "cmd/pager.h"
+#include "cmd/screen.h"
 #include "core/globals.h"
 #include "core/interrupt.h"
 

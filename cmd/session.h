@@ -85,6 +85,9 @@ void session_run_startup(struct session *s);
 const struct command *command_find(const char *name);
 /* By index, in name order; NULL past the last. */
 const struct command *command_at(size_t index);
+/* A command of an extension, which must not have the name of another; and away with it. */
+void command_add(const struct command *c);
+void command_remove(const struct command *c);
 /* Another name for a command line's beginning ("dmesg": "log", "sf": "set scroll off"), or NULL. */
 const char *command_alias(const char *name);
 /* By index; false past the last. */
