@@ -54,6 +54,13 @@ static struct error *namespace_of(struct kernel *k, const struct task *t, uint64
 	return proxy ? kernel_get(k, proxy, M_nsproxy_mnt_ns, out) : NULL;
 }
 
+/* A list that is not there, holds nothing, or was never set up. */
+static bool is_empty(struct kernel *k, uint64_t list)
+{
+	uint64_t first;
+	return !list || error_drop(kernel_read_pointer(k, list, &first)) || !first || first == list;
+}
+
 struct error *mounts_for_each(struct kernel *k, const struct task *t, mount_visitor *visit, void *context)
 {
 	struct mount_walk w = {.k = k, .visit = visit, .context = context};
@@ -62,7 +69,7 @@ struct error *mounts_for_each(struct kernel *k, const struct task *t, mount_visi
 	TRY(namespace_of(k, t, &ns));
 	/* Before there were namespaces for all: at least the one that the task's root is on. */
 	task_places(k, t, &places);
-	if (!ns && !old && !HAS(k, task_struct, nsproxy) && places.root_mnt && !OFFSET(k, mount, mnt)) {
+	if (!ns && is_empty(k, old) && !HAS(k, task_struct, nsproxy) && places.root_mnt && !OFFSET(k, mount, mnt)) {
 		w.lone = true;
 		visit_mount(&w, places.root_mnt);
 		return NULL;
