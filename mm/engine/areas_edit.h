@@ -88,6 +88,8 @@ struct vma_request {
 };
 /* *merged: the area that holds it now, 0: none does. */
 struct error *vma_merge(struct engine *e, const struct object *mm, uint64_t prev, const struct vma_request *r, uint64_t *merged) MUST_CHECK;
+/* [start, end) of the area is to get other flags: joined with what is beside it, or split off: *changed, whose flags the caller sets. */
+struct error *vma_change_flags(struct engine *e, const struct object *mm, uint64_t vma, uint64_t start, uint64_t end, uint64_t flags, struct object *changed) MUST_CHECK;
 struct error *split_vma(struct engine *e, const struct object *mm, uint64_t vma, uint64_t addr, bool new_below, bool limited) MUST_CHECK;
 /* An area like *vma for [addr, addr + len), joined with others there if they fit: *moved. *vma is that one too when it was joined itself. */
 struct error *copy_vma(struct engine *e, const struct object *mm, struct object *vma, uint64_t addr, uint64_t len, uint64_t pgoff, struct object *moved) MUST_CHECK;
@@ -113,8 +115,17 @@ struct error *setup_stack_area(struct engine *e, uint64_t mm, uint64_t top, stru
 /* ---- mm/engine/mmap_areas.c: what mm/engine/mmap.c hands on ---- */
 
 struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
+/* For acts that change no area: those of a maple tree too. */
+struct error *open_mm_pages(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
 /* The driver's own say (vm_ops->open, close, split): nothing, known to be nothing, or ERR_UNSUPPORTED with its name. */
 struct error *vma_call(struct engine *e, const struct object *vma, enum member_id op, const char *what) MUST_CHECK;
+
+/* ---- mm/engine/mlock_pages.c ---- */
+
+struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
+/* Brings in the pages of the range, and locks those of locked areas; what cannot be had ends it, EFAULT or ENOMEM, or is passed over. */
+struct error *__mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len, bool ignore_errors) MUST_CHECK;
+struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len) MUST_CHECK;
 
 /* ---- mm/engine/mremap_areas.c, move_pages.c ---- */
 
@@ -142,8 +153,6 @@ struct error *vma_adjust_trans_huge(struct engine *e, const struct object *mm, c
 struct error *unmap_page_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
 /* Locked areas from `first` on that begin below `end` are so no more. */
 struct error *munlock_range(struct engine *e, const struct object *mm, uint64_t first, uint64_t end) MUST_CHECK;
-struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
-struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len) MUST_CHECK;
 /* Page tables of [start, end) (end 0: to the end) that lie wholly between floor and ceiling (0: none). */
 struct error *free_pgtables_between(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t floor, uint64_t ceiling) MUST_CHECK;
 /* The table that the entry of `level` points to. */
