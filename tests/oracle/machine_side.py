@@ -44,7 +44,7 @@ def command(pid, step):
         options = ["-a" if "near" in step.options() else "-A", address] + ["-s"] * shared
         if file is not None:
             options += ["-f", "/oracle/file%d" % file, "-o", "%x" % (offset * program.PAGE)]
-        letters = {"down": "-g", "locked": "-l", "populate": "-P", "noreserve": "-n"}
+        letters = {"down": "-g", "locked": "-l", "populate": "-p", "noreserve": "-n"}
         options += [letters[option] for option in step.options() if option != "near"]
         return " ".join(["mmap", "-c", str(pid), *options, length, step.prot()])
     if step.name == "mremap":
