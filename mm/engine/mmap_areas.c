@@ -151,11 +151,9 @@ static struct error *unmap_region(struct engine *e, const struct object *mm, uin
 {
 	struct kernel *k = e->k;
 	struct object vma;
-	uint64_t next = 0, floor = 0, ceiling = 0, from, to;
+	uint64_t next, floor = 0, ceiling = 0, from, to;
 	TRY(lru_add_drain(e));
-	/* At the end of a process all goes, and its list still has what goes. */
-	if (end)
-		TRY(next_vma(e, mm, prev, &next));
+	TRY(next_vma(e, mm, prev, &next));
 	for (uint64_t at = first; at; at = GET(k, &vma, vm_area_struct, vm_next)) {
 		TRY(open_vma(e, at, &vma));
 		from = GET(k, &vma, vm_area_struct, vm_start), to = GET(k, &vma, vm_area_struct, vm_end);
