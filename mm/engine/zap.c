@@ -147,8 +147,6 @@ struct error *free_page_table(struct engine *e, const struct object *mm, uint64_
 	if (!pfn_to_page(k, frame >> k->arch->page_shift, &page))
 		return error_at(ERR_BAD_OBJECT, entry_addr, "a page table in no page: %" PRIx64, entry);
 	TRY(page_open_writable(e, page, &p));
-	if (e->modern->pti && level == 0)
-		return error_at(ERR_UNSUPPORTED, entry_addr, "page-table isolation keeps a second top table: freeing tables below it is not done yet");
 	if (page_refcount(k, &p) != 1)
 		return error_at(ERR_BAD_OBJECT, page, "page table %" PRIx64 " has %d references", page, page_refcount(k, &p));
 	if (page_use(k, &p) == PAGE_TABLE) {
@@ -156,6 +154,9 @@ struct error *free_page_table(struct engine *e, const struct object *mm, uint64_
 		SET(k, &p.object, page, page_type, UINT32_MAX);
 	}
 	set_pte(e, entry_addr, 0);
+	/* pti_set_user_pgtbl(): the twin of the top table, a page behind, too */
+	if (e->modern->pti && level == 0)
+		set_pte(e, entry_addr + VMCORE_PAGE_SIZE, 0);
 	if (HAS(k, mm_struct, pgtables_bytes))
 		ADD(k, mm, mm_struct, pgtables_bytes, -(int64_t)VMCORE_PAGE_SIZE);
 	else if (level + 2u == k->geometry.levels)
