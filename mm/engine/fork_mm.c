@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "mm/engine/fork_edit.h"
+#include "mm/engine/file_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/rbtree_edit.h"
 
@@ -42,6 +43,8 @@ static struct error *mm_init(struct engine *e, uint64_t addr)
 struct error *mm_alloc(struct engine *e, uint64_t *mm)
 {
 	struct object o;
+	if (!e->classic)
+		return mm_alloc_areas(e, mm);
 	TRY(kmem_cache_alloc(e, e->mm_cachep, GFP24_KERNEL, mm));
 	TRY(open_mm(e, *mm, &o));
 	memset((void *)o.bytes, 0, o.size);
@@ -90,6 +93,8 @@ struct error *mmput(struct engine *e, uint64_t addr)
 {
 	struct kernel *k = e->k;
 	struct object mm;
+	if (!e->classic)
+		return mmput_areas(e, addr);
 	TRY(open_mm(e, addr, &mm));
 	ADD(k, &mm, mm_struct, mm_users, -1);
 	uint64_t users = GET(k, &mm, mm_struct, mm_users);
@@ -111,6 +116,7 @@ static struct error *share_file(struct engine *e, const struct object *from, con
 	struct kernel *k = e->k;
 	uint64_t next = GET(k, from, vm_area_struct, vm_next_share);
 	get_file(e, GET(k, from, vm_area_struct, vm_file));
+	TRY(count_denials(e, to, 1));
 	SET(k, to, vm_area_struct, vm_next_share, next);
 	if (next)
 		TRY(kernel_write_pointer(k, next + OFFSET(k, vm_area_struct, vm_pprev_share), MEMBER_ADDR(k, to, vm_area_struct, vm_next_share)));
@@ -202,6 +208,8 @@ static struct error *dup_mmap(struct engine *e, uint64_t old_mm, uint64_t addr)
 struct error *dup_mm(struct engine *e, uint64_t old, uint64_t *mm)
 {
 	struct object from, to;
+	if (!e->classic)
+		return dup_mm_areas(e, old, mm);
 	TRY(object_open(e->k, old, S_mm_struct, &from));
 	TRY(kmem_cache_alloc(e, e->mm_cachep, GFP24_KERNEL, mm));
 	TRY(open_mm(e, *mm, &to));
