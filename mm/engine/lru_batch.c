@@ -6,6 +6,7 @@
 
 #include "mm/engine/list_edit.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/reclaim.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -19,8 +20,8 @@ static uint64_t bit_of(int bit)
 	return bit >= 0 ? 1ull << bit : 0;
 }
 
-/* lru_gen_enabled(): the static key of LRU_GEN_CORE. Then a page that a fault brings is marked active. */
-static bool lru_gen_enabled(struct engine *e)
+/* The static key of LRU_GEN_CORE. Then a page that a fault brings is marked active. */
+bool lru_gen_enabled(struct engine *e)
 {
 	uint64_t key = symbol_addr(e->k, "lru_gen_caps"), v;
 	return key && !error_drop(kernel_read_uint(e->k, key, 4, &v)) && v;
@@ -84,14 +85,12 @@ static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, 
 	return kernel_write_pointer(k, at, v + (uint64_t)(int64_t)delta);
 }
 
-/* enum lru_list: anonymous before file, inactive before active. */
-static unsigned lru_list(struct engine *e, const struct page *p)
+unsigned lru_list(struct engine *e, const struct page *p)
 {
 	return (has(p, e->modern->swapbacked) ? 0 : 2) + has(p, e->bit_active);
 }
 
-/* Onto the list of its kind, or off it. */
-static struct error *change_list(struct engine *e, const struct page *p, bool add)
+struct error *lru_change_list(struct engine *e, const struct page *p, bool add)
 {
 	struct kernel *k = e->k;
 	uint64_t page = p->object.addr, zone = zone_of_page(e, page), pgdat, lruvec, info;
@@ -115,7 +114,7 @@ static struct error *lru_add(struct engine *e, uint64_t page)
 	if (has(&p, e->bit_lru) || has(&p, e->modern->mlocked) || page_refcount(e->k, &p) < 1)
 		return error_at(ERR_BAD_OBJECT, page, "a page on a CPU's LRU batch cannot go to the lists: %" PRIx64, page);
 	SET(e->k, &p.object, page, flags, p.flags | bit_of(e->bit_lru));
-	return change_list(e, &p, true);
+	return lru_change_list(e, &p, true);
 }
 
 /* __activate_page(): from the inactive pages of its kind to the active ones. */
@@ -125,11 +124,11 @@ static struct error *activate(struct engine *e, uint64_t page)
 	TRY(page_open_writable(e, page, &p));
 	if (!has(&p, e->bit_lru) || has(&p, e->bit_active) || has(&p, e->modern->unevictable))
 		return NULL;
-	TRY(change_list(e, &p, false));
+	TRY(lru_change_list(e, &p, false));
 	p.flags |= bit_of(e->bit_active);
 	SET(e->k, &p.object, page, flags, p.flags);
 	count_vm_event(e, e->modern->event_pgactivate);
-	return change_list(e, &p, true);
+	return lru_change_list(e, &p, true);
 }
 
 /* ---- Batches ---- */

@@ -22,8 +22,8 @@ struct search {
 
 /* ---- The zonelist ---- */
 
-/* The node of the acting CPU: the per-CPU variable numa_node; 0 without one. */
-static unsigned cpu_node(struct engine *e)
+/* The per-CPU variable numa_node; 0 without one. */
+unsigned acting_node(struct engine *e)
 {
 	struct kernel *k = e->k;
 	uint64_t v, symbol = symbol_addr(k, "numa_node");
@@ -34,7 +34,7 @@ static unsigned cpu_node(struct engine *e)
 
 static const struct node *node_of_cpu(struct engine *e)
 {
-	unsigned id = cpu_node(e);
+	unsigned id = acting_node(e);
 	for (size_t i = 0; i < nodes_count(e->k); i++)
 		if (nodes_get(e->k, i)->id == id)
 			return nodes_get(e->k, i);
@@ -56,7 +56,7 @@ static uint64_t zonelist_zone(struct engine *e, const struct node *n, unsigned i
 }
 
 /* gfp_zone(): user pages that may move go as high as ZONE_MOVABLE, the kernel's own no higher than ZONE_NORMAL. */
-static unsigned highest_zone(struct kernel *k, enum page_class class)
+unsigned highest_zone(struct kernel *k, enum page_class class)
 {
 	int64_t v;
 	if (enumerator_find(k, class == PAGES_MOVABLE ? "ZONE_MOVABLE" : "ZONE_NORMAL", &v))

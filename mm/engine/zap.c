@@ -112,7 +112,7 @@ static struct error *unmap_entry(void *context, uint64_t addr, uint64_t end, uin
 	return zap_page(z, addr, at, entry, frame);
 }
 
-static void update_hiwater_rss(struct engine *e, const struct object *mm)
+void update_hiwater_rss(struct engine *e, const struct object *mm)
 {
 	struct kernel *k = e->k;
 	uint64_t rss = 0;
