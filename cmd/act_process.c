@@ -21,6 +21,7 @@ struct process_act {
 	unsigned flags;
 	uint64_t pid;
 	char *const *argv; /* NULL: nothing is executed */
+	bool empty;	   /* argv[0] is no program, but the name of a process without one */
 };
 
 static struct error *act(struct engine *e, void *context)
@@ -29,6 +30,8 @@ static struct error *act(struct engine *e, void *context)
 
 	if (a->parent)
 		TRY(do_fork(e, a->parent, a->flags, (uint32_t)a->pid, &a->task));
+	if (a->empty)
+		return exec_empty(e, a->task, a->argv[0]);
 	return a->argv ? do_execve(e, a->task, a->argv[0], a->argv, environment) : NULL;
 }
 
@@ -49,6 +52,7 @@ struct process_options {
 	const char *task; /* -c */
 	uint64_t pid;	  /* -p */
 	bool thread;	  /* -t */
+	bool empty;	  /* -e */
 	int operands;	  /* index of the first */
 };
 
@@ -63,6 +67,8 @@ static struct error *parse(const char *spec, int argc, char **argv, struct proce
 			o->task = p.argument;
 		else if (c == 't')
 			o->thread = true;
+		else if (c == 'e')
+			o->empty = true;
 		else if (c == 'p')
 			TRY(parse_count(p.argument, &o->pid));
 		else
@@ -92,15 +98,18 @@ static struct error *run_spawn(struct session *s, int argc, char **argv)
 	struct process_act a = {0};
 	struct process_options o;
 
-	TRY(parse("c:p:", argc, argv, &o));
+	TRY(parse("c:p:e", argc, argv, &o));
 	if (o.operands >= argc)
-		return usage_error("spawn", "a program is needed");
+		return usage_error("spawn", o.empty ? "a name is needed" : "a program is needed");
+	if (o.empty && o.operands + 1 < argc)
+		return usage_error("spawn", "no such argument: %s", argv[o.operands + 1]);
 	if (o.task)
 		TRY(act_task(s, o.task, &a.parent));
 	else
 		TRY(default_parent(s, &a.parent));
 	a.pid = o.pid;
 	a.argv = argv + o.operands;
+	a.empty = o.empty;
 	return finish(s, &a);
 }
 
@@ -156,8 +165,8 @@ static struct error *run_exit_task(struct session *s, int argc, char **argv)
 COMMAND(spawn) = {
 	.name = "spawn",
 	.summary = "a new process that runs a program",
-	.synopsis = "[-c pid] [-p pid] PATH [ARG…]",
-	.options = "-c -p",
+	.synopsis = "[-c pid] [-p pid] PATH [ARG…] | -e NAME",
+	.options = "-c -p -e",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS | CMD_PATH_ARGS,
 	.help = "DESCRIPTION\n"
 		"  Forks a process, which then executes a program of the machine's file system, with these\n"
@@ -165,6 +174,8 @@ COMMAND(spawn) = {
 		"\n"
 		"  -c  the process that forks, in place of init\n"
 		"  -p  the pid that the new process gets\n"
+		"  -e  no program: the process has this name and a stack, and is to be filled by mmap (on kernels\n"
+		"      for x86_64 with reverse mapping)\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> spawn /root/stack_val\n",

@@ -102,19 +102,34 @@ static bool find_bitmap(struct kernel *k, uint64_t pfn, unsigned order, uint64_t
 	return true;
 }
 
-bool pageblock_migratetype(struct kernel *k, uint64_t pfn, unsigned *type)
+/* *at: the word that has the block's bits; *shift: how far up they begin. */
+static bool find_word(struct kernel *k, const struct pageblock_facts *f, uint64_t pfn, uint64_t *at, unsigned *shift)
 {
-	const struct pageblock_facts *f = facts_of(k);
-	uint64_t page, bitmap, first, word;
+	uint64_t page, bitmap, first;
 	unsigned word_bits = 8u * k->arch->pointer_size;
 	if (!f || !pfn_to_page(k, pfn, &page) || !find_bitmap(k, pfn, f->order, &bitmap, &first))
 		return false;
 	uint64_t bit = ((pfn - first) >> f->order) * f->bits;
-	if (error_drop(kernel_read_pointer(k, bitmap + bit / word_bits * k->arch->pointer_size, &word)))
-		return false;
+	*at = bitmap + bit / word_bits * k->arch->pointer_size;
 	bit %= word_bits;
 	/* Three bits of migrate type. */
-	word >>= f->from_top ? word_bits - 3 - bit : bit;
+	*shift = (unsigned)(f->from_top ? word_bits - 3 - bit : bit);
+	return true;
+}
+
+bool pageblock_word(struct kernel *k, uint64_t pfn, uint64_t *at, unsigned *shift)
+{
+	return find_word(k, facts_of(k), pfn, at, shift);
+}
+
+bool pageblock_migratetype(struct kernel *k, uint64_t pfn, unsigned *type)
+{
+	const struct pageblock_facts *f = facts_of(k);
+	uint64_t at, word;
+	unsigned shift;
+	if (!find_word(k, f, pfn, &at, &shift) || error_drop(kernel_read_pointer(k, at, &word)))
+		return false;
+	word >>= shift;
 	*type = word & 7;
 	if (f->isolate >= 0 && word >> f->isolate & 1)
 		*type = f->isolated;

@@ -19,5 +19,7 @@ unsigned pageblock_order(struct kernel *k);
  * After nodes_open().
  */
 bool pageblock_migratetype(struct kernel *k, uint64_t pfn, unsigned *type);
+/* Where the three bits of that type stand: the address of their word, and how far up they begin. */
+bool pageblock_word(struct kernel *k, uint64_t pfn, uint64_t *at, unsigned *shift);
 
 #endif

@@ -75,7 +75,8 @@ static struct error *read_rss(struct kernel *k, uint64_t mm, bool whole, struct 
 	*out = (struct mm_rss){0};
 	TRY(object_open(k, mm, S_mm_struct, &o));
 	find_places(k, place);
-	if (HAS_STRUCT(k, percpu_counter) && array->present &&
+	/* An array; struct mm_rss_stat may be as long as one counter. */
+	if (HAS_STRUCT(k, percpu_counter) && array->count > 1 &&
 	    array->stride == SIZE_OF(k, percpu_counter)) {
 		TRY(percpu_counters(k, &o, place, whole, sum));
 	} else if (HAS(k, mm_struct, rss_count)) {

@@ -98,8 +98,8 @@ struct error *audit_slab_page(struct audit *a, struct slab_books *b, const struc
 	if (HAS(a->k, kmem_cache, slabs_full) && HAS_STRUCT(a->k, slab_s))
 		return NULL; /* by the caches' lists */
 	audit_checked(a, AUDIT_SLAB, 1);
-	/* A frame with two uses has been told of; it need not be a slab. */
-	if (other)
+	/* A frame with two uses has been told of; it need not be a slab. One that waits for RCU to be freed is on no list and not counted any more. */
+	if (other || page_rcu_function(a->k, p))
 		return NULL;
 	if (HAS(a->k, kmem_cache, num)) {
 		audit_skip(a, AUDIT_SLAB, "this kernel has SLAB, whose lists of free objects are not read");

@@ -64,10 +64,13 @@ struct error *areas_known(struct engine *e) MUST_CHECK;
 uint64_t vm_start_gap(const struct engine *e, const struct object *vma);
 struct error *find_vma_links(struct engine *e, const struct object *mm, uint64_t addr, uint64_t end, struct vma_place *place) MUST_CHECK;
 struct error *vma_link(struct engine *e, const struct object *mm, const struct object *vma, const struct vma_place *place) MUST_CHECK;
-/* At the end of the list, for the copy of an mm. `prev` 0 for the first. */
+/* Its part that concerns the mm's list and tree; neither the file nor map_count. */
+struct error *vma_link_in_mm(struct engine *e, const struct object *mm, const struct object *vma, const struct vma_place *place) MUST_CHECK;
 struct error *vma_gap_update(struct engine *e, uint64_t vma) MUST_CHECK;
 struct error *vma_rb_erase(struct engine *e, const struct object *mm, const struct object *vma) MUST_CHECK;
 struct error *vmacache_invalidate(struct engine *e, const struct object *mm) MUST_CHECK;
+/* Areas that deny writing (until 5.15), or may write, count in the inode and in the mapping: one more, or less. */
+struct error *count_writers(struct engine *e, const struct object *vma, uint64_t mapping, int delta) MUST_CHECK;
 /* A file's side of an area: its tree, and who may write to it. */
 struct error *link_file(struct engine *e, const struct object *vma) MUST_CHECK;
 struct error *unlink_file_vma(struct engine *e, const struct object *vma) MUST_CHECK;
@@ -91,13 +94,21 @@ struct error *copy_vma(struct engine *e, const struct object *mm, struct object 
 struct error *vm_area_dup(struct engine *e, const struct object *from, struct object *copy) MUST_CHECK;
 struct error *vm_area_free(struct engine *e, uint64_t vma) MUST_CHECK;
 void vma_get_file(struct engine *e, const struct object *vma);
-/* A reference to the area's memory policy goes. */
+/* The area's memory policy, if it has one, is had once more; a reference to it goes. */
+struct error *vma_dup_policy(struct engine *e, const struct object *vma) MUST_CHECK;
 struct error *vma_policy_put(struct engine *e, const struct object *vma) MUST_CHECK;
 
 /* ---- mm/engine/unmapped_area.c ---- */
 
 struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint64_t file, uint64_t addr, uint64_t len, uint64_t pgoff,
 				unsigned flags, uint64_t *out) MUST_CHECK;
+
+/* ---- mm/engine/exec_empty.c ---- */
+
+/* An mm as long as task_size: where mmap() begins to look. */
+void arch_pick_mmap_layout(struct engine *e, const struct object *mm, uint64_t task_size);
+/* __bprm_mm_init(): an area of one page that grows down, below `top`; the mm's first. */
+struct error *setup_stack_area(struct engine *e, uint64_t mm, uint64_t top, struct object *vma) MUST_CHECK;
 
 /* ---- mm/engine/mmap_areas.c: what mm/engine/mmap.c hands on ---- */
 

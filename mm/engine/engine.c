@@ -9,6 +9,7 @@
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
 #include "mm/state.h"
+#include "mm/zone.h"
 
 static uint64_t word_at(struct kernel *k, uint64_t addr)
 {
@@ -99,7 +100,7 @@ static void find_symbols(struct engine *e)
 	e->nr_swapfiles = symbol_addr(k, "nr_swapfiles");
 	e->swapper_space = symbol_addr(k, "swapper_space");
 	e->init_mm = symbol_addr(k, "init_mm");
-	e->init_task = symbol_addr(k, "init_task_union");
+	e->init_task = symbol_addr(k, e->classic ? "init_task_union" : "init_task");
 	e->pins = symbol_addr(k, "sim_pins");
 	if (e->pins && HAS_STRUCT(k, sim_pins))
 		e->pin_bytes = kernel_try_map(k, e->pins, SIZE_OF(k, sim_pins));
@@ -119,6 +120,9 @@ struct error *engine_set_current(struct engine *e, uint64_t task)
 {
 	uint64_t cpu = 0;
 	e->task = task;
+	/* What acts on pages looks up their zones; forgotten after each act. */
+	if (!e->classic)
+		TRY(nodes_open(e->k));
 	if (task && HAS(e->k, task_struct, cpu))
 		TRY(kernel_get(e->k, task, M_task_struct_cpu, &cpu));
 	e->cpu = cpu < e->k->cpus ? (unsigned)cpu : 0;

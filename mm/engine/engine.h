@@ -369,6 +369,8 @@ struct error *do_fork(struct engine *e, uint64_t parent, unsigned clone_flags, u
 struct error *do_exit(struct engine *e, uint64_t task) MUST_CHECK;
 /* A new image for the task from an ELF file in the machine's file system; argv and envp NULL-terminated. ENOEXEC, ENOENT … */
 struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp) MUST_CHECK;
+/* A new address space with nothing but a stack, under that name: execve() without a program. */
+struct error *exec_empty(struct engine *e, uint64_t task, const char *name) MUST_CHECK;
 struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *mmput(struct engine *e, uint64_t mm) MUST_CHECK;
 

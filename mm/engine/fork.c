@@ -333,7 +333,8 @@ static struct error *fill_child(struct engine *e, const struct object *t, const 
 
 struct error *do_fork(struct engine *e, uint64_t parent_addr, unsigned clone_flags, uint32_t pid, uint64_t *task)
 {
-	TRY(need_classic(e, "fork"));
+	if (!e->classic)
+		return do_fork_modern(e, parent_addr, clone_flags, pid, task);
 	struct kernel *k = e->k;
 	struct object parent, t, all;
 	TRY(check_thread_limit(e));
@@ -426,7 +427,8 @@ static struct error *release_task(struct engine *e, const struct object *t)
 
 struct error *do_exit(struct engine *e, uint64_t task)
 {
-	TRY(need_classic(e, "exit"));
+	if (!e->classic)
+		return do_exit_modern(e, task);
 	struct kernel *k = e->k;
 	struct object t;
 	TRY(open_task(e, task, &t));

@@ -3,8 +3,9 @@
  * What tasks may share besides memory: open files, root and working directory, signal handlers (kernel/fork.c, kernel/exit.c of 2.4).
  */
 #include "mm/engine/fork_edit.h"
+#include "mm/engine/list_edit.h"
 
-static struct error *add_count(struct engine *e, uint64_t object, enum struct_id id, enum member_id count, int delta, uint64_t *now)
+struct error *add_count(struct engine *e, uint64_t object, enum struct_id id, enum member_id count, int delta, uint64_t *now)
 {
 	struct object o;
 	*now = 0;
@@ -85,7 +86,97 @@ static struct error *put_files(struct engine *e, uint64_t files)
 	return kmem_cache_free(e, e->files_cachep, files);
 }
 
+/* ---- Open files in a table that may lie elsewhere ---- */
+
+/* The words of the table's bitmaps that a table within the files_struct has. */
+static void copy_bits(struct kernel *k, const struct object *from, const struct object *to, enum member_id id)
+{
+	object_set(k, to, id, object_get(k, from, id));
+}
+
+/* dup_fd(): of a table that has not outgrown its first room. */
+struct error *copy_files_modern(struct engine *e, const struct object *child, unsigned clone_flags)
+{
+	struct kernel *k = e->k;
+	uint64_t old = GET(k, child, task_struct, files), addr;
+	struct object from, to;
+	if (!old)
+		return NULL;
+	if (clone_flags & CLONE_FILES)
+		return share(e, old, S_files_struct, M_files_struct_count);
+	TRY(object_open(k, old, S_files_struct, &from));
+	if (GET(k, &from, files_struct, fdt) != MEMBER_ADDR(k, &from, files_struct, fdtab))
+		return error_at(ERR_UNSUPPORTED, old, "the table of open files has outgrown its first room: copying it is not done");
+	TRY(kmem_cache_alloc(e, e->files_cachep, GFP24_KERNEL, &addr));
+	TRY(object_open_writable(k, addr, S_files_struct, &to));
+	memset((void *)to.bytes, 0, to.size);
+	SET(k, &to, files_struct, count, 1);
+	if (HAS(k, files_struct, resize_list))
+		TRY(list_init(k, MEMBER_ADDR(k, &to, files_struct, resize_list)));
+	SET(k, &to, files_struct, fdt, MEMBER_ADDR(k, &to, files_struct, fdtab));
+	SET(k, &to, files_struct, fdtab_max_fds, fd_slots(k));
+	SET(k, &to, files_struct, fdtab_fd, MEMBER_ADDR(k, &to, files_struct, fd_array));
+	SET(k, &to, files_struct, fdtab_close_on_exec, MEMBER_ADDR(k, &to, files_struct, close_on_exec_init));
+	SET(k, &to, files_struct, fdtab_open_fds, MEMBER_ADDR(k, &to, files_struct, open_fds_init));
+	if (HAS(k, files_struct, full_fds_bits_init)) {
+		SET(k, &to, files_struct, fdtab_full_fds_bits, MEMBER_ADDR(k, &to, files_struct, full_fds_bits_init));
+		copy_bits(k, &from, &to, M_files_struct_full_fds_bits_init);
+	}
+	copy_bits(k, &from, &to, M_files_struct_close_on_exec_init);
+	copy_bits(k, &from, &to, M_files_struct_open_fds_init);
+	for (unsigned i = 0; i < fd_slots(k); i++) {
+		uint64_t file = object_get_element(k, &from, M_files_struct_fd_array, i);
+		object_set_element(k, &to, M_files_struct_fd_array, i, file);
+		if (file)
+			get_file(e, file);
+	}
+	SET(k, child, task_struct, files, addr);
+	return NULL;
+}
+
+struct error *put_files_modern(struct engine *e, uint64_t files)
+{
+	struct kernel *k = e->k;
+	struct object f;
+	uint64_t left;
+	if (!files)
+		return NULL;
+	TRY(add_count(e, files, S_files_struct, M_files_struct_count, -1, &left));
+	if (left)
+		return NULL;
+	TRY(object_open(k, files, S_files_struct, &f));
+	if (GET(k, &f, files_struct, fdt) != MEMBER_ADDR(k, &f, files_struct, fdtab))
+		return error_at(ERR_UNSUPPORTED, files, "the table of open files has outgrown its first room: freeing it is not done");
+	for (unsigned i = 0; i < fd_slots(k); i++) {
+		uint64_t file = object_get_element(k, &f, M_files_struct_fd_array, i);
+		if (file)
+			TRY(fput(e, file));
+	}
+	return kmem_cache_free(e, e->files_cachep, files);
+}
+
+struct error *put_namespaces(struct engine *e, const struct object *task)
+{
+	uint64_t left, ns = GET(e->k, task, task_struct, nsproxy);
+	SET(e->k, task, task_struct, nsproxy, 0);
+	TRY(add_count(e, ns, S_nsproxy, M_nsproxy_count, -1, &left));
+	return ns && !left ? error_at(ERR_UNSUPPORTED, ns, "the last task of its namespaces ends: their end is not followed") : NULL;
+}
+
 /* ---- Root and working directory ---- */
+
+/* mntget() or mntput(): a count of each CPU's own since 3.2. `mnt` is a vfsmount within a mount then. */
+static struct error *count_mount(struct engine *e, uint64_t mnt, int delta)
+{
+	struct kernel *k = e->k;
+	uint64_t percpu, at, now;
+	if (!HAS(k, mount, mnt_pcp) || !mnt)
+		return add_count(e, mnt, S_mount, M_mount_mnt_count, delta, &now);
+	TRY(kernel_get(k, mnt - OFFSET(k, mount, mnt), M_mount_mnt_pcp, &percpu));
+	at = percpu_ptr(k, percpu, e->cpu) + OFFSET(k, mnt_pcp, mnt_count);
+	TRY(kernel_read_uint(k, at, 4, &now));
+	return kernel_write_uint(k, at, 4, now + (uint64_t)(int64_t)delta);
+}
 
 /* dget() or dput(), mntget() or mntput() of what an fs_struct holds. */
 static struct error *count_fs(struct engine *e, const struct object *fs, int delta)
@@ -96,12 +187,12 @@ static struct error *count_fs(struct engine *e, const struct object *fs, int del
 	uint64_t now;
 	for (int i = 0; i < 2; i++) {
 		TRY(add_count(e, dentries[i], S_dentry, M_dentry_d_count, delta, &now));
-		TRY(add_count(e, mounts[i], S_mount, M_mount_mnt_count, delta, &now));
+		TRY(count_mount(e, mounts[i], delta));
 	}
 	return NULL;
 }
 
-static struct error *copy_fs(struct engine *e, const struct object *child, unsigned clone_flags)
+struct error *copy_fs(struct engine *e, const struct object *child, unsigned clone_flags)
 {
 	struct kernel *k = e->k;
 	uint64_t old = GET(k, child, task_struct, fs);
@@ -116,7 +207,7 @@ static struct error *copy_fs(struct engine *e, const struct object *child, unsig
 	return NULL;
 }
 
-static struct error *put_fs(struct engine *e, uint64_t addr)
+struct error *put_fs(struct engine *e, uint64_t addr)
 {
 	struct object fs;
 	uint64_t left;

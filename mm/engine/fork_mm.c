@@ -42,6 +42,8 @@ static struct error *mm_init(struct engine *e, uint64_t addr)
 struct error *mm_alloc(struct engine *e, uint64_t *mm)
 {
 	struct object o;
+	if (!e->classic)
+		return mm_alloc_areas(e, mm);
 	TRY(kmem_cache_alloc(e, e->mm_cachep, GFP24_KERNEL, mm));
 	TRY(open_mm(e, *mm, &o));
 	memset((void *)o.bytes, 0, o.size);
@@ -90,6 +92,8 @@ struct error *mmput(struct engine *e, uint64_t addr)
 {
 	struct kernel *k = e->k;
 	struct object mm;
+	if (!e->classic)
+		return mmput_areas(e, addr);
 	TRY(open_mm(e, addr, &mm));
 	ADD(k, &mm, mm_struct, mm_users, -1);
 	uint64_t users = GET(k, &mm, mm_struct, mm_users);
@@ -202,6 +206,8 @@ static struct error *dup_mmap(struct engine *e, uint64_t old_mm, uint64_t addr)
 struct error *dup_mm(struct engine *e, uint64_t old, uint64_t *mm)
 {
 	struct object from, to;
+	if (!e->classic)
+		return dup_mm_areas(e, old, mm);
 	TRY(object_open(e->k, old, S_mm_struct, &from));
 	TRY(kmem_cache_alloc(e, e->mm_cachep, GFP24_KERNEL, mm));
 	TRY(open_mm(e, *mm, &to));

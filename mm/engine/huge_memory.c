@@ -1,31 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a fault decides above the lowest level of the page table (mm/memory.c: __handle_mm_fault(); mm/huge_memory.c; mm/hugetlb.c), and the tables that it makes.
+ * What a fault decides above the lowest level of the page table (mm/memory.c: __handle_mm_fault(); mm/huge_memory.c; mm/hugetlb.c).
  */
 #include <inttypes.h>
 
 #include "mm/engine/fault.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/pgtable_edit.h"
 #include "mm/pte.h"
 #include "mm/swap.h"
 #include "mm/zero_page.h"
 
-static uint64_t mm_pgd_phys(struct engine *e, const struct object *mm)
-{
-	return GET(e->k, mm, mm_struct, pgd) - e->k->page_offset;
-}
-
-static uint64_t entry_at(const struct pagetable_geometry *g, uint64_t table, unsigned level, uint64_t addr)
-{
-	return table + (addr >> g->level[level].shift & ((1ull << g->level[level].bits) - 1)) * g->entry_size;
-}
-
 uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
-	uint64_t table = mm_pgd_phys(e, mm);
+	uint64_t table = pgd_phys(e, mm);
 	for (unsigned i = 0;; i++) {
-		uint64_t at = entry_at(g, table, i, addr), entry;
+		uint64_t at = table_entry(g, table, i, addr), entry;
 		if (i == *level)
 			return at;
 		entry = get_pte(e, at);
@@ -49,111 +40,6 @@ uint64_t leaf_offset(struct engine *e, const struct object *mm, uint64_t addr, u
 	uint64_t inside = (1ull << g->level[level].shift) - 1;
 	*frame = pagetable_entry_phys(g, entry, level) + (addr & inside & ~(uint64_t)(VMCORE_PAGE_SIZE - 1));
 	return at;
-}
-
-/* ---- Tables ---- */
-
-/* The first table of a level that the mm has, by its physical address; 0 when there is none. */
-static uint64_t first_table(struct engine *e, uint64_t table, unsigned at, unsigned level)
-{
-	const struct pagetable_geometry *g = &e->k->geometry;
-	if (at == level)
-		return table;
-	/* Of the top table the user's half. */
-	uint64_t entries = at ? 1ull << g->level[at].bits : e->k->arch->pointer_size == 8 ? 256 : e->k->page_offset >> g->level[0].shift;
-	for (uint64_t i = 0; i < entries; i++) {
-		uint64_t entry = get_pte(e, table + i * g->entry_size), found;
-		if (!(entry & X86_PRESENT) || (g->level[at].may_be_leaf && (entry & X86_PSE)))
-			continue;
-		found = first_table(e, entry & g->frame_mask, at + 1, level);
-		if (found)
-			return found;
-	}
-	return 0;
-}
-
-/* How its page is kept (typed, counted, charged) shows on another table of that level: which levels are has changed without a trace in types. */
-static struct error *table_page_ctor(struct engine *e, const struct object *mm, const struct page *p, unsigned level, bool *counted)
-{
-	struct kernel *k = e->k;
-	uint64_t sibling = first_table(e, mm_pgd_phys(e, mm), 0, level), page;
-	struct page like;
-	*counted = level + 2u >= k->geometry.levels;
-	if (!sibling || !pfn_to_page(k, sibling >> k->arch->page_shift, &page) || page == p->object.addr)
-		return NULL;
-	TRY(page_open(k, page, &like));
-	*counted = page_use(k, &like) == PAGE_TABLE;
-	SET(k, &p->object, page, page_type, GET(k, &like.object, page, page_type));
-	/* pmd_ptlock_init(): no table waits for a huge page's split yet. */
-	if (level == e->modern->pmd_level)
-		SET(k, &p->object, page, pmd_huge_pte, 0);
-	SET(k, &p->object, page, memcg_data, GET(k, &like.object, page, memcg_data));
-	SET(k, &p->object, page, mem_cgroup, GET(k, &like.object, page, mem_cgroup));
-	return NULL;
-}
-
-static struct error *new_table(struct fault *f, unsigned level, uint64_t *phys, bool *explained)
-{
-	struct engine *e = f->e;
-	struct kernel *k = e->k;
-	uint64_t page;
-	void *bytes;
-	struct page p;
-	bool counted;
-	TRY(alloc_pages_pcp(e, PAGES_KERNEL, 0, &page));
-	*explained = !page;
-	if (!page)
-		return NULL;
-	*phys = engine_page_phys(e, page);
-	TRY(frame_bytes(e, *phys, &bytes));
-	memset(bytes, 0, VMCORE_PAGE_SIZE);
-	TRY(page_open_writable(e, page, &p));
-	TRY(table_page_ctor(e, f->mm, &p, level, &counted));
-	if (counted)
-		mod_page_state(e, page, e->modern->pagetable, 1);
-	/* mm_inc_nr_ptes() and its like: bytes since 4.15, a count of the lowest level before. */
-	if (HAS(k, mm_struct, pgtables_bytes))
-		ADD(k, f->mm, mm_struct, pgtables_bytes, VMCORE_PAGE_SIZE);
-	else if (level == k->geometry.levels - 1u)
-		ADD(k, f->mm, mm_struct, nr_ptes, 1);
-	return NULL;
-}
-
-/* _PAGE_TABLE: present, writable, user, accessed, dirty. */
-#define TABLE_FLAGS 0x67
-
-struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr, bool *explained)
-{
-	struct engine *e = f->e;
-	const struct pagetable_geometry *g = &e->k->geometry;
-	uint64_t table = mm_pgd_phys(e, f->mm);
-	*explained = false;
-	for (unsigned i = 0; i < level; i++) {
-		uint64_t at = entry_at(g, table, i, f->addr), entry = get_pte(e, at), made;
-		if (!pagetable_entry_present(&e->k->geometry, entry)) {
-			TRY(new_table(f, i + 1, &made, explained));
-			if (*explained)
-				return NULL;
-			entry = made | TABLE_FLAGS;
-			/* pti_set_user_pgtbl(): the twin that the processor uses in user mode stands a page behind; the kernel's own forbids execution. */
-			if (!i && e->modern->pti) {
-				set_pte(e, at + VMCORE_PAGE_SIZE, entry);
-				entry |= X86_NX;
-			}
-			set_pte(e, at, entry);
-			TRACE(e, i + 2u == g->levels ? "__pte_alloc" : i + 3u == g->levels ? "__pmd_alloc" : "__pud_alloc", "a new page table",
-			      { "address", f->addr }, { "entry", entry });
-		}
-		table = entry & g->frame_mask;
-	}
-	*entry_addr = entry_at(g, table, level, f->addr);
-	return NULL;
-}
-
-struct error *fault_pte(struct fault *f, bool *explained)
-{
-	*explained = false;
-	return f->entry_addr ? NULL : fault_tables(f, f->e->k->geometry.levels - 1u, &f->entry_addr, explained);
 }
 
 /* ---- Are huge pages allowed here? ---- */
@@ -358,7 +244,7 @@ struct error *fault_above_pte(struct fault *f, bool *done)
 	uint64_t at = table_descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
 	*done = false;
 	if (entry && level == e->modern->pmd_level && pagetable_entry_present(&e->k->geometry, entry) && !(g->level[level].may_be_leaf && (entry & X86_PSE))) {
-		f->entry_addr = entry_at(g, entry & g->frame_mask, g->levels - 1u, f->addr);
+		f->entry_addr = table_entry(g, entry & g->frame_mask, g->levels - 1u, f->addr);
 		return NULL;
 	}
 	f->entry_addr = at;

@@ -56,7 +56,7 @@ static void find_flags(struct kernel *k, struct engine_modern *m)
 		{ "UFFD_MISSING", &m->vm_uffd_missing }, { "UFFD_WP", &m->vm_uffd_wp },	    { "UFFD_MINOR", &m->vm_uffd_minor },
 		{ "HUGEPAGE", &m->vm_hugepage },	 { "NOHUGEPAGE", &m->vm_nohugepage }, { "ACCOUNT", &m->vm_account },
 		{ "SOFTDIRTY", &m->vm_softdirty },	 { "PFNMAP", &m->vm_pfnmap },	    { "MIXEDMAP", &m->vm_mixedmap },
-		{ "DROPPABLE", &m->vm_droppable },
+		{ "DROPPABLE", &m->vm_droppable },	 { "WIPEONFORK", &m->vm_wipeonfork },
 	};
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
 		*bits[i].bit = page_flag_bit(k, bits[i].name);
@@ -131,6 +131,7 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->workingset_activate = stat_item(k, "WORKINGSET_ACTIVATE_ANON", NULL);
 	m->vmscan_immediate = stat_item(k, "NR_VMSCAN_IMMEDIATE", NULL);
 	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
+	m->kernel_stack = stat_item(k, "NR_KERNEL_STACK_KB", "NR_KERNEL_STACK");
 	m->anon_thps = stat_item(k, "NR_ANON_THPS", "NR_ANON_TRANSPARENT_HUGEPAGES");
 	/* In bytes to those who count, in pages where it is kept. */
 	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
@@ -149,9 +150,10 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->migrate_pcptypes = (unsigned)enumerator(k, "MIGRATE_PCPTYPES", 3);
 	m->migrate_unmovable = (unsigned)enumerator(k, "MIGRATE_UNMOVABLE", 0);
 	m->migrate_movable = (unsigned)enumerator(k, "MIGRATE_MOVABLE", 1);
+	m->migrate_reclaimable = (unsigned)enumerator(k, "MIGRATE_RECLAIMABLE", 2);
 	m->vm_events = symbol_addr(k, "vm_event_states");
 	const struct member *rss = &k->members[M_mm_struct_rss_stat];
-	m->percpu_rss = HAS_STRUCT(k, percpu_counter) && rss->present && rss->stride == SIZE_OF(k, percpu_counter);
+	m->percpu_rss = HAS_STRUCT(k, percpu_counter) && rss->count > 1 && rss->stride == SIZE_OF(k, percpu_counter);
 	m->split_rss = HAS(k, task_struct, rss_stat);
 }
 

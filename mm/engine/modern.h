@@ -28,15 +28,15 @@ struct engine_modern {
 	int swapbacked, swapcache, anon_exclusive, head, mlocked, unevictable, workingset, readahead, hwpoison;
 	/* Bits of vm_flags, 0 for none. */
 	uint64_t vm_uffd_missing, vm_uffd_wp, vm_uffd_minor, vm_hugepage, vm_nohugepage, vm_account, vm_softdirty, vm_pfnmap, vm_mixedmap,
-		vm_droppable;
+		vm_droppable, vm_wipeonfork;
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
 	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
-	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable;
+	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
 	struct stat_item file_pages, shmem, file_dirty, write_pending, dirtied;
-	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
+	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	/* mm/engine/vmscan_…: isolated and workingset_activate have those of files behind those of anonymous pages; so have the events scan_anon and steal_anon;
 	 * allocstall is that of zone 0 */
 	struct stat_item isolated, workingset_activate, vmscan_immediate;
@@ -75,10 +75,10 @@ uint64_t zone_of_page(struct engine *e, uint64_t page);
 
 /* ---- Pages (mm/engine/pcp_alloc.c) ---- */
 
-enum page_class { PAGES_MOVABLE, PAGES_KERNEL };
+enum page_class { PAGES_MOVABLE, PAGES_KERNEL, PAGES_RECLAIMABLE };
 /*
  * __alloc_pages() as the acting task's CPU would do it: the zonelist of its node, watermarks, the CPU's own list, then the buddy lists. What would need reclaim,
- * compaction or a memory policy's choice is refused (fault_refuse()).
+ * compaction or a memory policy's choice is refused (fault_refuse()). A block of several frames is not made a compound page.
  */
 struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page) MUST_CHECK;
 /* The highest zone (enum zone_type) that pages of the class may lie in: gfp_zone(). */

@@ -9,6 +9,7 @@
 #include "mm/engine/clear_page.h"
 #include "mm/engine/engine.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/modern.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -290,7 +291,8 @@ static struct error *balance_classzone(struct engine *e, uint64_t classzone, uns
 
 struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *page)
 {
-	TRY(need_classic(e, "allocating pages"));
+	if (!e->classic)
+		return alloc_pages_pcp(e, gfp & GFP24_HIGHMEM ? PAGES_MOVABLE : PAGES_KERNEL, order, page);
 	struct kernel *k = e->k;
 	uint64_t zonelist, pinned, classzone;
 	unsigned freed;

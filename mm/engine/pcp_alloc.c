@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Page allocation where each CPU has lists of free pages before the buddy lists, and those go by migrate type (mm/page_alloc.c of 2.6.24 and later). Done as the
- * acting task's CPU would do it; what needs reclaim, compaction, a fallback to another type's blocks or a memory policy is refused.
+ * acting task's CPU would do it; what needs reclaim, compaction or a memory policy is refused.
  */
 #include <inttypes.h>
 
+#include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
-#include "mm/state.h"
 #include "mm/zone.h"
 
 /* One zone of the zonelist while a page is sought in it. */
@@ -18,6 +18,7 @@ struct search {
 	struct object o;
 	unsigned order, type; /* migrate type */
 	unsigned highest;     /* zone index that the request may use at most */
+	bool nofragment;      /* rather another zone than another type's blocks */
 };
 
 /* ---- The zonelist ---- */
@@ -82,20 +83,6 @@ static int64_t lowmem_reserve(const struct search *s)
 	return (int64_t)object_get_element(s->e->k, &s->o, M_zone_lowmem_reserve, s->highest);
 }
 
-/* Has the zone a free block of that order, of the request's type, that does not need splitting another type's? */
-static bool has_block(const struct search *s)
-{
-	struct kernel *k = s->e->k;
-	for (unsigned order = s->order; order < free_area_orders(k); order++) {
-		uint64_t head = s->zone + OFFSET(k, zone, free_area) + (uint64_t)order * SIZE_OF(k, free_area) + OFFSET(k, free_area, free_list) +
-				(uint64_t)s->type * SIZE_OF(k, list_head);
-		uint64_t first;
-		if (!error_drop(kernel_read_pointer(k, head, &first)) && first != head)
-			return true;
-	}
-	return false;
-}
-
 /* zone_watermark_ok(): for the low mark. */
 static bool watermark_ok(const struct search *s, uint64_t *mark)
 {
@@ -130,81 +117,7 @@ static uint64_t pcp_list(const struct search *s, uint64_t pcp)
 	return index < lists ? pcp + OFFSET(k, per_cpu_pages, lists) + (uint64_t)index * SIZE_OF(k, list_head) : 0;
 }
 
-/* ---- The buddy lists ---- */
-
-static uint64_t block_list(const struct search *s, unsigned order)
-{
-	struct kernel *k = s->e->k;
-	return s->zone + OFFSET(k, zone, free_area) + (uint64_t)order * SIZE_OF(k, free_area) + OFFSET(k, free_area, free_list) +
-	       (uint64_t)s->type * SIZE_OF(k, list_head);
-}
-
-static struct error *count_blocks(const struct search *s, unsigned order, int n)
-{
-	struct kernel *k = s->e->k;
-	uint64_t at = s->zone + OFFSET(k, zone, free_area) + (uint64_t)order * SIZE_OF(k, free_area), v;
-	int64_t pageblock;
-	TRY(kernel_get(k, at, M_free_area_nr_free, &v));
-	/* Whole pageblocks, counted since 6.17. */
-	if (s->e->modern->free_blocks.group == VMSTAT_ZONE) {
-		pageblock = k->geometry.level[s->e->modern->pmd_level].shift - k->arch->page_shift;
-		if (order >= pageblock)
-			mod_zone_state(s->e, s->zone, s->e->modern->free_blocks, n * (1 << order));
-	}
-	return kernel_write_pointer(k, at + OFFSET(k, free_area, nr_free), v + (uint64_t)(int64_t)n);
-}
-
-static void poison(const struct search *s, const struct page *p, uint64_t link)
-{
-	struct kernel *k = s->e->k;
-	unsigned char *at = (unsigned char *)p->object.bytes + (link - p->object.addr);
-	store_uint(at, k->arch->pointer_size, s->e->modern->list_poison);
-	store_uint(at + k->arch->pointer_size, k->arch->pointer_size, s->e->modern->list_poison + 0x22);
-}
-
-static struct error *mark_free(const struct search *s, uint64_t page, unsigned order, bool is_free)
-{
-	struct kernel *k = s->e->k;
-	struct page p;
-	const struct page_type *t = &k->mm->pages->words.buddy;
-	TRY(page_open_writable(s->e, page, &p));
-	/* A type's number stands in the top byte, or its bit is cleared; none is all ones. */
-	uint32_t type = t->mask == 0xff000000u ? t->value : t->value | ~t->mask;
-	SET(k, &p.object, page, page_type, is_free ? type : UINT32_MAX);
-	SET(k, &p.object, page, private, is_free ? order : 0);
-	return NULL;
-}
-
-/* __rmqueue_smallest(): *page 0 when the type has no block left. */
-static struct error *take_block(const struct search *s, uint64_t *page)
-{
-	struct kernel *k = s->e->k;
-	struct page p;
-	uint64_t first, link = OFFSET(k, page, buddy_list);
-	*page = 0;
-	for (unsigned order = s->order; order < free_area_orders(k); order++) {
-		TRY(kernel_read_pointer(k, block_list(s, order), &first));
-		if (first == block_list(s, order))
-			continue;
-		TRY(page_open(k, first - link, &p));
-		if (!page_is_buddy(k, &p) || GET(k, &p.object, page, private) != order || page_refcount(k, &p))
-			return error_at(ERR_BAD_LIST, p.object.addr, "a free list has a page that is not free: %" PRIx64, p.object.addr);
-		TRY(list_del(k, first));
-		TRY(count_blocks(s, order, -1));
-		*page = first - link;
-		TRY(mark_free(s, *page, order, false));
-		/* expand(): the upper halves go back. */
-		while (order > s->order) {
-			order--;
-			uint64_t upper = *page + ((uint64_t)s->e->page_size << order);
-			TRY(mark_free(s, upper, order, true));
-			TRY(list_add(k, upper + link, block_list(s, order)));
-			TRY(count_blocks(s, order, 1));
-		}
-		return NULL;
-	}
-	return NULL;
-}
+/* ---- Filling them ---- */
 
 /* nr_pcp_alloc(): how many pages the CPU takes at once; since 6.7 more each time. */
 static unsigned batch_size(const struct search *s, const struct object *pcp)
@@ -247,7 +160,7 @@ static struct error *fill_pcp(const struct search *s, uint64_t list, const struc
 	unsigned wanted = batch_size(s, pcp), n;
 	uint64_t page;
 	for (n = 0; n < wanted; n++) {
-		TRY(take_block(s, &page));
+		TRY(rmqueue_buddy(s->e, s->zone, s->order, s->type, s->nofragment, &page));
 		if (!page)
 			break;
 		TRY(list_add_tail(k, page + OFFSET(k, page, pcp_list), list));
@@ -279,6 +192,14 @@ static struct error *take_from_pcp(const struct search *s, uint64_t list, uint64
 	SET(k, &pcp, per_cpu_pages, free_count, (uint64_t)((int64_t)(int16_t)GET(k, &pcp, per_cpu_pages, free_count) >> 1));
 	*page = first - link;
 	return NULL;
+}
+
+static void poison(const struct search *s, const struct page *p, uint64_t link)
+{
+	struct kernel *k = s->e->k;
+	unsigned char *at = (unsigned char *)p->object.bytes + (link - p->object.addr);
+	store_uint(at, k->arch->pointer_size, s->e->modern->list_poison);
+	store_uint(at + k->arch->pointer_size, k->arch->pointer_size, s->e->modern->list_poison + 0x22);
 }
 
 /* post_alloc_hook(), prep_new_page(): one reference, no trace of the lists. */
@@ -318,7 +239,7 @@ static struct error *find_zone(struct search *s, enum page_class class, unsigned
 	const struct node *n = node_of_cpu(e);
 	uint64_t mark;
 	s->highest = highest_zone(e->k, class);
-	s->type = class == PAGES_MOVABLE ? e->modern->migrate_movable : e->modern->migrate_unmovable;
+	s->type = class == PAGES_MOVABLE ? e->modern->migrate_movable : class == PAGES_KERNEL ? e->modern->migrate_unmovable : e->modern->migrate_reclaimable;
 	for (unsigned index; n && (s->zone = zonelist_zone(e, n, *at, &index)); ++*at) {
 		if (index > s->highest)
 			continue;
@@ -333,18 +254,44 @@ static struct error *find_zone(struct search *s, enum page_class class, unsigned
 	return NULL;
 }
 
+/* alloc_flags_nofragment(), since 5.0: where the first zone is ZONE_NORMAL and the one below has memory. */
+static bool avoids_fragments(struct search *s, enum page_class class)
+{
+	struct kernel *k = s->e->k;
+	const struct node *n = node_of_cpu(s->e);
+	unsigned at = 0, index;
+	int64_t normal;
+	if (!HAS(k, zone, watermark_boost) || !n || !enumerator_find(k, "ZONE_NORMAL", &normal))
+		return false;
+	unsigned highest = highest_zone(k, class);
+	uint64_t zone;
+	while ((zone = zonelist_zone(s->e, n, at, &index)) && index > highest)
+		at++;
+	return zone && index == (unsigned)normal && zonelist_zone(s->e, n, at + 1, &index) && index + 1 == (unsigned)normal;
+}
+
+/* From the buddy lists at once: a block of an order that the CPU has no list for. */
+static struct error *take_directly(const struct search *s, uint64_t *page)
+{
+	TRY(rmqueue_buddy(s->e, s->zone, s->order, s->type, s->nofragment, page));
+	if (*page)
+		mod_zone_state(s->e, s->zone, s->e->modern->free_pages, -(1 << s->order));
+	return NULL;
+}
+
 struct error *pages_available(struct engine *e, enum page_class class, unsigned order, uint64_t *zone)
 {
 	struct search s = { .e = e, .order = order };
 	unsigned at = 0;
 	*zone = 0;
+	TRY(nodes_open(e->k));
 	for (;; at++) {
 		TRY(find_zone(&s, class, &at));
 		if (!s.zone)
 			return NULL;
 		uint64_t list = pcp_list(&s, pcp_of(&s)), first;
 		bool listed = list && !error_drop(kernel_read_pointer(e->k, list, &first)) && first != list;
-		if (listed || has_block(&s)) {
+		if (listed || buddy_has_block(e, s.zone, order, s.type, false)) {
 			*zone = s.zone;
 			return NULL;
 		}
@@ -357,20 +304,27 @@ struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned 
 	bool explained;
 	unsigned at = 0;
 	*page = 0;
+	TRY(nodes_open(e->k));
 	TRY(policy_of_task(e, &explained));
 	if (explained)
 		return NULL;
+	s.nofragment = avoids_fragments(&s, class);
 	for (;; at++) {
 		TRY(find_zone(&s, class, &at));
+		if (!s.zone && s.nofragment) {
+			s.nofragment = false;
+			at = 0;
+			TRY(find_zone(&s, class, &at));
+		}
 		if (!s.zone)
 			return fault_refuse(e, &explained, "no zone has a free page above its low mark: reclaim is not followed");
 		uint64_t list = pcp_list(&s, pcp_of(&s));
 		if (list)
 			TRY(take_from_pcp(&s, list, page));
 		else
-			TRY(take_block(&s, page));
+			TRY(take_directly(&s, page));
 		if (!*page)
-			return fault_refuse(e, &explained, "zone %" PRIx64 " has no free block of its type: taking another type's is not followed", s.zone);
+			continue;
 		TRACE(e, "rmqueue", list ? "from the CPU's own list" : "from the buddy lists", { "zone", s.zone }, { "cpu", e->cpu }, { "order", order },
 		      { "migratetype", s.type }, { "page", *page }, { "pfn", engine_page_pfn(e, *page) });
 		return prep_new_page(&s, *page);

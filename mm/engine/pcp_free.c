@@ -1,30 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Pages given back where each CPU has lists of free pages (mm/page_alloc.c: free_unref_page(); mm/swap.c: __put_page()). A CPU whose lists are full would give a batch
- * to the buddy lists: that is refused.
+ * Pages given back where each CPU has lists of free pages (mm/page_alloc.c: free_unref_page(); mm/swap.c: __put_page()). Lists that are full give a batch to the buddy lists;
+ * how many, where kernels let that vary (since 5.14), is not followed.
  */
 #include <inttypes.h>
 
+#include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/zap.h"
-#include "mm/pageblock.h"
 #include "mm/zone.h"
 
-/* get_pfnblock_migratetype(), as the CPU's lists go by it. */
-static struct error *migratetype_of(struct engine *e, uint64_t page, uint64_t *type)
-{
-	unsigned found;
-	if (!pageblock_migratetype(e->k, engine_page_pfn(e, page), &found))
-		return error_at(ERR_UNSUPPORTED, page, "where this kernel keeps the types of pageblocks is not known");
-	/* What has no list of its own (CMA, reserves) goes with the movable pages. */
-	*type = found < e->modern->migrate_pcptypes ? found : e->modern->migrate_movable;
-	return NULL;
-}
-
 /* free_pages_prepare(): nothing of its former use stays in the page but its place. */
-static struct error *prepare(struct engine *e, uint64_t page, uint64_t type)
+struct error *free_pages_prepare(struct engine *e, uint64_t page)
 {
 	struct kernel *k = e->k;
 	struct page p;
@@ -38,21 +27,86 @@ static struct error *prepare(struct engine *e, uint64_t page, uint64_t type)
 	uint64_t keep = ~((1ull << flags) - 1) | (e->modern->hwpoison >= 0 ? 1ull << e->modern->hwpoison : 0);
 	SET(k, &p.object, page, flags, p.flags & keep);
 	SET(k, &p.object, page, mapping, 0);
-	SET(k, &p.object, page, index, type);
+	SET(k, &p.object, page, private, 0);
+	return NULL;
+}
+
+/* The list that the page is put on, kept in its index (set_pcppage_migratetype()). */
+static struct error *set_pcp_type(struct engine *e, uint64_t page, unsigned type)
+{
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	SET(e->k, &p.object, page, index, type);
+	return NULL;
+}
+
+/* ---- Lists that are too long ---- */
+
+/* The last page of the CPU's list of that type; 0 when it is empty. */
+static struct error *last_of(struct engine *e, const struct object *pcp, unsigned type, uint64_t *page)
+{
+	struct kernel *k = e->k;
+	uint64_t head = MEMBER_ADDR(k, pcp, per_cpu_pages, lists) + type * SIZE_OF(k, list_head), last;
+	TRY(kernel_get(k, head, M_list_head_prev, &last));
+	*page = last == head ? 0 : last - OFFSET(k, page, pcp_list);
+	return NULL;
+}
+
+static struct error *free_one(struct engine *e, const struct object *pcp, uint64_t zone, uint64_t page)
+{
+	struct kernel *k = e->k;
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	uint64_t type = GET(k, &p.object, page, index);
+	TRY(list_del(k, page + OFFSET(k, page, pcp_list)));
+	ADD(k, pcp, per_cpu_pages, count, -1);
+	return free_one_page(e, zone, page, 0, type < e->modern->migrate_pcptypes ? (unsigned)type : e->modern->migrate_movable);
+}
+
+/* free_pcppages_bulk(): round robin over the types, more of one at once the more others are empty; of each the page that has waited longest. */
+static struct error *free_bulk(struct engine *e, const struct object *pcp, uint64_t zone)
+{
+	struct kernel *k = e->k;
+	int32_t count = (int32_t)GET(k, pcp, per_cpu_pages, batch), all = (int32_t)GET(k, pcp, per_cpu_pages, count);
+	unsigned type = 0, types = e->modern->migrate_pcptypes, batch = 0, empty = 0;
+	uint64_t page;
+	count = count < all ? count : all;
+	TRACE(e, "free_pcppages_bulk", "the CPU's lists are full: a batch goes to the buddy lists", { "cpu", e->cpu }, { "zone", zone }, { "pages", (uint64_t)count });
+	while (count > 0) {
+		do {
+			batch++;
+			type = type + 1 == types ? 0 : type + 1;
+			TRY(last_of(e, pcp, type, &page));
+			if (!page && ++empty > 2 * types)
+				return error_at(ERR_BAD_LIST, pcp->addr, "CPU %u's lists of free pages have fewer than they count", e->cpu);
+		} while (!page);
+		empty = 0;
+		if (batch == types)
+			batch = (unsigned)count;
+		do {
+			TRY(free_one(e, pcp, zone, page));
+			TRY(last_of(e, pcp, type, &page));
+		} while (--count && --batch && page);
+	}
 	return NULL;
 }
 
 struct error *free_page_pcp(struct engine *e, uint64_t page)
 {
 	struct kernel *k = e->k;
-	uint64_t zone, type = 0, pageset, list;
+	uint64_t zone, pageset, list;
+	unsigned type;
 	struct object pcp;
 	TRY(nodes_open(k));
 	zone = zone_of_page(e, page);
 	if (!zone)
 		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is in no zone", page);
-	TRY(migratetype_of(e, page, &type));
-	TRY(prepare(e, page, type));
+	TRY(pageblock_type(e, page, &type));
+	/* What has no list of its own (CMA, reserves) goes with the movable pages. */
+	if (type >= e->modern->migrate_pcptypes)
+		type = e->modern->migrate_movable;
+	TRY(free_pages_prepare(e, page));
+	TRY(set_pcp_type(e, page, type));
 	TRY(kernel_get(k, zone, M_zone_pageset, &pageset));
 	TRY(object_open_writable(k, percpu_ptr(k, pageset, e->cpu) + OFFSET(k, per_cpu_pageset, pcp), S_per_cpu_pages, &pcp));
 	list = MEMBER_ADDR(k, &pcp, per_cpu_pages, lists) + type * SIZE_OF(k, list_head);
@@ -61,7 +115,9 @@ struct error *free_page_pcp(struct engine *e, uint64_t page)
 	count_vm_event(e, e->modern->event_pgfree);
 	TRACE(e, "free_unref_page", "onto the CPU's own list", { "page", page }, { "cpu", e->cpu }, { "migratetype", type });
 	if ((int32_t)GET(k, &pcp, per_cpu_pages, count) >= (int32_t)GET(k, &pcp, per_cpu_pages, high))
-		return error_at(ERR_UNSUPPORTED, page, "CPU %u's lists of free pages are full: giving a batch to the buddy lists is not done yet", e->cpu);
+		return HAS(k, per_cpu_pages, free_count)
+			       ? error_at(ERR_UNSUPPORTED, page, "CPU %u's lists of free pages are full: how many this kernel gives to the buddy lists is not followed", e->cpu)
+			       : free_bulk(e, &pcp, zone);
 	return NULL;
 }
 

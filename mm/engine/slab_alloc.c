@@ -491,7 +491,7 @@ static struct error *find_general_cache(struct engine *e, uint32_t size, uint64_
 struct error *kmalloc(struct engine *e, uint32_t size, unsigned gfp, uint64_t *object)
 {
 	uint64_t cache;
-	TRY(find_general_cache(e, size, &cache));
+	TRY(e->classic ? find_general_cache(e, size, &cache) : slub_general_cache(e, size, &cache));
 	return kmem_cache_alloc(e, cache, gfp, object);
 }
 
@@ -500,6 +500,8 @@ struct error *kfree(struct engine *e, uint64_t object)
 	uint64_t cache, slab;
 	if (!object)
 		return NULL;
+	if (!e->classic)
+		return slub_kfree(e, object);
 	TRY(slab_of(e, object, &cache, &slab));
 	return kmem_cache_free(e, cache, object);
 }

@@ -186,7 +186,7 @@ static struct error *unfreeze_partials(const struct cache *c, uint64_t at)
 		uint64_t next = GET(k, &slab, slab, next);
 		SET(k, &slab, slab, frozen, 0);
 		if (!GET(k, &slab, slab, inuse) && GET(k, &node, kmem_cache_node, nr_partial) >= GET(k, &c->o, kmem_cache, min_partial))
-			TRY(slub_discard_slab(c->e, c->o.addr, at, node.addr));
+			TRY(slub_discard_slab(c->e, c->o.addr, at));
 		else
 			TRY(add_partial(c, &node, &slab));
 		at = next;
@@ -401,7 +401,7 @@ static struct error *slab_free(const struct cache *c, const struct object *slab,
 	if (!inuse && GET(k, &node, kmem_cache_node, nr_partial) >= GET(k, &c->o, kmem_cache, min_partial)) {
 		if (prior)
 			TRY(remove_partial(c, &node, slab));
-		return slub_discard_slab(c->e, c->o.addr, slab->addr, node.addr);
+		return slub_discard_slab(c->e, c->o.addr, slab->addr);
 	}
 	return prior ? NULL : add_partial(c, &node, slab);
 }

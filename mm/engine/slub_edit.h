@@ -22,6 +22,9 @@ struct error *slub_sheaves_free(struct engine *e, uint64_t percpu, uint64_t capa
 
 /* mm/engine/slub_slabs.c: a slab from, and back to, the page allocator. *slab: its struct slab, with its free list, nothing in use. */
 struct error *slub_new_slab(struct engine *e, uint64_t cache, uint64_t *slab) MUST_CHECK;
-struct error *slub_discard_slab(struct engine *e, uint64_t cache, uint64_t slab, uint64_t node /* kmem_cache_node */) MUST_CHECK;
+struct error *slub_discard_slab(struct engine *e, uint64_t cache, uint64_t slab) MUST_CHECK;
+/* The cache that kmalloc() takes so many bytes from. */
+struct error *slub_kfree(struct engine *e, uint64_t object) MUST_CHECK;
+struct error *slub_general_cache(struct engine *e, uint32_t size, uint64_t *cache) MUST_CHECK;
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Whole slabs of SLUB, from the page allocator and back to it (mm/slub.c: allocate_slab(), discard_slab()). Of one page; larger ones are refused.
+ * Whole slabs of SLUB, from the page allocator and back to it (mm/slub.c: allocate_slab(), discard_slab()).
  */
 #include <inttypes.h>
 
+#include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
@@ -22,81 +23,198 @@ static void mark_slab(struct kernel *k, const struct page *p)
 		SET(k, &p->object, page, page_type, w->slab.mask == 0xff000000u ? w->slab.value : w->slab.value | ~w->slab.mask);
 }
 
-/* The only constructor known is that of anon_vmas: an empty tree, a free lock, nobody's reference. */
+/* Does this function have that name? */
+static bool is_function(struct kernel *k, uint64_t function, const char *name)
+{
+	return function == symbol_addr(k, name);
+}
+
+/*
+ * What is made of a new slab's objects once for all (kmem_cache.ctor): locks that are free, lists that are empty. Known are those of the objects that acts here take.
+ */
 static struct error *construct(struct engine *e, uint64_t ctor, uint64_t object, uint32_t size)
 {
 	struct kernel *k = e->k;
 	struct object o;
 	if (!ctor)
 		return NULL;
-	if (ctor != symbol_addr(k, "anon_vma_ctor") || !HAS(k, anon_vma, rwsem_wait_list))
+	bool anon_vma = is_function(k, ctor, "anon_vma_ctor") && HAS(k, anon_vma, rwsem_wait_list);
+	bool node = is_function(k, ctor, "radix_tree_node_ctor") && HAS(k, xa_node, private_list);
+	bool sighand = is_function(k, ctor, "sighand_ctor") && HAS(k, sighand_struct, signalfd_list);
+	if (!anon_vma && !node && !sighand)
 		return error_at(ERR_UNSUPPORTED, ctor, "a new slab's objects would be made by a constructor that is not known: %" PRIx64, ctor);
 	TRY(object_open_bytes_writable(k, object, size, &o));
-	memset((void *)o.bytes, 0, SIZE_OF(k, anon_vma) < size ? SIZE_OF(k, anon_vma) : size);
-	return list_init(k, object + OFFSET(k, anon_vma, rwsem_wait_list));
+	memset((void *)o.bytes, 0, o.size);
+	return list_init(k, object + (anon_vma ? OFFSET(k, anon_vma, rwsem_wait_list) : node ? OFFSET(k, xa_node, private_list) : OFFSET(k, sighand_struct, signalfd_list)));
 }
 
-/* Where object number i of the free list lies in the slab: in the cache's random order (CONFIG_SLAB_FREELIST_RANDOM; from the start of that order, where the kernel draws
- * lots), else one after the other. */
-static struct error *place_of(struct engine *e, const struct object *cache, uint64_t i, uint64_t *offset)
+/* A slab on its way to or from the page allocator. */
+struct making {
+	struct engine *e;
+	struct object cache;
+	uint64_t page, start, size, object_size, objects; /* start: where object 0 would lie */
+	unsigned order;
+};
+
+/*
+ * Where the free list's next object lies: in the cache's random order (CONFIG_SLAB_FREELIST_RANDOM; from the start of that order, where the kernel draws lots), of which a
+ * smaller slab leaves out what it has no room for; else one after the other. *i: how much of the order is used up.
+ */
+static struct error *next_place(const struct making *m, uint64_t *i, uint64_t *place)
 {
-	struct kernel *k = e->k;
-	uint64_t order = GET(k, cache, kmem_cache, random_seq);
-	*offset = i * GET(k, cache, kmem_cache, size);
-	return order ? kernel_read_uint(k, order + 4 * i, 4, offset) : NULL;
+	struct kernel *k = m->e->k;
+	uint64_t order = GET(k, &m->cache, kmem_cache, random_seq), limit = m->objects * m->size, offset;
+	uint64_t all = GET(k, &m->cache, kmem_cache, oo) & 0xffff;
+	while (*i < all) {
+		offset = *i * m->size;
+		if (order)
+			TRY(kernel_read_uint(k, order + 4 * *i, 4, &offset));
+		++*i;
+		if (offset % m->size)
+			break;
+		if (offset < limit) {
+			*place = m->start + offset;
+			return NULL;
+		}
+	}
+	return error_at(ERR_BAD_OBJECT, m->cache.addr, "the random order of cache %" PRIx64 " leaves its slab", m->cache.addr);
 }
 
-static struct error *count_slab(struct engine *e, const struct object *cache, uint64_t page, uint64_t objects, int delta)
+/* shuffle_freelist(), or what allocate_slab() does without it. *first: the first free object. */
+static struct error *link_objects(const struct making *m, uint64_t *first)
 {
+	struct engine *e = m->e;
+	uint64_t ctor = GET(e->k, &m->cache, kmem_cache, ctor), at, next, i = 0;
+	TRY(next_place(m, &i, first));
+	at = *first;
+	for (uint64_t n = 1;; n++) {
+		TRY(construct(e, ctor, at, (uint32_t)m->object_size));
+		next = 0;
+		if (n < m->objects)
+			TRY(next_place(m, &i, &next));
+		TRY(slub_link_free(e, m->cache.addr, at, next));
+		if (!next)
+			return NULL;
+		at = next;
+	}
+}
+
+static enum page_class class_of(const struct making *m)
+{
+	return GET(m->e->k, &m->cache, kmem_cache, flags) & SLAB_RECLAIM_ACCOUNT ? PAGES_RECLAIMABLE : PAGES_KERNEL;
+}
+
+static struct error *count_slab(const struct making *m, int delta)
+{
+	struct engine *e = m->e;
 	struct kernel *k = e->k;
 	struct object node;
-	bool reclaimable = GET(k, cache, kmem_cache, flags) & SLAB_RECLAIM_ACCOUNT;
-	TRY(slub_open_node(e, cache->addr, page, &node));
+	TRY(slub_open_node(e, m->cache.addr, m->page, &node));
 	ADD(k, &node, kmem_cache_node, nr_slabs, delta);
-	ADD(k, &node, kmem_cache_node, total_objects, delta * (int64_t)objects);
-	mod_page_state(e, page, reclaimable ? e->modern->slab_reclaimable : e->modern->slab_unreclaimable, delta);
+	ADD(k, &node, kmem_cache_node, total_objects, delta * (int64_t)m->objects);
+	mod_page_state(e, m->page, class_of(m) == PAGES_RECLAIMABLE ? e->modern->slab_reclaimable : e->modern->slab_unreclaimable, delta * (1 << m->order));
+	return NULL;
+}
+
+/* As many objects as the cache likes, or the fewest that it can do with. */
+static struct error *allocate_frames(struct making *m)
+{
+	struct engine *e = m->e;
+	struct kernel *k = e->k;
+	uint64_t oo = GET(k, &m->cache, kmem_cache, oo), min = GET(k, &m->cache, kmem_cache, min), zone;
+	m->order = (unsigned)(oo >> 16 & 15);
+	m->objects = oo & 0xffff;
+	if (m->order) {
+		TRY(pages_available(e, class_of(m), m->order, &zone));
+		if (!zone) {
+			m->order = (unsigned)(min >> 16 & 15);
+			m->objects = min & 0xffff;
+		}
+	}
+	if (!m->objects || !m->size || m->objects * m->size > (uint64_t)VMCORE_PAGE_SIZE << m->order)
+		return error_at(ERR_BAD_OBJECT, m->cache.addr, "no slab cache: %" PRIx64, m->cache.addr);
+	TRY(alloc_pages_pcp(e, class_of(m), m->order, &m->page));
+	return m->order ? prep_compound_page(e, m->page, m->order) : NULL;
+}
+
+static struct error *open_making(struct engine *e, uint64_t cache, struct making *m)
+{
+	struct kernel *k = e->k;
+	*m = (struct making){ .e = e };
+	TRY(object_open_bytes(k, cache, OFFSET(k, kmem_cache, node), &m->cache));
+	m->size = GET(k, &m->cache, kmem_cache, size);
+	m->object_size = GET(k, &m->cache, kmem_cache, object_size);
 	return NULL;
 }
 
 struct error *slub_new_slab(struct engine *e, uint64_t cache, uint64_t *slab)
 {
 	struct kernel *k = e->k;
-	struct object c, s;
+	struct making m;
+	struct object s;
 	struct page p;
-	uint64_t page, at, next, place, first = 0;
-	TRY(object_open_bytes(k, cache, OFFSET(k, kmem_cache, node), &c));
-	uint64_t oo = GET(k, &c, kmem_cache, oo), objects = oo & 0xffff, size = GET(k, &c, kmem_cache, size), pad = GET(k, &c, kmem_cache, red_left_pad);
-	if (oo >> 16)
-		return error_at(ERR_UNSUPPORTED, cache, "cache %" PRIx64 " needs a new slab of %u pages: only slabs of one page are made", cache, 1u << (oo >> 16 & 15));
-	if (!objects || objects * size > VMCORE_PAGE_SIZE)
-		return error_at(ERR_BAD_OBJECT, cache, "no slab cache: %" PRIx64, cache);
-	TRY(alloc_pages_pcp(e, PAGES_KERNEL, 0, &page));
-	TRY(page_open_writable(e, page, &p));
+	uint64_t first;
+	TRY(open_making(e, cache, &m));
+	TRY(allocate_frames(&m));
+	TRY(page_open_writable(e, m.page, &p));
 	mark_slab(k, &p);
-	TRY(object_open_writable(k, page, S_slab, &s));
+	TRY(object_open_writable(k, m.page, S_slab, &s));
 	SET(k, &s, slab, slab_cache, cache);
-	SET(k, &s, slab, objects, objects);
+	SET(k, &s, slab, objects, m.objects);
 	SET(k, &s, slab, frozen, 1);
-	uint64_t start = kernel_ptov(k, engine_page_phys(e, page)) + pad;
-	/* From the last to the first, each pointing to the one made before. */
-	for (uint64_t i = objects; i--;) {
-		TRY(place_of(e, &c, i, &place));
-		if (place >= VMCORE_PAGE_SIZE || place % size)
-			return error_at(ERR_BAD_OBJECT, cache, "the random order of cache %" PRIx64 " leaves its slab", cache);
-		at = start + place;
-		next = first;
-		TRY(construct(e, GET(k, &c, kmem_cache, ctor), at, (uint32_t)size));
-		TRY(slub_link_free(e, cache, at, next));
-		first = at;
-	}
+	m.start = kernel_ptov(k, engine_page_phys(e, m.page)) + GET(k, &m.cache, kmem_cache, red_left_pad);
+	TRY(link_objects(&m, &first));
 	SET(k, &s, slab, freelist, first);
 	SET(k, &s, slab, inuse, 0);
-	TRACE(e, "new_slab", "a page becomes a slab", { "s", cache }, { "slab", page }, { "objects", objects });
-	*slab = page;
-	return count_slab(e, &c, page, objects, 1);
+	TRACE(e, "new_slab", "pages become a slab", { "s", cache }, { "slab", m.page }, { "order", m.order }, { "objects", m.objects });
+	*slab = m.page;
+	return count_slab(&m, 1);
 }
 
-struct error *slub_discard_slab(struct engine *e, uint64_t cache, uint64_t slab, uint64_t node)
+/* Caches whose objects may be looked at after they are freed (SLAB_TYPESAFE_BY_RCU) wait for that to be over; an act does not end before it is. */
+struct error *slub_discard_slab(struct engine *e, uint64_t cache, uint64_t slab)
 {
-	return error_at(ERR_UNSUPPORTED, slab, "slab %" PRIx64 " of cache %" PRIx64 " is empty and goes back to the free pages: that is not done yet", slab, cache);
+	struct kernel *k = e->k;
+	struct making m;
+	struct object s;
+	struct page p;
+	TRY(open_making(e, cache, &m));
+	m.page = slab;
+	TRY(object_open_writable(k, slab, S_slab, &s));
+	m.objects = GET(k, &s, slab, objects);
+	TRY(page_open_writable(e, slab, &p));
+	m.order = page_compound_order(k, &p);
+	TRACE(e, "discard_slab", "nothing of it is in use: its pages are freed", { "s", cache }, { "slab", slab }, { "order", m.order });
+	TRY(count_slab(&m, -1));
+	/* The words of a slab lie over those of a page. */
+	SET(k, &s, slab, slab_cache, 0);
+	SET(k, &s, slab, freelist, 0);
+	SET(k, &p.object, page, mapcount, UINT64_MAX);
+	SET(k, &p.object, page, page_type, UINT64_MAX);
+	SET(k, &p.object, page, refcount, 0);
+	return free_pages_modern(e, slab, m.order);
+}
+
+/* ---- kmalloc ---- */
+
+/* kmalloc_slab(): kmalloc_caches by the logarithm of the size, but 1 for up to 96 and 2 for up to 192 bytes. */
+struct error *slub_general_cache(struct engine *e, uint32_t size, uint64_t *cache)
+{
+	struct kernel *k = e->k;
+	uint64_t table = symbol_addr(k, "kmalloc_caches");
+	unsigned index = size > 64 && size <= 96 ? 1 : size > 128 && size <= 192 ? 2 : size <= 8 ? 3 : 32u - (unsigned)__builtin_clz(size - 1);
+	if (!table || index > 13)
+		return error_new(ERR_UNSUPPORTED, "this kernel's general caches are not known, or have no object of %u bytes", size);
+	TRY(kernel_read_pointer(k, table + (uint64_t)index * k->arch->pointer_size, cache));
+	return *cache ? NULL : error_at(ERR_BAD_OBJECT, table, "there is no general cache for %u bytes", size);
+}
+
+struct error *slub_kfree(struct engine *e, uint64_t object)
+{
+	struct slab at;
+	bool found;
+	TRY(slab_at(e->k, object, &at, &found));
+	if (!found)
+		return error_at(ERR_BAD_OBJECT, object, "no object of a slab: %" PRIx64, object);
+	return kmem_cache_free(e, at.cache.addr, object);
 }

@@ -147,7 +147,7 @@ static struct error *link_list(struct engine *e, const struct object *mm, const 
 }
 
 /* Into list and tree. */
-static struct error *link_in_mm(struct engine *e, const struct object *mm, const struct object *vma, const struct vma_place *place)
+struct error *vma_link_in_mm(struct engine *e, const struct object *mm, const struct object *vma, const struct vma_place *place)
 {
 	struct kernel *k = e->k;
 	struct rb_augment a;
@@ -181,7 +181,7 @@ static struct error *mapping_of(struct engine *e, const struct object *vma, uint
 }
 
 /* Areas that deny writing (until 5.15), or may write, count in the inode and in the mapping. */
-static struct error *count_writers(struct engine *e, const struct object *vma, uint64_t mapping, int delta)
+struct error *count_writers(struct engine *e, const struct object *vma, uint64_t mapping, int delta)
 {
 	struct kernel *k = e->k;
 	struct object o;
@@ -220,7 +220,7 @@ struct error *unlink_file_vma(struct engine *e, const struct object *vma)
 
 struct error *vma_link(struct engine *e, const struct object *mm, const struct object *vma, const struct vma_place *place)
 {
-	TRY(link_in_mm(e, mm, vma, place));
+	TRY(vma_link_in_mm(e, mm, vma, place));
 	TRY(link_file(e, vma));
 	ADD(e->k, mm, mm_struct, map_count, 1);
 	return NULL;
@@ -264,6 +264,11 @@ static struct error *count_policy(struct engine *e, const struct object *vma, in
 		return error_at(ERR_UNSUPPORTED, vma->addr, "area %" PRIx64 " has a memory policy of its own: copying or freeing one is not done", vma->addr);
 	SET(e->k, &o, mempolicy, refcnt, left);
 	return NULL;
+}
+
+struct error *vma_dup_policy(struct engine *e, const struct object *vma)
+{
+	return count_policy(e, vma, 1);
 }
 
 struct error *vma_policy_put(struct engine *e, const struct object *vma)
@@ -390,7 +395,7 @@ static struct error *insert_part(struct adjusting *a, uint64_t insert)
 	struct kernel *k = a->e->k;
 	TRY(open_vma(a->e, insert, &part));
 	TRY(find_vma_links(a->e, a->mm, GET(k, &part, vm_area_struct, vm_start), GET(k, &part, vm_area_struct, vm_end), &place));
-	TRY(link_in_mm(a->e, a->mm, &part, &place));
+	TRY(vma_link_in_mm(a->e, a->mm, &part, &place));
 	ADD(k, a->mm, mm_struct, map_count, 1);
 	return NULL;
 }

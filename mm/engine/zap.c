@@ -5,7 +5,9 @@
 #include <inttypes.h>
 
 #include "mm/engine/areas_edit.h"
+#include "mm/memmap.h"
 #include "mm/pte.h"
+#include "mm/state.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -112,19 +114,23 @@ static struct error *unmap_entry(void *context, uint64_t addr, uint64_t end, uin
 	return zap_page(z, addr, at, entry, frame);
 }
 
-void update_hiwater_rss(struct engine *e, const struct object *mm)
+uint64_t get_mm_rss(struct engine *e, const struct object *mm)
 {
 	struct kernel *k = e->k;
-	uint64_t rss = 0;
-	if (!HAS(k, mm_struct, rss_count) || !HAS(k, mm_struct, hiwater_rss))
-		return;
 	const int kinds[] = { e->modern->rss_file, e->modern->rss_anon, e->modern->rss_shmem };
+	uint64_t rss = 0;
 	for (int i = 0; i < 3; i++) {
-		int64_t n = (int64_t)object_get_element(k, mm, M_mm_struct_rss_count, (size_t)kinds[i]);
+		int64_t n = HAS(k, mm_struct, rss_count) ? (int64_t)object_get_element(k, mm, M_mm_struct_rss_count, (size_t)kinds[i]) : 0;
 		rss += n > 0 && (i < 2 || kinds[2] != kinds[0]) ? (uint64_t)n : 0;
 	}
-	if (GET(k, mm, mm_struct, hiwater_rss) < rss)
-		SET(k, mm, mm_struct, hiwater_rss, rss);
+	return rss;
+}
+
+void update_hiwater_rss(struct engine *e, const struct object *mm)
+{
+	uint64_t rss = get_mm_rss(e, mm);
+	if (HAS(e->k, mm_struct, rss_count) && GET(e->k, mm, mm_struct, hiwater_rss) < rss)
+		SET(e->k, mm, mm_struct, hiwater_rss, rss);
 }
 
 struct error *unmap_page_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)
@@ -147,15 +153,17 @@ struct error *free_page_table(struct engine *e, const struct object *mm, uint64_
 	if (!pfn_to_page(k, frame >> k->arch->page_shift, &page))
 		return error_at(ERR_BAD_OBJECT, entry_addr, "a page table in no page: %" PRIx64, entry);
 	TRY(page_open_writable(e, page, &p));
-	if (e->modern->pti && level == 0)
-		return error_at(ERR_UNSUPPORTED, entry_addr, "page-table isolation keeps a second top table: freeing tables below it is not done yet");
 	if (page_refcount(k, &p) != 1)
 		return error_at(ERR_BAD_OBJECT, page, "page table %" PRIx64 " has %d references", page, page_refcount(k, &p));
-	if (page_use(k, &p) == PAGE_TABLE) {
+	bool typed = k->mm->pages->words.table.mask;
+	if (typed ? page_use(k, &p) == PAGE_TABLE : level + 2u == k->geometry.levels)
 		mod_page_state(e, page, e->modern->pagetable, -1);
+	if (typed)
 		SET(k, &p.object, page, page_type, UINT32_MAX);
-	}
 	set_pte(e, entry_addr, 0);
+	/* The twin that the processor uses in user mode, under page-table isolation. */
+	if (e->modern->pti && level == 0)
+		set_pte(e, entry_addr + VMCORE_PAGE_SIZE, 0);
 	if (HAS(k, mm_struct, pgtables_bytes))
 		ADD(k, mm, mm_struct, pgtables_bytes, -(int64_t)VMCORE_PAGE_SIZE);
 	else if (level + 2u == k->geometry.levels)

@@ -16,6 +16,9 @@ struct error *put_user_page(struct engine *e, uint64_t page) MUST_CHECK;
 
 /* ---- mm/engine/zap.c ---- */
 
+/* Without what tasks keep to themselves; 0 where the counts are per-CPU counters. */
+uint64_t get_mm_rss(struct engine *e, const struct object *mm);
+
 /* The page's control group has it no more on that LRU list (enum lru_list); has it no more at all. */
 struct error *lru_count_in_group(struct engine *e, const struct page *p, int list) MUST_CHECK;
 /* The most pages that the mm ever had, before some go. */

@@ -32,6 +32,15 @@ static void set_up_cpus(struct linux64 *m)
 	}
 }
 
+/* vm_committed_as: mm_init() (mm/mmap.c) */
+static void set_up_promises(struct linux64 *m)
+{
+	static const char s[] = "percpu_counter";
+	uint64_t counter = image_symbol(&m->image, "vm_committed_as");
+	l64_set(m, counter, s, "counters", l64_alloc_percpu(m, 4, 4));
+	l64_list_init(m, counter, s, "list");
+}
+
 static struct error *set_up(struct linux64 *m, struct vmcore *vc)
 {
 	TRY(image_start(&m->image, vc, m->layout, LINUX64_KERNEL_MAP, LINUX64_KERNEL_MAP + LINUX64_TEXT));
@@ -41,6 +50,7 @@ static struct error *set_up(struct linux64 *m, struct vmcore *vc)
 	TRY(linux64_memory(m));
 	linux64_slabs(m);
 	set_up_cpus(m);
+	set_up_promises(m);
 	linux64_files(m);
 	linux64_uses(m);
 	linux64_finish_vmalloc(m);

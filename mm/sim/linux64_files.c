@@ -46,6 +46,8 @@ void linux64_hash_tables(struct linux64 *m)
 	l64_set_symbol(m, "d_hash_shift", 4, m->flavour->salted_names ? 32 - dentries : dentries);
 	l64_set_symbol(m, "i_hash_shift", 4, inodes);
 	l64_set_symbol(m, "i_hash_mask", 4, (1u << inodes) - 1);
+	if (image_has_symbol(&m->image, "pid_hash"))
+		l64_set_symbol(m, "pidhash_shift", 4, make_table(m, "pid_hash", 18));
 }
 
 /* full_name_hash() with words (fs/namei.c since 4.8). */

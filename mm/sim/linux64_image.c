@@ -229,7 +229,7 @@ static void place_list(struct image *i, const char *name)
 static void place_mm(struct linux64 *m)
 {
 	struct image *i = &m->image;
-	static const char *const lists[] = { "slab_caches", "vmap_area_list", "super_blocks", "modules", "shrinker_list" };
+	static const char *const lists[] = { "slab_caches", "vmap_area_list", "super_blocks", "modules", "shrinker_list", "pgd_list" };
 	place_protection_map(m);
 	for (size_t n = 0; n < sizeof(lists) / sizeof(lists[0]); n++)
 		place_list(i, lists[n]);
@@ -254,7 +254,20 @@ static void place_mm(struct linux64 *m)
 			"file_systems 8 dentry_hashtable 8 d_hash_shift 4 inode_hashtable 8 i_hash_mask 4 i_hash_shift 4 mount_hashtable 8 "
 			"m_hash_mask 4 m_hash_shift 4 tainted_mask 8 x86_hyper_type 4 sysctl_overcommit_memory 4 sysctl_overcommit_kbytes 8 "
 			"nr_threads 4 max_threads 4 hugetlb_max_hstate 4 huge_zero_page 8 huge_zero_pfn 8 transparent_hugepage_flags 8 "
-			"blockdev_superblock 8 panic_on_oops 4 oops_in_progress 4 crashing_cpu 4 sim_root_mnt 8");
+			"blockdev_superblock 8 panic_on_oops 4 oops_in_progress 4 crashing_cpu 4 sim_root_mnt 8 total_forks 8");
+	if (l64_has(m, "upid", "pid_chain"))
+		place_zeroes(i, "pid_hash 8 pidhash_shift 4");
+	/* kernel/pid.c, kernel/fork.c (MMF_DUMP_FILTER_DEFAULT), mm/mmap.c, mm/util.c, arch/x86/mm/tlb.c */
+	image_put32(i, image_place(i, 'D', "pid_max", 4, 4), 32768);
+	place_word(i, 'D', "default_dump_filter", 0xcc);
+	place_word(i, 'D', "mmap_min_addr", 65536);
+	image_put32(i, image_place(i, 'D', "sysctl_max_map_count", 4, 4), 65530);
+	place_word(i, 'D', "sysctl_admin_reserve_kbytes", 8192);
+	place_word(i, 'D', "sysctl_user_reserve_kbytes", 131072);
+	if (l64_has(m, "task_struct", "stack_vm_area"))
+		place_word(i, 'D', "stack_guard_gap", 256 * PAGE_SIZE64);
+	if (l64_has(m, "mm_struct", "context.ctx_id"))
+		place_word(i, 'D', "last_mm_ctx_id", 1);
 	image_put32(i, image_place(i, 'D', "sysctl_overcommit_ratio", 4, 4), 50);
 	image_put64(i, image_place(i, 'D', "sysctl_admin_reserve_kbytes", 8, 8), 1u << 13);
 	image_put64(i, image_place(i, 'D', "sysctl_user_reserve_kbytes", 8, 8), 1u << 17);
@@ -366,6 +379,8 @@ static void place_percpu(struct linux64 *m)
 		{ one ? NULL : "activate_page_pvecs", "pagevec", 0, 64 },
 		{ "kernel_cpustat", NULL, 80, 8 },
 		{ "rcu_data", "rcu_data", 0, 64 },	 { "runqueues", "rq", 0, 64 },
+		/* with stacks in vmalloc space */
+		{ l64_has(m, "task_struct", "stack_vm_area") ? "cached_stacks" : NULL, NULL, 16, 8 },
 		{ "cea_exception_stacks", NULL, 8, 8 },	 { "__per_cpu_end", NULL, 0, 64 },
 	};
 	uint64_t at = 0;

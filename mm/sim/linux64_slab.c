@@ -206,6 +206,41 @@ uint64_t l64_kmalloc(struct linux64 *m, uint32_t size)
 	return 0;
 }
 
+/* ---- Constructors: what a cache's free objects are from the start ---- */
+
+static const struct {
+	const char *cache, *function, *structure, *lists[2];
+} constructors[] = {
+	{ "anon_vma", "anon_vma_ctor", "anon_vma", { "rwsem.wait_list", NULL } },
+	{ "sighand_cache", "sighand_ctor", "sighand_struct", { "signalfd_wqh.head", "signalfd_wqh.task_list" } },
+	/* struct xa_node since 4.20 */
+	{ "radix_tree_node", "radix_tree_node_ctor", NULL, { "private_list", NULL } },
+	{ "inode_cache", "init_once", "inode", { NULL, NULL } },
+};
+
+static void construct(struct linux64 *m, const struct boot_cache *c, uint64_t object)
+{
+	for (size_t n = 0; n < sizeof(constructors) / sizeof(constructors[0]); n++) {
+		if (strcmp(constructors[n].cache, c->fact->name))
+			continue;
+		const char *structure = constructors[n].structure;
+		if (!structure)
+			structure = l64_has(m, "xa_node", "slots") ? "xa_node" : "radix_tree_node";
+		memset(l64_bytes(m, object), 0, c->object_size);
+		for (unsigned i = 0; i < 2; i++)
+			if (constructors[n].lists[i])
+				l64_list_init(m, object, structure, constructors[n].lists[i]);
+		return;
+	}
+}
+
+static void set_constructor(struct linux64 *m, uint64_t cache, const char *name)
+{
+	for (size_t n = 0; n < sizeof(constructors) / sizeof(constructors[0]); n++)
+		if (!strcmp(constructors[n].cache, name))
+			l64_set(m, cache, cache_type, "ctor", image_symbol(&m->image, constructors[n].function));
+}
+
 /* ---- Caches ---- */
 
 static void fill_cache(struct linux64 *m, struct boot_cache *c)
@@ -244,6 +279,9 @@ static void fill_cache(struct linux64 *m, struct boot_cache *c)
 	l64_list_add_tail(m, at + l64_offset(m, cache_type, "list"), image_symbol(&m->image, "slab_caches"));
 	if (f->variable)
 		l64_set_symbol(m, f->variable, 8, at);
+	set_constructor(m, at, f->name);
+	if (!strcmp(f->name, "pid"))
+		l64_set(m, image_symbol(&m->image, "init_pid_ns"), "pid_namespace", "pid_cachep", at);
 }
 
 static void add_nodes(struct linux64 *m, struct boot_cache *c)
@@ -314,6 +352,7 @@ static void set_cpu_slab(struct linux64 *m, const struct boot_cache *c)
 	uint64_t percpu = l64_get(m, c->addr, cache_type, "cpu_slab"), cpu = l64_percpu(m, percpu, 0), first = 0;
 	for (uint32_t n = c->objects; n-- > c->next;) {
 		uint64_t object = object_at(m, c, n);
+		construct(m, c, object);
 		l64_put(m, object + c->offset, 8, encode(m, c, first, object + c->offset));
 		first = object;
 	}

@@ -53,7 +53,7 @@ static uint64_t place_files(struct linux64 *m)
 	return files;
 }
 
-static uint64_t place_signals(struct linux64 *m, uint64_t task)
+static uint64_t place_signals(struct linux64 *m, uint64_t task, uint64_t pid)
 {
 	static const char s[] = "signal_struct";
 	/* include/asm-generic/resource.h, in the order of RLIMIT_CPU …; the number of processes is set by fork_init() */
@@ -73,6 +73,11 @@ static uint64_t place_signals(struct linux64 *m, uint64_t task)
 	l64_list_init(m, signal, s, "wait_chldexit.head");
 	l64_list_init(m, signal, s, "wait_chldexit.task_list");
 	l64_list_init(m, signal, s, "posix_timers");
+	static const char *const pids[] = { "pids[1]", "pids[2]", "pids[3]" };
+	for (unsigned n = 0; n < 3; n++)
+		l64_set(m, signal, s, pids[n], pid);
+	l64_list_init(m, signal, s, "cred_guard_mutex.wait_list");
+	l64_list_init(m, signal, s, "exec_update_lock.wait_list");
 	uint64_t at = signal + l64_offset(m, s, "rlim");
 	for (unsigned n = 0; n < 16; n++) {
 		l64_put(m, at + 16 * n, 8, limits[n][0]);
@@ -90,6 +95,12 @@ static uint64_t place_pid(struct linux64 *m)
 	l64_set(m, ns, n, "child_reaper", 0);
 	/* IDR_INIT: entries that are free are marked (include/linux/idr.h) */
 	l64_set(m, ns, n, "idr.idr_rt.xa_flags", 0x800000 | 4);
+	l64_set(m, ns, n, "pid_allocated", 1u << 31); /* PIDNS_ADDING */
+	for (unsigned n = 0; n < 128; n++) {
+		char path[40];
+		snprintf(path, sizeof(path), "pidmap[%u].nr_free.counter", n);
+		l64_set(m, ns, "pid_namespace", path, 8 * PAGE_SIZE64);
+	}
 	set_count(m, pid, s, "count.refs.counter", "count.counter", 1);
 	l64_set(m, pid, s, "numbers[0].ns", ns);
 	return pid;
@@ -171,11 +182,13 @@ void linux64_place_tasks(struct linux64 *m)
 	l64_set(m, t, s, "real_cred", cred);
 	l64_set(m, t, s, "cred", cred);
 	l64_set(m, t, s, "thread_pid", pid);
-	l64_set(m, t, s, "pids[0].pid", pid);
+	static const char *const old_pids[] = { "pids[0].pid", "pids[1].pid", "pids[2].pid" };
+	for (unsigned n = 0; n < 3; n++)
+		l64_set(m, t, s, old_pids[n], pid);
 	l64_set(m, t, s, "fs", fs);
 	l64_set(m, t, s, "files", files);
 	l64_set(m, t, s, "nsproxy", proxy);
-	l64_set(m, t, s, "signal", place_signals(m, t));
+	l64_set(m, t, s, "signal", place_signals(m, t, pid));
 	l64_set(m, t, s, "sighand", hand);
 	l64_set(m, t, s, "timer_slack_ns", 50000);
 	l64_set(m, t, s, "default_timer_slack_ns", 50000);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * fork's copy of page tables where pages know who maps them (mm/memory.c: copy_page_range()).
+ */
+#include <inttypes.h>
+
+#include "core/interrupt.h"
+#include "mm/engine/areas_edit.h"
+#include "mm/engine/fork_edit.h"
+#include "mm/engine/list_edit.h"
+#include "mm/engine/modern.h"
+#include "mm/engine/pgtable_edit.h"
+#include "mm/memmap.h"
+#include "mm/pte.h"
+#include "mm/swap.h"
+
+#define RSS_KINDS 8
+
+struct copying {
+	struct engine *e;
+	const struct object *dst, *src, *from;
+	uint64_t flags;
+	bool cow;
+	int rss[RSS_KINDS]; /* pages by kind, added to the mm at the end of each table */
+	uint64_t pages;
+};
+
+static void count(struct copying *c, int kind)
+{
+	if (kind >= 0 && kind < RSS_KINDS)
+		c->rss[kind]++;
+}
+
+/* ---- Entries ---- */
+
+/* page_dup_rmap(), page_try_dup_anon_rmap(): one mapping more; the page is nobody's alone any more. */
+static struct error *dup_page(struct copying *c, uint64_t page, uint64_t addr)
+{
+	struct engine *e = c->e;
+	struct kernel *k = e->k;
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	if (page_is_tail(k, &p) || (p.flags >> e->modern->head & 1))
+		return error_at(ERR_UNSUPPORTED, addr, "the page at %" PRIx64 " is part of a large one: its copy is not done yet", addr);
+	int kind = page_counter_kind(e, &p);
+	if (kind == e->modern->rss_anon && e->modern->anon_exclusive >= 0)
+		SET(k, &p.object, page, flags, p.flags & ~(1ull << e->modern->anon_exclusive));
+	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
+	SET(k, &p.object, page, mapcount, (uint64_t)(page_mapcount_word(k, &p) + 1));
+	count(c, kind);
+	c->pages++;
+	return NULL;
+}
+
+static struct error *copy_present(struct copying *c, uint64_t addr, uint64_t src_at, uint64_t dst_at, uint64_t entry)
+{
+	struct engine *e = c->e;
+	struct kernel *k = e->k;
+	uint64_t pfn = pagetable_entry_phys(&k->geometry, entry, k->geometry.levels - 1u) >> k->arch->page_shift, page;
+	/* vm_normal_page(): the zero page, raw frames and the like have nobody to count them. */
+	bool special = (entry & PTE_SPECIAL) || (c->flags & VM_PFNMAP) || pfn == e->modern->zero_pfn || !pfn_to_page(k, pfn, &page);
+	if (!special)
+		TRY(dup_page(c, page, addr));
+	if (c->cow && (entry & X86_RW)) {
+		entry = pte_wrprotect(entry);
+		set_pte(e, src_at, entry);
+	}
+	if (c->flags & VM_SHARED)
+		entry &= ~X86_DIRTY;
+	entry &= ~X86_ACCESSED;
+	if (!(c->flags & e->modern->vm_uffd_wp))
+		entry &= ~PTE_UFFD_WP;
+	set_pte(e, dst_at, entry);
+	return NULL;
+}
+
+/* copy_nonpresent_pte(): a swap slot has one more who needs it. */
+static struct error *copy_absent(struct copying *c, uint64_t addr, uint64_t dst_at, uint64_t entry)
+{
+	struct engine *e = c->e;
+	struct kernel *k = e->k;
+	struct swap_entry s;
+	uint64_t next, list = MEMBER_ADDR(k, c->dst, mm_struct, mmlist);
+	swap_entry_decode(k, entry, &s);
+	if (s.kind != SWAP_PAGE)
+		return error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " is being moved, or is no page: copying its entry is not done yet", addr);
+	TRY(swap_duplicate(e, entry));
+	/* The mm has pages in swap: it stands on the list of those that have. */
+	TRY(kernel_read_pointer(k, list, &next));
+	if (next == list)
+		TRY(list_add(k, list, MEMBER_ADDR(k, c->src, mm_struct, mmlist)));
+	count(c, e->modern->rss_swap);
+	set_pte(e, dst_at, entry);
+	return NULL;
+}
+
+/* ---- Tables ---- */
+
+static struct error *copy_ptes(struct copying *c, uint64_t src, uint64_t dst, uint64_t addr, uint64_t end)
+{
+	struct engine *e = c->e;
+	const struct pagetable_geometry *g = &e->k->geometry;
+	unsigned level = g->levels - 1u;
+	for (; addr < end; addr += VMCORE_PAGE_SIZE) {
+		uint64_t at = table_entry(g, src, level, addr), entry = get_pte(e, at);
+		if (!entry)
+			continue;
+		if (pagetable_entry_present(g, entry))
+			TRY(copy_present(c, addr, at, table_entry(g, dst, level, addr), entry));
+		else
+			TRY(copy_absent(c, addr, table_entry(g, dst, level, addr), entry));
+	}
+	for (int kind = 0; kind < RSS_KINDS; kind++)
+		if (c->rss[kind])
+			TRY(add_mm_counter(e, c->dst, kind, c->rss[kind], false));
+	memset(c->rss, 0, sizeof(c->rss));
+	return check_interrupt();
+}
+
+/* Where the parent has a table the child gets one, even if nothing of this area is in it. */
+static struct error *copy_level(struct copying *c, unsigned level, uint64_t src, uint64_t dst, uint64_t addr, uint64_t end)
+{
+	struct engine *e = c->e;
+	const struct pagetable_geometry *g = &e->k->geometry;
+	uint64_t size = 1ull << g->level[level].shift;
+	if (level + 1u == g->levels)
+		return copy_ptes(c, src, dst, addr, end);
+	while (addr < end) {
+		uint64_t next = (addr & ~(size - 1)) + size, entry = get_pte(e, table_entry(g, src, level, addr)), table;
+		if (next > end || next < addr)
+			next = end;
+		if (entry && (!(entry & X86_PRESENT) || (g->level[level].may_be_leaf && (entry & X86_PSE))))
+			return error_at(ERR_UNSUPPORTED, addr, "a huge page is mapped at %" PRIx64 ": its copy is not done yet", addr);
+		if (entry) {
+			TRY(table_alloc(e, c->dst, c->src, level, table_entry(g, dst, level, addr), addr, &table));
+			if (!table)
+				return error_new(ERR_UNSUPPORTED, "a page table was only explained");
+			TRY(copy_level(c, level + 1, entry & g->frame_mask, table, addr, next));
+		}
+		addr = next;
+	}
+	return NULL;
+}
+
+struct error *copy_page_range_areas(struct engine *e, const struct object *dst, const struct object *src, const struct object *from)
+{
+	struct kernel *k = e->k;
+	struct copying c = { .e = e, .dst = dst, .src = src, .from = from };
+	uint64_t start = GET(k, from, vm_area_struct, vm_start), end = GET(k, from, vm_area_struct, vm_end);
+	c.flags = GET(k, from, vm_area_struct, vm_flags);
+	c.cow = (c.flags & (VM_SHARED | VM_MAYWRITE)) == VM_MAYWRITE;
+	/* What a fault will find again in the file is left to it. */
+	if (!(c.flags & (VM_HUGETLB | VM_PFNMAP | VM_MIXEDMAP)) && !GET(k, from, vm_area_struct, anon_vma)) {
+		TRACE(e, "copy_page_range", "no page of its own: faults will fill the child's entries", { "vma", from->addr }, { "vma->anon_vma", 0 });
+		return NULL;
+	}
+	if (c.flags & VM_HUGETLB)
+		return error_at(ERR_UNSUPPORTED, from->addr, "area %" PRIx64 " is of hugetlbfs: copying it is not done", from->addr);
+	TRY(copy_level(&c, 0, pgd_phys(e, src), pgd_phys(e, dst), start, end));
+	TRACE(e, "copy_page_range", c.cow ? "pages shared; writable ones write-protected in both" : "pages shared", { "vma", from->addr }, { "vma->vm_flags", c.flags },
+	      { "pages", c.pages });
+	return NULL;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside mm/engine/: page tables of kernels with reverse mapping, made and freed (mm/engine/pgtable_levels.c). Levels are those of the geometry: 0 is the top.
+ */
+#ifndef MM_PGTABLE_EDIT_H
+#define MM_PGTABLE_EDIT_H
+
+#include "mm/engine/engine.h"
+
+/* _PAGE_TABLE: present, writable, user, accessed, dirty. */
+#define TABLE_FLAGS 0x67ull
+
+static inline uint64_t pgd_phys(struct engine *e, const struct object *mm)
+{
+	return GET(e->k, mm, mm_struct, pgd) - e->k->page_offset;
+}
+
+/* Where the entry of addr stands in a table of that level; both physical. */
+static inline uint64_t table_entry(const struct pagetable_geometry *g, uint64_t table, unsigned level, uint64_t addr)
+{
+	return table + (addr >> g->level[level].shift & ((1ull << g->level[level].bits) - 1)) * g->entry_size;
+}
+
+/*
+ * The table that the entry at `entry_addr` (of a table of `level`) leads to, made when there is none; its page is kept (typed, counted, charged) as those of `like` are, the mm
+ * itself or the one that it is copied from. *table 0: explained only (fault_refuse()).
+ */
+struct error *table_alloc(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t entry_addr, uint64_t addr, uint64_t *table) MUST_CHECK;
+
+/* pgd_alloc(), pgd_free(): a top table for the mm, with the kernel's half; on pgd_list where there is one. Virtual addresses. */
+struct error *pgd_alloc_modern(struct engine *e, uint64_t mm, uint64_t *pgd) MUST_CHECK;
+struct error *pgd_free_modern(struct engine *e, uint64_t pgd) MUST_CHECK;
+
+#endif

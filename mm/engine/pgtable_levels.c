@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Page tables of kernels with reverse mapping: tables of any level made, top tables made and freed (mm/memory.c: __pte_alloc(); arch/x86/mm/pgtable.c: pgd_alloc()).
+ */
+#include <inttypes.h>
+
+#include "mm/engine/buddy_edit.h"
+#include "mm/engine/list_edit.h"
+#include "mm/engine/pgtable_edit.h"
+#include "mm/memmap.h"
+#include "mm/pte.h"
+#include "mm/state.h"
+
+/* Entries of the top table that are the user's. */
+static uint64_t user_entries(const struct kernel *k)
+{
+	return k->arch->pointer_size == 8 ? 256 : k->page_offset >> k->geometry.level[0].shift;
+}
+
+/* The first table of a level that the mm has, by its physical address; 0 when there is none. */
+static uint64_t first_table(struct engine *e, uint64_t table, unsigned at, unsigned level)
+{
+	const struct pagetable_geometry *g = &e->k->geometry;
+	if (at == level)
+		return table;
+	uint64_t entries = at ? 1ull << g->level[at].bits : user_entries(e->k);
+	for (uint64_t i = 0; i < entries; i++) {
+		uint64_t entry = get_pte(e, table + i * g->entry_size), found;
+		if (!(entry & X86_PRESENT) || (g->level[at].may_be_leaf && (entry & X86_PSE)))
+			continue;
+		found = first_table(e, entry & g->frame_mask, at + 1, level);
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
+/*
+ * How its page is kept (typed, counted, charged) shows on another table of that level: which levels are has changed without a trace in types. Where there is no other: those of
+ * the lowest level, and since pages have a type of their own for tables, the one above.
+ */
+static struct error *table_page_ctor(struct engine *e, const struct object *like, const struct page *p, unsigned level, bool *counted)
+{
+	struct kernel *k = e->k;
+	const struct page_type *t = &k->mm->pages->words.table;
+	uint64_t sibling = first_table(e, pgd_phys(e, like), 0, level), page;
+	struct page other;
+	/* pmd_ptlock_init(): no table waits for a huge page's split yet. */
+	if (level == e->modern->pmd_level)
+		SET(k, &p->object, page, pmd_huge_pte, 0);
+	*counted = level + 1u == k->geometry.levels || (t->mask && level + 2u == k->geometry.levels);
+	if (!sibling || !pfn_to_page(k, sibling >> k->arch->page_shift, &page) || page == p->object.addr) {
+		if (*counted && t->mask)
+			SET(k, &p->object, page, page_type, t->mask == 0xff000000u ? t->value : t->value | ~t->mask);
+		return NULL;
+	}
+	TRY(page_open(k, page, &other));
+	*counted = t->mask ? page_use(k, &other) == PAGE_TABLE : *counted;
+	SET(k, &p->object, page, page_type, GET(k, &other.object, page, page_type));
+	SET(k, &p->object, page, memcg_data, GET(k, &other.object, page, memcg_data));
+	SET(k, &p->object, page, mem_cgroup, GET(k, &other.object, page, mem_cgroup));
+	return NULL;
+}
+
+static struct error *new_table(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t *phys)
+{
+	struct kernel *k = e->k;
+	uint64_t page;
+	void *bytes;
+	struct page p;
+	bool counted;
+	*phys = 0;
+	TRY(alloc_pages_pcp(e, PAGES_KERNEL, 0, &page));
+	if (!page)
+		return NULL;
+	*phys = engine_page_phys(e, page);
+	TRY(frame_bytes(e, *phys, &bytes));
+	memset(bytes, 0, VMCORE_PAGE_SIZE);
+	TRY(page_open_writable(e, page, &p));
+	TRY(table_page_ctor(e, like, &p, level, &counted));
+	if (counted)
+		mod_page_state(e, page, e->modern->pagetable, 1);
+	/* mm_inc_nr_ptes() and its like: bytes since 4.15, a count of the lowest level before. */
+	if (HAS(k, mm_struct, pgtables_bytes))
+		ADD(k, mm, mm_struct, pgtables_bytes, VMCORE_PAGE_SIZE);
+	else if (level == k->geometry.levels - 1u)
+		ADD(k, mm, mm_struct, nr_ptes, 1);
+	return NULL;
+}
+
+struct error *table_alloc(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t entry_addr, uint64_t addr, uint64_t *table)
+{
+	const struct pagetable_geometry *g = &e->k->geometry;
+	uint64_t entry = get_pte(e, entry_addr), made;
+	if (!pagetable_entry_present(g, entry)) {
+		TRY(new_table(e, mm, like, level + 1, &made));
+		*table = 0;
+		if (!made)
+			return NULL;
+		entry = made | TABLE_FLAGS;
+		/* pti_set_user_pgtbl(): the twin that the processor uses in user mode stands a page behind; the kernel's own forbids execution. */
+		if (!level && e->modern->pti) {
+			set_pte(e, entry_addr + VMCORE_PAGE_SIZE, entry);
+			entry |= X86_NX;
+		}
+		set_pte(e, entry_addr, entry);
+		TRACE(e, level + 2u == g->levels ? "__pte_alloc" : level + 3u == g->levels ? "__pmd_alloc" : "__pud_alloc", "a new page table", { "address", addr },
+		      { "entry", entry });
+	}
+	*table = entry & g->frame_mask;
+	return NULL;
+}
+
+struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr, bool *explained)
+{
+	struct engine *e = f->e;
+	const struct pagetable_geometry *g = &e->k->geometry;
+	uint64_t table = pgd_phys(e, f->mm);
+	*explained = false;
+	for (unsigned i = 0; i < level; i++) {
+		TRY(table_alloc(e, f->mm, f->mm, i, table_entry(g, table, i, f->addr), f->addr, &table));
+		*explained = !table;
+		if (!table)
+			return NULL;
+	}
+	*entry_addr = table_entry(g, table, level, f->addr);
+	return NULL;
+}
+
+struct error *fault_pte(struct fault *f, bool *explained)
+{
+	*explained = false;
+	return f->entry_addr ? NULL : fault_tables(f, f->e->k->geometry.levels - 1u, &f->entry_addr, explained);
+}
+
+/* ---- Top tables ---- */
+
+/* Two frames where the kernel can isolate page tables, whether it does or not (PGD_ALLOCATION_ORDER, since 4.15). */
+static unsigned pgd_order(const struct engine *e)
+{
+	return symbol_addr(e->k, "pti_init") || symbol_addr(e->k, "pti_finalize") || e->modern->pti ? 1 : 0;
+}
+
+/* clone_pgd_range(): the kernel's half, and that of the twin. */
+static struct error *clone_kernel_half(struct engine *e, uint64_t phys)
+{
+	struct kernel *k = e->k;
+	uint64_t from = user_entries(k) * k->geometry.entry_size, twins = e->modern->pti ? 2 : 1;
+	for (uint64_t i = 0; i < twins; i++) {
+		void *to;
+		uint64_t frame = i * VMCORE_PAGE_SIZE;
+		TRY(frame_bytes(e, phys + frame, &to));
+		TRY(vmcore_read(k->vmcore, k->kernel_pgd + frame + from, (unsigned char *)to + from, VMCORE_PAGE_SIZE - from));
+	}
+	return NULL;
+}
+
+struct error *pgd_alloc_modern(struct engine *e, uint64_t mm, uint64_t *pgd)
+{
+	struct kernel *k = e->k;
+	uint64_t page, list = symbol_addr(k, "pgd_list"), phys;
+	struct page p;
+	void *bytes;
+	if (k->arch->pointer_size != 8)
+		return error_new(ERR_UNSUPPORTED, "top page tables of three levels are not made yet");
+	TRY(alloc_pages_pcp(e, PAGES_KERNEL, pgd_order(e), &page));
+	if (!page)
+		return error_new(ERR_UNSUPPORTED, "a top page table was only explained");
+	phys = engine_page_phys(e, page);
+	for (unsigned i = 0; i < 1u << pgd_order(e); i++) {
+		TRY(frame_bytes(e, phys + i * (uint64_t)VMCORE_PAGE_SIZE, &bytes));
+		memset(bytes, 0, VMCORE_PAGE_SIZE);
+	}
+	TRY(clone_kernel_half(e, phys));
+	*pgd = kernel_ptov(k, phys);
+	TRACE(e, "pgd_alloc", "the kernel's part is copied from swapper_pg_dir", { "pgd", *pgd }, { "order", pgd_order(e) },
+	      { "swapper_pg_dir", kernel_ptov(k, k->kernel_pgd) });
+	if (!list)
+		return NULL;
+	/* pgd_list_add(), pgd_set_mm(): where `index` is */
+	TRY(page_open_writable(e, page, &p));
+	SET(k, &p.object, page, index, mm);
+	return list_add(k, page + OFFSET(k, page, lru), list);
+}
+
+struct error *pgd_free_modern(struct engine *e, uint64_t pgd)
+{
+	struct kernel *k = e->k;
+	uint64_t page;
+	struct page p;
+	if (!pfn_to_page(k, (pgd - k->page_offset) >> k->arch->page_shift, &page))
+		return error_at(ERR_BAD_OBJECT, pgd, "no top page table: %" PRIx64, pgd);
+	if (symbol_addr(k, "pgd_list"))
+		TRY(list_del(k, page + OFFSET(k, page, lru)));
+	TRY(page_open_writable(e, page, &p));
+	if (page_refcount(k, &p) != 1)
+		return error_at(ERR_BAD_OBJECT, page, "top page table %" PRIx64 " has %d references", page, page_refcount(k, &p));
+	SET(k, &p.object, page, refcount, 0);
+	return free_pages_modern(e, page, pgd_order(e));
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Kernel stacks of tasks (kernel/fork.c: alloc_thread_stack_node(), free_thread_stack()): in vmalloc space where a task knows its area (CONFIG_VMAP_STACK), else a block of the
+ * direct map. And as much of vmalloc space as that needs (mm/vmalloc.c).
+ */
+#include <inttypes.h>
+
+#include "mm/engine/buddy_edit.h"
+#include "mm/engine/fork_edit.h"
+#include "mm/engine/list_edit.h"
+#include "mm/engine/pgtable_edit.h"
+#include "mm/engine/rbtree_edit.h"
+#include "mm/pte.h"
+#include "mm/task.h"
+#include "mm/vmalloc.h"
+
+#define NR_CACHED_STACKS 2
+#define VM_ALLOC	 2u			/* include/linux/vmalloc.h */
+#define PAGE_KERNEL_BITS 0x8000000000000163ull /* arch/x86/include/asm/pgtable_types.h: not executable, global, dirty, accessed, writable, present */
+#define STACK_PAGES_MAX	 64u
+
+static struct error *account(struct engine *e, uint64_t page, uint64_t bytes, int sign)
+{
+	/* In KB since 4.9. */
+	int64_t kb;
+	int n = enumerator_find(e->k, "NR_KERNEL_STACK_KB", &kb) ? (int)(bytes >> 10) : 1;
+	mod_page_state(e, page, e->modern->kernel_stack, sign * n);
+	return NULL;
+}
+
+/* ---- A hole in vmalloc space ---- */
+
+struct hole {
+	uint64_t size, align, start; /* start: the lowest address that may still do */
+	bool found;
+};
+
+static bool look_below(void *context, const struct vmalloc_area *a)
+{
+	struct hole *h = context;
+	uint64_t start = (h->start + h->align - 1) & -h->align;
+	if (start + h->size <= a->start) {
+		h->start = start;
+		h->found = true;
+		return false;
+	}
+	if (a->end > h->start)
+		h->start = a->end;
+	return true;
+}
+
+static struct error *find_hole(struct engine *e, struct hole *h)
+{
+	h->start = e->k->vmalloc_start;
+	TRY(vmalloc_for_each(e->k, look_below, h));
+	if (!h->found)
+		h->start = (h->start + h->align - 1) & -h->align;
+	return h->start + h->size <= e->k->vmalloc_end ? NULL : kernel_error(12, "vmalloc space is full");
+}
+
+/* ---- Areas ---- */
+
+/* Into list and tree, both by addresses (insert_vmap_area()). */
+static struct error *insert_area(struct engine *e, uint64_t area, uint64_t start)
+{
+	struct kernel *k = e->k;
+	uint64_t root = symbol_addr(k, "vmap_area_root"), list = symbol_addr(k, "vmap_area_list"), parent = 0, link = root, at, other, before = list;
+	if (!root || !list || symbol_addr(k, "free_vmap_area_root"))
+		return error_new(ERR_UNSUPPORTED, "a new area of vmalloc space, as this kernel keeps them, is not made yet");
+	TRY(kernel_read_pointer(k, root, &at));
+	for (unsigned depth = 0; at; depth++) {
+		if (depth > 64)
+			return error_at(ERR_BAD_LIST, root, "the tree of vmalloc areas never ends");
+		TRY(kernel_get(k, at - OFFSET(k, vmap_area, rb_node), M_vmap_area_va_start, &other));
+		parent = at;
+		link = at + (start < other ? OFFSET(k, rb_node, rb_left) : OFFSET(k, rb_node, rb_right));
+		if (start > other)
+			before = at - OFFSET(k, vmap_area, rb_node) + OFFSET(k, vmap_area, list);
+		TRY(kernel_read_pointer(k, link, &at));
+	}
+	TRY(list_add(k, area + OFFSET(k, vmap_area, list), before));
+	return rb_insert(k, root, area + OFFSET(k, vmap_area, rb_node), parent, link);
+}
+
+static struct error *zeroed(struct engine *e, uint64_t cache, uint32_t size, struct object *o)
+{
+	uint64_t addr;
+	TRY(cache ? kmem_cache_alloc(e, cache, GFP24_KERNEL, &addr) : kmalloc(e, size, GFP24_KERNEL, &addr));
+	TRY(object_open_bytes_writable(e->k, addr, size, o));
+	memset((void *)o->bytes, 0, size);
+	return NULL;
+}
+
+/* The kernel's own entry of an address at the lowest level, tables made as they lack; those of the top level there must be. */
+static struct error *kernel_entry(struct engine *e, uint64_t addr, uint64_t *at)
+{
+	struct kernel *k = e->k;
+	const struct pagetable_geometry *g = &k->geometry;
+	struct object mm;
+	uint64_t table = k->kernel_pgd;
+	TRY(object_open_writable(k, e->init_mm, S_mm_struct, &mm));
+	for (unsigned level = 0; level + 1u < g->levels; level++) {
+		uint64_t entry_addr = table_entry(g, table, level, addr);
+		if (!level && !(get_pte(e, entry_addr) & X86_PRESENT))
+			return error_at(ERR_UNSUPPORTED, addr, "every process would need a new entry for %" PRIx64 " in its top page table: that is not done", addr);
+		TRY(table_alloc(e, &mm, &mm, level, entry_addr, addr, &table));
+		if (!table)
+			return error_new(ERR_UNSUPPORTED, "a page table was only explained");
+	}
+	*at = table_entry(g, table, g->levels - 1u, addr);
+	return NULL;
+}
+
+static struct error *map_pages(struct engine *e, uint64_t addr, uint64_t pages, unsigned count)
+{
+	uint64_t page, at;
+	for (unsigned n = 0; n < count; n++, addr += VMCORE_PAGE_SIZE) {
+		TRY(alloc_pages_pcp(e, PAGES_KERNEL, 0, &page));
+		if (!page)
+			return error_new(ERR_UNSUPPORTED, "a page was only explained");
+		TRY(kernel_write_pointer(e->k, pages + (uint64_t)n * e->k->arch->pointer_size, page));
+		TRY(kernel_entry(e, addr, &at));
+		set_pte(e, at, engine_page_phys(e, page) | (PAGE_KERNEL_BITS & e->areas.supported_pte_mask));
+	}
+	return NULL;
+}
+
+/* __vmalloc_node_range() */
+static struct error *vmalloc_stack(struct engine *e, uint64_t size, uint64_t *vm_addr)
+{
+	struct kernel *k = e->k;
+	struct object area, vm, pages;
+	uint64_t cache;
+	unsigned count = (unsigned)(size >> k->arch->page_shift);
+	struct hole h = { .size = size + VMCORE_PAGE_SIZE, .align = size };
+	TRY(members_require(k, "vmalloc space of this kernel is not changed", M_vmap_area_rb_node, M_vmap_area_list, M_vm_struct_pages, MEMBER_NONE));
+	TRY(kernel_read_symbol(k, "vmap_area_cachep", 0, &cache));
+	TRY(find_hole(e, &h));
+	TRY(zeroed(e, 0, SIZE_OF(k, vm_struct), &vm));
+	TRY(zeroed(e, cache, SIZE_OF(k, vmap_area), &area));
+	SET(k, &area, vmap_area, va_start, h.start);
+	SET(k, &area, vmap_area, va_end, h.start + h.size);
+	TRY(insert_area(e, area.addr, h.start));
+	SET(k, &area, vmap_area, flags, 4); /* VM_VM_AREA, where there are flags */
+	SET(k, &area, vmap_area, vm, vm.addr);
+	TRY(zeroed(e, 0, count * k->arch->pointer_size, &pages));
+	SET(k, &vm, vm_struct, addr, h.start);
+	SET(k, &vm, vm_struct, size, h.size);
+	SET(k, &vm, vm_struct, flags, VM_ALLOC);
+	SET(k, &vm, vm_struct, caller, symbol_addr(k, "copy_process"));
+	SET(k, &vm, vm_struct, pages, pages.addr);
+	SET(k, &vm, vm_struct, nr_pages, count);
+	*vm_addr = vm.addr;
+	TRACE(e, "__vmalloc_node_range", "a new area", { "vm_struct", vm.addr }, { "addr", h.start }, { "nr_pages", count });
+	return map_pages(e, h.start, pages.addr, count);
+}
+
+struct search {
+	uint64_t vm, area;
+};
+
+static bool match_vm(void *context, const struct vmalloc_area *a)
+{
+	struct search *s = context;
+	s->area = a->vm == s->vm ? a->addr : 0;
+	return !s->area;
+}
+
+/* vfree(): entries, pages, then what described them. */
+static struct error *vfree_stack(struct engine *e, const struct object *vm)
+{
+	struct kernel *k = e->k;
+	uint64_t addr = GET(k, vm, vm_struct, addr), pages = GET(k, vm, vm_struct, pages), count = GET(k, vm, vm_struct, nr_pages), at, page, cache;
+	struct search s = { .vm = vm->addr };
+	struct page p;
+	TRY(vmalloc_for_each(k, match_vm, &s));
+	if (!s.area || count > STACK_PAGES_MAX || symbol_addr(k, "free_vmap_area_root"))
+		return error_at(s.area && count <= STACK_PAGES_MAX ? ERR_UNSUPPORTED : ERR_BAD_OBJECT, vm->addr, "vmalloc area %" PRIx64 " is not freed as this kernel would", vm->addr);
+	TRY(list_del(k, s.area + OFFSET(k, vmap_area, list)));
+	TRY(rb_erase(k, symbol_addr(k, "vmap_area_root"), s.area + OFFSET(k, vmap_area, rb_node)));
+	for (unsigned n = 0; n < count; n++) {
+		TRY(kernel_entry(e, addr + (uint64_t)n * VMCORE_PAGE_SIZE, &at));
+		set_pte(e, at, 0);
+		TRY(kernel_read_pointer(k, pages + (uint64_t)n * k->arch->pointer_size, &page));
+		TRY(page_open_writable(e, page, &p));
+		SET(k, &p.object, page, refcount, 0);
+		TRY(free_pages_modern(e, page, 0));
+	}
+	TRACE(e, "vfree", "the area goes", { "vm_struct", vm->addr }, { "addr", addr });
+	TRY(kernel_read_symbol(k, "vmap_area_cachep", 0, &cache));
+	TRY(kmem_cache_free(e, cache, s.area));
+	TRY(kfree(e, pages));
+	return kfree(e, vm->addr);
+}
+
+/* ---- Stacks ---- */
+
+static uint64_t cache_slot(struct engine *e, unsigned i)
+{
+	uint64_t slots = symbol_addr(e->k, "cached_stacks");
+	return slots ? percpu_addr(e->k, slots, e->cpu) + (uint64_t)i * e->k->arch->pointer_size : 0;
+}
+
+static struct error *clear_stack(struct engine *e, uint64_t addr, uint64_t size)
+{
+	struct object o;
+	for (uint64_t at = addr; at < addr + size; at += VMCORE_PAGE_SIZE) {
+		TRY(object_open_bytes_writable(e->k, at, VMCORE_PAGE_SIZE, &o));
+		memset((void *)o.bytes, 0, VMCORE_PAGE_SIZE);
+	}
+	return NULL;
+}
+
+static struct error *first_page(struct engine *e, uint64_t vm, uint64_t *page)
+{
+	uint64_t pages;
+	TRY(kernel_get(e->k, vm, M_vm_struct_pages, &pages));
+	return kernel_read_pointer(e->k, pages, page);
+}
+
+/* One of those that the CPU keeps of tasks that have ended, else a new one. */
+static struct error *alloc_mapped_stack(struct engine *e, uint64_t size, uint64_t *vm)
+{
+	*vm = 0;
+	for (unsigned i = 0; i < NR_CACHED_STACKS && cache_slot(e, i); i++) {
+		TRY(kernel_read_pointer(e->k, cache_slot(e, i), vm));
+		if (!*vm)
+			continue;
+		TRACE(e, "alloc_thread_stack_node", "one that the CPU has kept", { "vm_struct", *vm }, { "cpu", e->cpu });
+		return kernel_write_pointer(e->k, cache_slot(e, i), 0);
+	}
+	return vmalloc_stack(e, size, vm);
+}
+
+struct error *alloc_thread_stack(struct engine *e, uint64_t *stack, uint64_t *vm)
+{
+	struct kernel *k = e->k;
+	uint64_t size = task_stack_size(k), page;
+	unsigned order = 0;
+	*vm = 0;
+	if (!size || size > (uint64_t)STACK_PAGES_MAX << k->arch->page_shift)
+		return error_new(ERR_UNSUPPORTED, "how large this kernel's stacks are is not known");
+	if (HAS(k, task_struct, stack_vm_area)) {
+		TRY(alloc_mapped_stack(e, size, vm));
+		TRY(kernel_get(k, *vm, M_vm_struct_addr, stack));
+		TRY(first_page(e, *vm, &page));
+		TRY(clear_stack(e, *stack, size));
+	} else {
+		while ((uint64_t)VMCORE_PAGE_SIZE << order < size)
+			order++;
+		TRY(alloc_pages_pcp(e, PAGES_KERNEL, order, &page));
+		if (!page)
+			return error_new(ERR_UNSUPPORTED, "a stack was only explained");
+		*stack = kernel_ptov(k, engine_page_phys(e, page));
+	}
+	return account(e, page, size, 1);
+}
+
+struct error *free_thread_stack(struct engine *e, uint64_t stack, uint64_t vm_addr)
+{
+	struct kernel *k = e->k;
+	uint64_t size = task_stack_size(k), page, kept;
+	struct object vm;
+	struct page p;
+	unsigned order = 0;
+	if (!vm_addr) {
+		while ((uint64_t)VMCORE_PAGE_SIZE << order < size)
+			order++;
+		if (!pfn_to_page(k, (stack - k->page_offset) >> k->arch->page_shift, &page))
+			return error_at(ERR_BAD_OBJECT, stack, "no kernel stack: %" PRIx64, stack);
+		TRY(account(e, page, size, -1));
+		TRY(page_open_writable(e, page, &p));
+		SET(k, &p.object, page, refcount, 0);
+		return free_pages_modern(e, page, order);
+	}
+	TRY(first_page(e, vm_addr, &page));
+	TRY(account(e, page, size, -1));
+	for (unsigned i = 0; i < NR_CACHED_STACKS && cache_slot(e, i); i++) {
+		TRY(kernel_read_pointer(k, cache_slot(e, i), &kept));
+		if (kept)
+			continue;
+		TRACE(e, "free_thread_stack", "kept by the CPU", { "vm_struct", vm_addr }, { "cpu", e->cpu });
+		return kernel_write_pointer(k, cache_slot(e, i), vm_addr);
+	}
+	TRY(object_open_writable(k, vm_addr, S_vm_struct, &vm));
+	return vfree_stack(e, &vm);
+}
