@@ -12,6 +12,11 @@
 
 #define VM_SEQ_READ 0x8000ull
 
+static bool is_huge(const struct engine *e, const struct rmap_mapping *m)
+{
+	return e->k->geometry.level[m->level].shift > e->k->arch->page_shift;
+}
+
 static bool has(const struct page *p, int bit)
 {
 	return bit >= 0 && (p->flags >> bit & 1);
@@ -34,7 +39,7 @@ static bool look_at_entry(void *context, const struct rmap_mapping *m)
 		w->out->vm_flags |= VM_LOCKED;
 		return false;
 	}
-	if (m->level) {
+	if (is_huge(w->e, m)) {
 		w->error = error_at(ERR_UNSUPPORTED, m->address, "a huge page is mapped at %" PRIx64 ": reclaiming it is not done yet", m->address);
 		return false;
 	}
@@ -80,7 +85,7 @@ static struct error *unmap_entry(struct unmap_walk *w, const struct rmap_mapping
 	struct engine *e = w->e;
 	struct fault f = { .e = e, .vma = m->vma };
 	struct object mm;
-	if ((m->vma->flags & VM_LOCKED) || m->level || m->kind != LEAF_PAGE) {
+	if ((m->vma->flags & VM_LOCKED) || is_huge(e, m) || m->kind != LEAF_PAGE) {
 		w->failed = true;
 		return NULL;
 	}
