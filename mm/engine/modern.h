@@ -37,11 +37,6 @@ struct engine_modern {
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
 	struct stat_item file_pages, shmem, file_dirty, write_pending, dirtied;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
-<<<<<<< HEAD
-	struct stat_item mlock; /* NR_MLOCK */
-	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */
-	int event_culled, event_rescued, event_mlocked, event_munlocked, event_cleared, event_stranded, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
-=======
 	/* mm/engine/vmscan_…: isolated and workingset_activate have those of files behind those of anonymous pages; so have the events scan_anon and steal_anon;
 	 * allocstall is that of zone 0 */
 	struct stat_item isolated, workingset_activate, vmscan_immediate;
@@ -50,8 +45,7 @@ struct engine_modern {
 	} reclaim_events;
 	struct stat_item mlock; /* NR_MLOCK */
 	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */
-	int event_culled, event_rescued, event_mlocked, event_munlocked, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
->>>>>>> reclaim
+	int event_culled, event_rescued, event_mlocked, event_munlocked, event_cleared, event_stranded, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
 	int event_pgfault, event_pgmajfault, event_pgfree, event_pgactivate; /* enum vm_event_item, -1 */
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
