@@ -7,6 +7,8 @@
 
 #include "mm/engine/modern.h"
 
+#define SWAP_CLUSTER_MAX 32u /* include/linux/swap.h */
+
 /* ---- mm/engine/lru_batch.c ---- */
 
 /* Do the LRU lists go by generations (since 6.1, where built and switched on)? */
@@ -31,5 +33,10 @@ struct error *try_to_unmap(struct engine *e, const struct page *p, bool *unmappe
 
 /* try_to_free_pages() of a request for pages up to that zone (enum zone_type), by the node whose CPU acts: so many wanted. *freed: so many frames were. */
 struct error *try_to_free_pages_modern(struct engine *e, unsigned highest_zone, unsigned wanted, unsigned *freed) MUST_CHECK;
+
+/* ---- mm/engine/oom_kill.c ---- */
+
+/* Nothing can be reclaimed: always an error, ENOMEM, that says whom the kernel kills. Killing is an act of its own (oom_kill()). */
+struct error *out_of_memory(struct engine *e) MUST_CHECK;
 
 #endif

@@ -15,7 +15,6 @@
 #include "mm/engine/swap_edit.h"
 
 #define DEF_PRIORITY	 6
-#define SWAP_CLUSTER_MAX 32 /* include/linux/swap.h */
 
 /* One call of try_to_free_pages_zone(). */
 struct reclaim {

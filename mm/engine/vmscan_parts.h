@@ -5,8 +5,6 @@
 
 #include "mm/engine/reclaim.h"
 
-#define SWAP_CLUSTER_MAX 32u /* include/linux/swap.h */
-
 /* enum lru_list: each kind's active list behind its inactive one */
 enum { LRU_ANON = 0, LRU_FILE = 2, LISTS = 4 };
 

@@ -12,6 +12,7 @@
 #include "mm/engine/reclaim.h"
 #include "mm/pte.h"
 #include "mm/state.h"
+#include "mm/task.h"
 #include "mm/zone.h"
 
 #define A     0x10000000ull
@@ -291,12 +292,68 @@ static void test_shared(void **state)
 	sound();
 }
 
+/* ---- From an allocation ---- */
+
+/* Each zone's mark (0: min, 1: low) is so far above what is free. */
+static void set_mark(unsigned which, int64_t above)
+{
+	const struct zone *z;
+	for (size_t i = 0; (z = zones_get(m.k, i)); i++) {
+		uint64_t free = (uint64_t)zone_vmstat(m.k, z, (size_t)m.e->modern->free_pages.index);
+		ok(kernel_write_uint(m.k, z->addr + OFFSET(m.k, zone, watermark) + 8 * which, 8, free + (uint64_t)above));
+	}
+}
+
+static void test_slow_path(void **state)
+{
+	uint64_t got, other, index = READ(&m, page[0], page, index), mapping = READ(&m, page[0], page, mapping);
+	set_mark(0, -1000);
+	set_mark(1, 1);
+	/* Below low, above min: nothing is reclaimed. */
+	ok(alloc_pages_pcp(m.e, PAGES_MOVABLE, 0, &got));
+	assert_true(is_cached(0, mapping, index));
+	ok(put_page(m.e, got));
+	/* Below min: all that can be had is reclaimed; more does not help, and the only process that is not init is to be killed. */
+	ok(do_fork(m.e, m.e->init_task, 0, 0, &other));
+	ok(exec_empty(m.e, other, "spare"));
+	set_mark(0, 1000);
+	struct error *no = alloc_pages_pcp(m.e, PAGES_MOVABLE, 0, &got);
+	assert_non_null(no);
+	assert_int_equal(no->code, ERR_KERNEL);
+	assert_int_equal(no->addr, 12 /* ENOMEM */);
+	assert_non_null(strstr(no->message, "(spare)"));
+	error_free(no);
+	assert_false(is_cached(0, mapping, index));
+	assert_int_equal(READ(&m, page[3], page, mapping), 0);
+	sound();
+}
+
+static void test_oom_kill(void **state)
+{
+	uint32_t pid;
+	uint64_t other, tgid;
+	size_t count;
+	/* Pid 1 is never chosen; of the others the one with more pages, and oom_score_adj turns that round. */
+	ok(do_fork(m.e, m.e->init_task, 0, 0, &other));
+	ok(exec_empty(m.e, other, "larger"));
+	ok(do_fork(m.e, m.e->init_task, 0, 0, &task));
+	ok(exec_empty(m.e, task, "smaller"));
+	tgid = READ(&m, task, task_struct, tgid);
+	ok(kernel_write_uint(m.k, READ(&m, task, task_struct, signal) + OFFSET(m.k, signal_struct, oom_score_adj), 2, 500));
+	ok(oom_kill(m.e, &pid));
+	assert_int_equal(pid, tgid);
+	mm_state_forget(m.k);
+	ok(tasks_count(m.k, &count));
+	sound();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_unmapped), TEST(test_second_chance), TEST(test_text), TEST(test_locked), TEST(test_dirty), TEST(test_held), TEST(test_shared),
+		TEST(test_slow_path), TEST(test_oom_kill),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
