@@ -34,7 +34,7 @@ struct engine_modern {
 	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
-	struct stat_item file_pages, shmem, file_dirty, write_pending, dirtied;
+	struct stat_item file_pages, swapcached, shmem, file_dirty, write_pending, dirtied;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	int event_pgfault, event_pgmajfault, event_pgfree, event_pgactivate; /* enum vm_event_item, -1 */
 	int rss_file, rss_anon, rss_shmem, rss_swap;
