@@ -133,7 +133,8 @@ static struct error *leave_lru(struct engine *e, struct page *p)
 	struct stat_item node = e->modern->lru_base, zone = e->modern->zone_lru_base;
 	if (node.group < 0)
 		return error_at(ERR_UNSUPPORTED, page, "how LRU lists are counted is not known");
-	TRY(list_del(k, page + OFFSET(k, page, lru)));
+	if (!unevictable || !HAS(k, page, mlock_count))
+		TRY(list_del(k, page + OFFSET(k, page, lru)));
 	node.index += list;
 	mod_page_state(e, page, node, -1);
 	if (zone.group >= 0) {
