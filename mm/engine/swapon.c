@@ -19,6 +19,7 @@
 #define SPACE_PAGES	     16384u
 #define AS_NO_WRITEBACK_TAGS 5u
 #define XA_FLAGS_LOCK_IRQ    1u
+#define BDEV_SIZE	     512u /* room for a struct bdev_inode where it has no cache */
 
 static struct error *zeroed(struct engine *e, uint32_t size, uint64_t *addr)
 {
@@ -97,8 +98,11 @@ struct error *sys_swapon_modern(struct engine *e, unsigned pages)
 	TRY(zeroed(e, SIZE_OF(k, swap_info_struct) + 40 * 8, &addr));
 	TRY(zeroed_pages(e, pages, &map));
 	TRY(open_device(e, SWAP_DEVICE, &file));
-	TRY(kmem_cache_find(e, "bdev_cache", &cache));
-	TRY(kmem_cache_alloc(e, cache, GFP24_KERNEL, &bdev));
+	TRY(kernel_read_symbol(k, "bdev_cachep", 0, &cache));
+	if (cache)
+		TRY(kmem_cache_alloc(e, cache, GFP24_KERNEL, &bdev));
+	else
+		TRY(zeroed(e, BDEV_SIZE, &bdev));
 	TRY(make_spaces(e, 0, pages));
 	TRY(kernel_write_uint(k, map, 1, SWAP_MAP_BAD)); /* the header */
 	TRY(object_open_writable(k, addr, S_swap_info_struct, &a));
