@@ -198,6 +198,14 @@ static void deposited(struct table_walk *w, uint64_t first, uint64_t most)
 	}
 }
 
+/* A kernel whose pages have no type for tables counts those of the lowest level (pgtable_page_ctor(), until 4.18). */
+static void count_untyped(struct audit *a, uint64_t pfn)
+{
+	const struct zone *z = zone_of_pfn(a->k, pfn);
+	if (z)
+		a->zone_sums[z - zones_get(a->k, 0)].sum[SUM_TABLES]++;
+}
+
 /* Claims a table; false when it was seen before. */
 static bool enter_table(struct table_walk *w, unsigned level, uint64_t phys, uint64_t addr)
 {
@@ -226,6 +234,8 @@ static bool enter_table(struct table_walk *w, unsigned level, uint64_t phys, uin
 	audit_claim(a, pfn, 1, AUDIT_USE_TABLE, true);
 	if (!level)
 		return true;
+	if (!a->words->table.mask && level + 1 == g->levels)
+		count_untyped(a, pfn);
 	w->table_busy = GET(k, &p.object, page, ptl) != 0;
 	w->mm->busy |= w->table_busy;
 	/* Constructed at every kernel's last two levels (pgtable_pte_page_ctor(), pgtable_pmd_page_ctor()). */
