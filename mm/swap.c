@@ -20,6 +20,8 @@ struct layout {
 	bool inverted;			    /* the offset's bits are */
 };
 
+#define TYPE_BITS 5 /* MAX_SWAPFILES_SHIFT: include/linux/swap.h */
+
 struct swap_table {
 	struct layout layout;
 	/* The first type of each kind, ascending; the kind ends where the next begins. */
@@ -212,6 +214,54 @@ void swap_entry_decode(struct kernel *k, uint64_t entry, struct swap_entry *out)
 	if (out->kind == SWAP_PAGE || out->kind == SWAP_BAD || out->kind == SWAP_ERROR ||
 	    out->kind == SWAP_MARKER)
 		out->pfn = 0;
+}
+
+uint64_t swap_entry_encode(struct kernel *k, unsigned type, uint64_t offset)
+{
+	const struct layout *l = &table(k)->layout;
+	uint64_t mask = ~0ull >> l->offset_left & ~0ull << (l->offset_right - l->offset_left), bits = offset << (l->offset_right - l->offset_left) & mask;
+	return (l->inverted ? bits ^ mask : bits) | (uint64_t)type << l->type_shift;
+}
+
+/* SWP_TYPE_SHIFT: below the bits that mark a value in a tree, one since 4.20, two in radix trees. */
+static unsigned value_type_shift(struct kernel *k)
+{
+	bool radix = HAS_STRUCT(k, xa_node) && !strcmp(k->structs[S_xa_node].name, "radix_tree_node");
+	return 64 - TYPE_BITS - (radix ? 2 : 1);
+}
+
+uint64_t swap_entry_value(struct kernel *k, uint64_t entry)
+{
+	struct swap_entry e;
+	swap_entry_decode(k, entry, &e);
+	return (uint64_t)e.type << value_type_shift(k) | e.offset;
+}
+
+uint64_t swap_value_entry(struct kernel *k, uint64_t value)
+{
+	unsigned shift = value_type_shift(k);
+	return swap_entry_encode(k, (unsigned)(value >> shift) & ((1u << TYPE_BITS) - 1), value & ((1ull << shift) - 1));
+}
+
+/* ---- The swap cache ---- */
+
+#define SPACE_SHIFT 14 /* SWAP_ADDRESS_SPACE_SHIFT: include/linux/swap.h */
+
+uint64_t swap_address_space(struct kernel *k, const struct swap_entry *e)
+{
+	uint64_t spaces = symbol_addr(k, "swapper_spaces"), space, size = SIZE_OF(k, address_space);
+	if (!spaces)
+		return symbol_addr(k, "swapper_space");
+	if (!symbol_addr(k, "nr_swapper_spaces"))
+		return e->type < 32 ? spaces + e->type * size : 0;
+	if (error_drop(kernel_read_pointer(k, spaces + (uint64_t)e->type * k->arch->pointer_size, &space)) || !space)
+		return 0;
+	return space + (e->offset >> SPACE_SHIFT) * size;
+}
+
+uint64_t swap_cache_index(struct kernel *k, const struct swap_entry *e)
+{
+	return symbol_addr(k, "nr_swapper_spaces") ? e->offset : (uint64_t)e->type << value_type_shift(k) | e->offset;
 }
 
 const char *swap_kind_name(enum swap_kind kind)

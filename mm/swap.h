@@ -49,6 +49,14 @@ struct swap_entry {
  */
 void swap_entry_decode(struct kernel *k, uint64_t entry, struct swap_entry *out);
 
+/* The page-table entry of a slot; and what page.private and trees keep of it (swp_entry_t), there and back. x86_64. */
+uint64_t swap_entry_encode(struct kernel *k, unsigned type, uint64_t offset);
+uint64_t swap_entry_value(struct kernel *k, uint64_t entry);
+uint64_t swap_value_entry(struct kernel *k, uint64_t value);
+/* The address space that caches the slot: one for 64 MiB since 4.11, one for each area since 3.9, one for all before. 0: none. Its index there (until 6.10). */
+uint64_t swap_address_space(struct kernel *k, const struct swap_entry *e);
+uint64_t swap_cache_index(struct kernel *k, const struct swap_entry *e);
+
 /*
  * The entry for people, as vm -p and vtop print it: "SWAP: /dev/sda8  OFFSET: 24225", "MIGRATION:
  * 3fc32000". Returns buf.

@@ -7,6 +7,7 @@
 
 #include "core/interrupt.h"
 #include "mm/audit/cache.h"
+#include "mm/swap.h"
 #include "mm/xarray.h"
 
 struct mapping_walk {
@@ -36,8 +37,10 @@ static bool see_entry(void *context, uint64_t index, uint64_t entry)
 	if (entry & 3)
 		return true;
 	audit_checked(a, AUDIT_PAGE_CACHE, 1);
-	if (w->slots && index < w->slots->slots)
-		w->slots->users[index] |= SLOT_CACHED;
+	/* With its area's number above, in radix trees. */
+	uint64_t slot = index & ((1ull << 57) - 1);
+	if (w->slots && slot < w->slots->slots)
+		w->slots->users[slot] |= SLOT_CACHED;
 	if (!open_head(a, entry, &p)) {
 		audit_find(a, AUDIT_PAGE_CACHE, w->mapping, "mapping %" PRIx64 ", index %" PRIx64 ": no struct page: %" PRIx64, w->mapping, index, entry);
 		return true;
@@ -85,15 +88,16 @@ static struct error *check_mapping(struct audit *a, uint64_t mapping, struct aud
 	return NULL;
 }
 
-/* Each swap area has an address_space for each 64 MiB of it (4.11); one for all before 3.9. */
+/* Each swap area has an address_space for each 64 MiB of it (4.11), one in an array of them (3.9), and before that all together had one. */
 static struct error *check_swap_cache(struct audit *a)
 {
 	struct kernel *k = a->k;
-	uint64_t counts = symbol_addr(k, "nr_swapper_spaces"), spaces = symbol_addr(k, "swapper_spaces"), count, space;
-	for (unsigned type = 0; counts && spaces && type < 32; type++) {
-		if (error_drop(kernel_read_uint(k, counts + 4 * type, 4, &count)) || count > 1u << 20 ||
-		    error_drop(kernel_read_pointer(k, spaces + k->arch->pointer_size * type, &space)))
+	uint64_t counts = symbol_addr(k, "nr_swapper_spaces"), spaces = symbol_addr(k, "swapper_spaces"), count = 1, space;
+	for (unsigned type = 0; spaces && type < swap_areas_count(k) && type < 32; type++) {
+		struct swap_entry first = { .type = type };
+		if (counts && (error_drop(kernel_read_uint(k, counts + 4 * type, 4, &count)) || count > 1u << 20))
 			break;
+		space = swap_address_space(k, &first);
 		for (uint64_t i = 0; space && i < count; i++) {
 			TRY(check_interrupt());
 			TRY(audit_take(a, AUDIT_PAGE_CACHE, space, check_mapping(a, space + i * SIZE_OF(k, address_space), &a->swap[type], false)));

@@ -401,25 +401,12 @@ struct error *allow_write_access(struct engine *e, uint64_t file)
 	return NULL;
 }
 
-struct error *filp_open(struct engine *e, const char *path, bool write, uint64_t *file)
+/* A struct file, which holds the dentry. */
+static struct error *open_dentry(struct engine *e, uint64_t dentry, uint64_t mnt, bool write, uint64_t *file)
 {
 	struct kernel *k = e->k;
-	uint64_t parent, dentry, root, mnt, inode, mode;
-	const char *name = NULL;
 	struct object f, d;
-	TRY(walk_path(e, path, false, &parent, &dentry, &name));
-	if (!dentry)
-		return kernel_error(ENOENT, "no such file: %s", path);
-	TRY(root_of(e, &root, &mnt));
 	TRY(object_open_writable(k, dentry, S_dentry, &d));
-	inode = GET(k, &d, dentry, d_inode);
-	TRY(kernel_get(k, inode, M_inode_i_mode, &mode));
-	if (S_ISDIR(mode))
-		return kernel_error(EISDIR, "a directory: %s", path);
-	if (S_ISBLK(mode))
-		return kernel_error(ENXIO, "a device without a driver: %s", path);
-	if (write)
-		TRY(get_write_access(e, inode, path));
 	TRY(kmem_cache_alloc(e, e->filp_cachep, GFP24_KERNEL, file));
 	TRY(object_open_writable(k, *file, S_file, &f));
 	memset((void *)f.bytes, 0, f.size);
@@ -428,9 +415,36 @@ struct error *filp_open(struct engine *e, const char *path, bool write, uint64_t
 	SET(k, &f, file, dentry, dentry);
 	SET(k, &f, file, mnt, mnt);
 	if (!e->classic)
-		return fill_file_modern(e, &f, inode, write);
+		return fill_file_modern(e, &f, GET(k, &d, dentry, d_inode), write);
 	SET(k, &f, file, f_mode, FMODE_READ | (write ? FMODE_WRITE : 0));
 	return list_init(k, MEMBER_ADDR(k, &f, file, f_list));
+}
+
+struct error *filp_open(struct engine *e, const char *path, bool write, uint64_t *file)
+{
+	struct kernel *k = e->k;
+	uint64_t parent, dentry, root, mnt, inode, mode;
+	const char *name = NULL;
+	TRY(walk_path(e, path, false, &parent, &dentry, &name));
+	if (!dentry)
+		return kernel_error(ENOENT, "no such file: %s", path);
+	TRY(root_of(e, &root, &mnt));
+	TRY(kernel_get(k, dentry, M_dentry_d_inode, &inode));
+	TRY(kernel_get(k, inode, M_inode_i_mode, &mode));
+	if (S_ISDIR(mode))
+		return kernel_error(EISDIR, "a directory: %s", path);
+	if (S_ISBLK(mode))
+		return kernel_error(ENXIO, "a device without a driver: %s", path);
+	if (write)
+		TRY(get_write_access(e, inode, path));
+	return open_dentry(e, dentry, mnt, write, file);
+}
+
+struct error *open_device(struct engine *e, const char *path, uint64_t *file)
+{
+	uint64_t dentry, mnt;
+	TRY(hold_device(e, path, &dentry, &mnt));
+	return open_dentry(e, dentry, mnt, false, file);
 }
 
 void get_file(struct engine *e, uint64_t file)

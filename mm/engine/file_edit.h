@@ -21,6 +21,9 @@ struct error *read_file(struct engine *e, const char *path) MUST_CHECK;
 /* A device's node in the file system, made when there is none: its dentry, which is held, and the mount that it is on. */
 struct error *hold_device(struct engine *e, const char *path, uint64_t *dentry, uint64_t *mnt) MUST_CHECK;
 
+/* An open file for a device, whose node is made when there is none. */
+struct error *open_device(struct engine *e, const char *path, uint64_t *file) MUST_CHECK;
+
 /* The bytes of the swap area: `offset` is a page's number in it. */
 struct error *swap_read(struct engine *e, unsigned type, uint64_t offset, void *buffer) MUST_CHECK;
 struct error *swap_write(struct engine *e, unsigned type, uint64_t offset, const void *buffer) MUST_CHECK;

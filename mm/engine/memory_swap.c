@@ -5,32 +5,33 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "mm/anon_vma.h"
 #include "mm/engine/fault.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/page_cache.h"
+#include "mm/engine/swap_edit.h"
+#include "mm/pte.h"
 #include "mm/page.h"
 #include "mm/swap.h"
 #include "mm/xarray.h"
 
-/* Slots in one address space of the swap cache (SWAP_ADDRESS_SPACE_PAGES), and in one cluster (SWAPFILE_CLUSTER): include/linux/swap.h, mm/swap.h. */
-#define SPACE_SHIFT  14
+/* Slots in one cluster (SWAPFILE_CLUSTER): include/linux/swap.h, mm/swap.h. */
 #define CLUSTER_SIZE 512u
 
 /* What the swap cache has for a slot: a page, or 0. *known is false where it is kept in a way that is not understood. */
 static struct error *from_spaces(struct kernel *k, const struct swap_entry *s, uint64_t *page)
 {
-	uint64_t spaces = symbol_addr(k, "swapper_spaces"), space, head;
+	uint64_t space = swap_address_space(k, s), head;
 	*page = 0;
-	TRY(kernel_read_pointer(k, spaces + (uint64_t)s->type * k->arch->pointer_size, &space));
 	if (!space)
 		return NULL;
-	space += (s->offset >> SPACE_SHIFT) * SIZE_OF(k, address_space);
 	TRY(kernel_get(k, space, M_address_space_i_pages, &head));
-	/* By the slot's number in its area until 6.10, in its address space since. */
-	TRY(xarray_load(k, head, s->offset, page));
+	TRY(xarray_load(k, head, swap_cache_index(k, s), page));
+	/* In its address space since 6.10. */
 	if (!*page)
-		TRY(xarray_load(k, head, s->offset & ((1u << SPACE_SHIFT) - 1), page));
+		TRY(xarray_load(k, head, s->offset & 0x3fff, page));
 	/* A value remembers when the page was evicted (mm/workingset.c). */
-	if (*page & 1)
+	if (*page & 3)
 		*page = 0;
 	return NULL;
 }
@@ -60,6 +61,62 @@ static struct error *from_table(struct kernel *k, const struct swap_entry *s, ui
 	return NULL;
 }
 
+/* do_page_add_anon_rmap(): who maps it first says whose it is: the area's own when nobody else has it, else the oldest of its family. */
+static struct error *add_anon_rmap(struct fault *f, uint64_t page, bool exclusive)
+{
+	struct kernel *k = f->e->k;
+	uint64_t anon_vma = f->vma->anon_vma;
+	struct page p;
+	TRY(page_open_writable(f->e, page, &p));
+	int32_t count = page_mapcount_word(k, &p);
+	SET(k, &p.object, page, mapcount, (uint64_t)(count + 1));
+	if (count >= 0)
+		return NULL;
+	mod_page_state(f->e, page, f->e->modern->anon_mapped, 1);
+	if (GET(k, &p.object, page, mapping) & PAGE_MAPPING_ANON)
+		return NULL;
+	if (!anon_vma)
+		return error_at(ERR_BAD_OBJECT, f->vma->addr, "an area with a swapped-out page has no anon_vma");
+	if (!exclusive)
+		TRY(kernel_get(k, anon_vma, M_anon_vma_root, &anon_vma));
+	SET(k, &p.object, page, mapping, anon_vma | PAGE_MAPPING_ANON);
+	SET(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + vma_anon_pgoff(k, f->vma));
+	return NULL;
+}
+
+/* The page of the slot is there, with a reference that the entry will have. */
+static struct error *map_swapped_in(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	uint64_t entry = mk_pte(e, page, f->vma->page_prot), slot = f->entry;
+	bool reuse = false, freed;
+	TRY(add_mm_counter(e, f->mm, e->modern->rss_anon, 1, true));
+	TRY(add_mm_counter(e, f->mm, e->modern->rss_swap, -1, true));
+	if (f->write)
+		TRY(reuse_swap_page(e, page, &reuse));
+	if (reuse && (f->vma->flags & VM_WRITE))
+		entry = pte_mkwrite(pte_mkdirty(entry));
+	entry |= f->vma->flags & e->modern->vm_softdirty && reuse ? PTE_SOFT_DIRTY : 0;
+	set_pte(e, f->entry_addr, entry);
+	f->entry = entry;
+	TRY(add_anon_rmap(f, page, reuse));
+	TRACE(e, "do_swap_page", "mapped again", { "address", f->addr }, { "page", page }, { "pte", entry });
+	TRY(swap_free(e, slot));
+	if ((f->vma->flags & VM_LOCKED) || swap_is_short(e))
+		TRY(try_to_free_swap(e, page, &freed));
+	enum fault_result result = f->result;
+	if (f->write && !reuse)
+		TRY(do_wp_page_modern(f));
+	f->result = result > f->result ? result : f->result;
+	return NULL;
+}
+
+/* Kernels that ask reuse_swap_page() are followed; since 5.18 the entry itself says whether the page is exclusive. */
+static bool mapping_known(struct engine *e)
+{
+	return e->modern->reuse_inferred != REUSE_BY_EXCLUSIVE && symbol_addr(e->k, "reuse_swap_page") && HAS(e->k, swap_info_struct, swap_map);
+}
+
 static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 {
 	struct engine *e = f->e;
@@ -79,10 +136,16 @@ static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 	      { "swp_offset", s->offset }, { "page", page });
 	f->result = page ? FAULT_MINOR : FAULT_MAJOR;
 	fault_outcome(e, page ? OUTCOME_SWAP_CACHE : OUTCOME_SWAP_READ);
-	if (page)
+	if (page && !mapping_known(e))
 		return fault_refuse(e, &explained, "page %" PRIx64 " of the swap cache would be mapped: not done yet", page);
-	return fault_refuse(e, &explained, "slot %" PRIu64 " of %s would be read: that is not in memory", s->offset,
-			    swap_area_get(k, s->type, &area) ? area.path : "the swap area");
+	if (!page && (!has_disk(e) || !mapping_known(e)))
+		return fault_refuse(e, &explained, "slot %" PRIu64 " of %s would be read: that is not in memory", s->offset,
+				    swap_area_get(k, s->type, &area) ? area.path : "the swap area");
+	if (page)
+		get_page(e, page);
+	else
+		TRY(read_swap_cache(e, f->entry, &page));
+	return page ? map_swapped_in(f, page) : NULL;
 }
 
 struct error *do_absent_page(struct fault *f)

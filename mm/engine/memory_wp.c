@@ -8,6 +8,7 @@
 #include "mm/engine/fault.h"
 #include "mm/engine/modern.h"
 #include "mm/pte.h"
+#include "mm/engine/swap_edit.h"
 #include "mm/swap.h"
 #include "mm/zero_page.h"
 
@@ -98,6 +99,8 @@ static struct error *may_reuse(struct fault *f, const struct reuse *r, bool *reu
 		return fault_refuse(e, &explained, "page %" PRIx64 " is of a large folio that is not marked exclusive: who else maps it is not followed",
 				    r->page.object.addr);
 	/* Leaving the swap cache is an act of its own; so is emptying a batch. */
+	if (*reuse && r->swapcache && e->modern->reuse == REUSE_BY_MAPCOUNT && symbol_addr(e->k, "reuse_swap_page"))
+		return reuse_swap_page(e, r->page.object.addr, reuse);
 	if (*reuse && !r->exclusive && r->swapcache)
 		return fault_refuse(e, &explained, "page %" PRIx64 " would leave the swap cache: not done yet", r->page.object.addr);
 	return NULL;

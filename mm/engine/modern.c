@@ -123,6 +123,7 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->anon_mapped = stat_item(k, "NR_ANON_MAPPED", "NR_ANON_PAGES");
 	m->file_mapped = stat_item(k, "NR_FILE_MAPPED", NULL);
 	m->file_pages = stat_item(k, "NR_FILE_PAGES", NULL);
+	m->swapcached = stat_item(k, "NR_SWAPCACHE", NULL);
 	m->shmem = stat_item(k, "NR_SHMEM", NULL);
 	m->file_dirty = stat_item(k, "NR_FILE_DIRTY", NULL);
 	m->write_pending = stat_item(k, "NR_ZONE_WRITE_PENDING", NULL);

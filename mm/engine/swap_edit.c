@@ -107,6 +107,8 @@ static struct error *scan_swap_map(struct engine *e, const struct area *a, uint6
 
 struct error *get_swap_page(struct engine *e, uint64_t *entry)
 {
+	if (!e->classic)
+		return get_swap_page_modern(e, entry);
 	struct kernel *k = e->k;
 	uint64_t count, offset;
 	*entry = 0;
@@ -131,6 +133,8 @@ struct error *get_swap_page(struct engine *e, uint64_t *entry)
 
 struct error *swap_free(struct engine *e, uint64_t entry)
 {
+	if (!e->classic)
+		return swap_free_modern(e, entry);
 	struct kernel *k = e->k;
 	struct area a;
 	uint64_t count, offset = swp_offset(entry);
@@ -150,6 +154,8 @@ struct error *swap_free(struct engine *e, uint64_t entry)
 
 struct error *swap_duplicate(struct engine *e, uint64_t entry)
 {
+	if (!e->classic)
+		return swap_duplicate_modern(e, entry);
 	struct area a;
 	uint64_t count;
 	TRY(open_area(e, swp_type(entry), &a));
@@ -161,6 +167,8 @@ struct error *swap_duplicate(struct engine *e, uint64_t entry)
 
 struct error *swap_count(struct engine *e, uint64_t entry, unsigned *count)
 {
+	if (!e->classic)
+		return swap_count_modern(e, entry, count);
 	struct area a;
 	uint64_t v;
 	TRY(open_area(e, swp_type(entry), &a));
@@ -178,12 +186,16 @@ bool page_in_swap_cache(const struct engine *e, const struct page *p)
 
 struct error *add_to_swap_cache(struct engine *e, uint64_t page, uint64_t entry)
 {
+	if (!e->classic)
+		return add_to_swap_cache_modern(e, page, entry);
 	TRY(swap_duplicate(e, entry));
 	return add_to_page_cache(e, page, e->swapper_space, entry);
 }
 
 struct error *delete_from_swap_cache(struct engine *e, uint64_t page)
 {
+	if (!e->classic)
+		return delete_from_swap_cache_modern(e, page);
 	struct page p;
 	TRY(page_open_known(e, page, &p));
 	uint64_t entry = GET(e->k, &p.object, page, index);
@@ -195,6 +207,8 @@ struct error *delete_from_swap_cache(struct engine *e, uint64_t page)
 
 struct error *lookup_swap_cache(struct engine *e, uint64_t entry, uint64_t *page)
 {
+	if (!e->classic)
+		return lookup_swap_cache_modern(e, entry, page);
 	TRY(find_page_nolock(e, e->swapper_space, entry, page));
 	if (*page)
 		get_page(e, *page);
@@ -252,6 +266,8 @@ struct error *swapin_readahead(struct engine *e, uint64_t entry)
 
 struct error *read_swap_cache(struct engine *e, uint64_t entry, uint64_t *page)
 {
+	if (!e->classic)
+		return read_swap_cache_modern(e, entry, page);
 	struct kernel *k = e->k;
 	struct page p;
 	unsigned users;
@@ -312,6 +328,8 @@ struct error *remove_exclusive_swap_page_if_full(struct engine *e, uint64_t page
 
 struct error *free_swap_and_cache(struct engine *e, uint64_t entry)
 {
+	if (!e->classic)
+		return free_swap_and_cache_modern(e, entry);
 	struct kernel *k = e->k;
 	struct page p;
 	unsigned users;
@@ -377,7 +395,8 @@ struct error *swap_write(struct engine *e, unsigned type, uint64_t offset, const
 /* swapon: one area, on the machine's swap partition. Its first page is the header; its map lies in whole pages (the kernel's is vmalloc()ed). */
 struct error *sys_swapon(struct engine *e, unsigned pages)
 {
-	TRY(need_classic(e, "swapon"));
+	if (!e->classic)
+		return sys_swapon_modern(e, pages);
 	struct kernel *k = e->k;
 	struct object a, disk;
 	uint64_t count, room, map, at = symbol_addr(k, "sim_disk"), total;

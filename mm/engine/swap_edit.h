@@ -14,4 +14,26 @@ struct error *add_to_swap_cache(struct engine *e, uint64_t page, uint64_t entry)
 /* Gives both back. */
 struct error *delete_from_swap_cache(struct engine *e, uint64_t page) MUST_CHECK;
 
+/* ---- mm/engine/swap_areas.c, swapon.c: what the functions of mm/engine/engine.h hand on where swap_map counts in bytes. Entries are as in page tables. ---- */
+
+struct error *get_swap_page_modern(struct engine *e, uint64_t *entry) MUST_CHECK; /* for the swap cache: SWAP_HAS_CACHE */
+struct error *swap_free_modern(struct engine *e, uint64_t entry) MUST_CHECK;
+struct error *swap_duplicate_modern(struct engine *e, uint64_t entry) MUST_CHECK;
+struct error *swap_count_modern(struct engine *e, uint64_t entry, unsigned *count) MUST_CHECK;
+struct error *lookup_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
+struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
+struct error *free_swap_and_cache_modern(struct engine *e, uint64_t entry) MUST_CHECK;
+struct error *add_to_swap_cache_modern(struct engine *e, uint64_t page, uint64_t entry) MUST_CHECK;
+struct error *delete_from_swap_cache_modern(struct engine *e, uint64_t page) MUST_CHECK;
+struct error *sys_swapon_modern(struct engine *e, unsigned pages) MUST_CHECK;
+bool page_is_swap_cache(const struct engine *e, const struct page *p);
+/* The entry of a page in the swap cache. */
+struct error *swap_entry_of_page(struct engine *e, uint64_t page, uint64_t *entry) MUST_CHECK;
+/* Out of the swap cache when no entry names the slot; *freed says so. */
+struct error *try_to_free_swap(struct engine *e, uint64_t page, bool *freed) MUST_CHECK;
+/* Until 5.17: does nobody but one entry have the page? Then it leaves the swap cache. */
+struct error *reuse_swap_page(struct engine *e, uint64_t page, bool *reuse) MUST_CHECK;
+/* vm_swap_full(): more than half of it is used. */
+bool swap_is_short(struct engine *e);
+
 #endif

@@ -8,7 +8,9 @@
 #include "mm/memmap.h"
 #include "mm/pte.h"
 #include "mm/state.h"
+#include "mm/engine/swap_edit.h"
 #include "mm/engine/zap.h"
+#include "mm/swap.h"
 #include "mm/zone.h"
 
 /* ---- Control groups ---- */
@@ -76,6 +78,7 @@ static struct error *tell_file_page(struct zapping *z, const struct page *p, uin
 
 static struct error *zap_page(struct zapping *z, uint64_t addr, uint64_t at, uint64_t entry, uint64_t frame)
 {
+	bool freed;
 	struct engine *e = z->e;
 	struct fault f = { .e = e, .mm = z->mm, .vma = &z->vma, .addr = addr };
 	struct page p;
@@ -91,7 +94,18 @@ static struct error *zap_page(struct zapping *z, uint64_t addr, uint64_t at, uin
 	TRY(page_remove_rmap(&f, page));
 	TRACE(e, "zap_pte_range", kind == e->modern->rss_anon ? "an anonymous page goes" : "a page of a file goes", { "addr", addr }, { "pte", entry },
 	      { "page", page });
+	/* free_swap_cache(), when the page is given back with others (mm/swap_state.c) */
+	TRY(page_open_known(e, page, &p));
+	if (kind == e->modern->rss_anon && page_mapcount_word(e->k, &p) < 0 && page_is_swap_cache(e, &p))
+		TRY(try_to_free_swap(e, page, &freed));
 	return put_user_page(e, page);
+}
+
+static bool is_swap_slot(struct engine *e, uint64_t entry)
+{
+	struct swap_entry s;
+	swap_entry_decode(e->k, entry, &s);
+	return s.kind == SWAP_PAGE;
 }
 
 static struct error *unmap_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
@@ -101,6 +115,12 @@ static struct error *unmap_entry(void *context, uint64_t addr, uint64_t end, uin
 	uint64_t mask = e->k->geometry.frame_mask, frame = entry & mask;
 	if (shift > e->k->arch->page_shift)
 		return error_at(ERR_UNSUPPORTED, addr, "a huge page is mapped at %" PRIx64 ": unmapping it is not done yet", addr);
+	if (!(entry & (X86_PRESENT | X86_GLOBAL)) && is_swap_slot(e, entry)) {
+		set_pte(e, at, 0);
+		TRY(add_mm_counter(e, z->mm, e->modern->rss_swap, -1, false));
+		TRACE(e, "zap_pte_range", "a swapped-out page goes", { "addr", addr }, { "pte", entry });
+		return free_swap_and_cache(e, entry);
+	}
 	if (!(entry & (X86_PRESENT | X86_GLOBAL)))
 		return error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " is swapped out, or is on its way: giving that up is not done yet", addr);
 	if (!(entry & X86_PRESENT) && e->k->geometry.inverts_absent)

@@ -15,9 +15,13 @@
 #include "mm/audit/audit.h"
 #include "mm/engine/engine.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/file_edit.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/swap_edit.h"
 #include "mm/engine/xarray_edit.h"
 #include "mm/sim/machine.h"
+#include "mm/state.h"
+#include "mm/swap.h"
 #include "mm/xarray.h"
 
 #define ok(call)                                                                                  \
@@ -225,11 +229,139 @@ static void test_radix_tree(void **state)
 	random_trees("linux-3.19-x86_64");
 }
 
+/* ---- Swap ---- */
+
+#define ADDR 0x10000000ull
+
+static uint64_t task, mm;
+
+static void start(const char *flavour, uint64_t pages)
+{
+	uint64_t result;
+	boot(flavour);
+	ok(sys_swapon(m.e, 1024));
+	ok(do_fork(m.e, symbol_addr(m.k, "init_task"), 0, 0, &task));
+	ok(exec_empty(m.e, task, "init"));
+	ok(do_fork(m.e, task, 0, 0, &task));
+	ok(engine_set_current(m.e, task));
+	ok(kernel_get(m.k, task, M_task_struct_mm, &mm));
+	ok(do_mmap_pgoff(m.e, mm, 0, ADDR, pages * 4096, 3, 0x32 /* MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS */, 0, &result));
+}
+
+static void put_byte(uint64_t page, unsigned char byte)
+{
+	ok(access_process_vm(m.e, task, ADDR + page * 4096, &byte, 1, true));
+}
+
+static unsigned char byte_of(uint64_t of, uint64_t page)
+{
+	unsigned char byte;
+	ok(access_process_vm(m.e, of, ADDR + page * 4096, &byte, 1, false));
+	return byte;
+}
+
+/* What reclaim does to a page that one process alone maps; `keep`: it stays in the swap cache. */
+static uint64_t swap_out(uint64_t index, bool keep)
+{
+	struct object o;
+	struct fault f = { .e = m.e, .mm = &o };
+	uint64_t entry, phys, at, page;
+	char bytes[4096];
+	struct swap_entry s;
+	ok(object_open_writable(m.k, mm, S_mm_struct, &o));
+	at = pte_offset(m.e, &o, ADDR + index * 4096);
+	phys = get_pte(m.e, at) & m.k->geometry.frame_mask;
+	page = engine_phys_page(m.e, phys);
+	ok(get_swap_page(m.e, &entry));
+	assert_true(entry != 0);
+	ok(add_to_swap_cache(m.e, page, entry));
+	ok(swap_duplicate(m.e, entry));
+	set_pte(m.e, at, entry);
+	ok(add_mm_counter(m.e, &o, m.e->modern->rss_anon, -1, false));
+	ok(add_mm_counter(m.e, &o, m.e->modern->rss_swap, 1, false));
+	ok(page_remove_rmap(&f, page));
+	swap_entry_decode(m.k, entry, &s);
+	ok(vmcore_read(m.vc, phys, bytes, sizeof(bytes)));
+	ok(swap_write(m.e, s.type, s.offset, bytes));
+	if (!keep)
+		ok(delete_from_swap_cache(m.e, page));
+	ok(put_page(m.e, page));
+	return entry;
+}
+
+static uint64_t swap_used(void)
+{
+	struct swap_area a;
+	assert_true(swap_area_get(m.k, 0, &a));
+	return a.inuse_pages;
+}
+
+static void sound(void)
+{
+	struct audit_options options = { .limit = 3 };
+	struct audit_report r;
+	mm_state_forget(m.k);
+	ok(audit_run(m.k, &options, &r));
+	for (unsigned rule = 0; rule < AUDIT_RULE_COUNT; rule++)
+		for (size_t i = 0; i < r.rule[rule].line_count; i++)
+			if (r.rule[rule].lines[i]->kind == AUDIT_FINDING)
+				fail_msg("%s", r.rule[rule].lines[i]->text);
+	assert_int_equal(audit_findings(&r), 0);
+	audit_report_free(&r);
+}
+
+static void swapping(const char *flavour)
+{
+	start(flavour, 8);
+	for (unsigned n = 0; n < 8; n++)
+		put_byte(n, (unsigned char)(n + 65));
+	for (unsigned n = 0; n < 8; n++)
+		swap_out(n, n & 1);
+	assert_int_equal(swap_used(), 8);
+	sound();
+	/* A child needs the slots too. */
+	uint64_t child;
+	ok(do_fork(m.e, task, 0, 0, &child));
+	sound();
+	/* Read back: what was cached, and what was not; written, while the child still needs it. */
+	for (unsigned n = 0; n < 4; n++)
+		assert_int_equal(byte_of(task, n), n + 65);
+	sound();
+	put_byte(4, 1);
+	put_byte(5, 2);
+	sound();
+	assert_int_equal(byte_of(child, 4), 69);
+	assert_int_equal(byte_of(child, 5), 70);
+	assert_int_equal(byte_of(task, 4), 1);
+	ok(do_exit(m.e, child));
+	sound();
+	/* Alone now: a write takes the page out of the cache, and its slot is free. */
+	put_byte(6, 3);
+	put_byte(7, 4);
+	assert_int_equal(byte_of(task, 7), 4);
+	ok(do_exit(m.e, task));
+	assert_int_equal(swap_used(), 0);
+	sound();
+	shut_down();
+}
+
+static void test_swap_xarray(void **state)
+{
+	swapping("linux-5.10-x86_64");
+}
+
+static void test_swap_radix(void **state)
+{
+	swapping("linux-3.19-x86_64");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_xarray),
 		cmocka_unit_test(test_radix_tree),
+		cmocka_unit_test(test_swap_xarray),
+		cmocka_unit_test(test_swap_radix),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
