@@ -180,7 +180,7 @@ struct error *isolate_lru_page(struct engine *e, uint64_t page, bool *isolated)
 	*isolated = has(&p, e->bit_lru);
 	if (!*isolated)
 		return NULL;
-	TRY(change_list(e, &p, false));
+	TRY(lru_change_list(e, &p, false));
 	SET(e->k, &p.object, page, flags, p.flags & ~bit_of(e->bit_lru));
 	SET(e->k, &p.object, page, refcount, (uint64_t)(page_refcount(e->k, &p) + 1));
 	return NULL;
