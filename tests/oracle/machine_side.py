@@ -100,8 +100,7 @@ class Machine:
         self.image, self.pid = image, pid
         self.zero = self.symbol_frame("empty_zero_page")
         if not image:
-            # Like the guest: no huge pages, unless a test is about them; and an init to inherit the processes' children.
-            self.scope.ask_one("spawn -p 1 -e init")
+            # Like the guest: no huge pages, unless a test is about them.
             if not huge:
                 self.scope.ask_one("wr transparent_hugepage_flags 0")
         self.trace = trace
