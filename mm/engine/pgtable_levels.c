@@ -62,7 +62,7 @@ static struct error *table_page_ctor(struct engine *e, const struct object *like
 	return NULL;
 }
 
-static struct error *new_table(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t *phys)
+struct error *new_page_table(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t *phys)
 {
 	struct kernel *k = e->k;
 	uint64_t page;
@@ -93,7 +93,7 @@ struct error *table_alloc(struct engine *e, const struct object *mm, const struc
 	const struct pagetable_geometry *g = &e->k->geometry;
 	uint64_t entry = get_pte(e, entry_addr), made;
 	if (!pagetable_entry_present(g, entry)) {
-		TRY(new_table(e, mm, like, level + 1, &made));
+		TRY(new_page_table(e, mm, like, level + 1, &made));
 		*table = 0;
 		if (!made)
 			return NULL;

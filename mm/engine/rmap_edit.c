@@ -6,8 +6,9 @@
 #include <inttypes.h>
 
 #include "mm/anon_vma.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/lru_gen_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -65,23 +66,16 @@ struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 	return NULL;
 }
 
-static struct error *refuse_large(struct fault *f, const struct page *p, bool *explained)
-{
-	*explained = false;
-	if (!has(p, f->e->modern->head) && !page_is_tail(f->e->k, p))
-		return NULL;
-	return fault_refuse(f->e, explained, "page %" PRIx64 " is of a large folio: how often it is mapped is not changed yet", p->object.addr);
-}
-
 struct error *page_add_file_rmap(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
 	struct page p;
-	bool explained;
+	struct large l;
 	TRY(page_open_writable(e, page, &p));
-	TRY(refuse_large(f, &p, &explained));
-	if (explained)
-		return NULL;
+	if (page_is_large(e, &p)) {
+		TRY(large_open(e, page, &l));
+		return large_add_parts(f, &l, (page - l.head.object.addr) / e->page_size, 1);
+	}
 	int32_t count = page_mapcount_word(e->k, &p);
 	SET(e->k, &p.object, page, mapcount, (uint64_t)(count + 1));
 	if (count == -1)
@@ -93,11 +87,12 @@ struct error *page_remove_rmap(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
 	struct page p;
-	bool explained;
+	struct large l;
 	TRY(page_open_writable(e, page, &p));
-	TRY(refuse_large(f, &p, &explained));
-	if (explained)
-		return NULL;
+	if (page_is_large(e, &p)) {
+		TRY(large_open(e, page, &l));
+		return large_remove_parts(f, &l, (page - l.head.object.addr) / e->page_size, 1);
+	}
 	int32_t count = page_mapcount_word(e->k, &p);
 	if (count < 0)
 		return error_at(ERR_BAD_OBJECT, page, "a mapped page says that nobody maps it: %" PRIx64 ", _mapcount %d", page, count);
@@ -135,8 +130,37 @@ static struct error *memcg_of(struct fault *f, uint64_t *memcg)
 	return kernel_read_pointer(k, set + OFFSET(k, css_set, subsys) + (uint64_t)f->e->modern->memory_cgrp * k->arch->pointer_size, memcg);
 }
 
+/* Pages name an object cgroup, the cgroup's own on their node, where there is one for that (7.1): then those know whether they are the root's. */
+static bool by_objcg(const struct kernel *k)
+{
+	return HAS(k, obj_cgroup, is_root) && HAS(k, mem_cgroup_per_node, objcg);
+}
+
+struct error *page_memcg(struct engine *e, const struct page *p, uint64_t *memcg)
+{
+	struct kernel *k = e->k;
+	uint64_t data = HAS(k, page, memcg_data) ? GET(k, &p->object, page, memcg_data) : GET(k, &p->object, page, mem_cgroup);
+	/* Of slabs and the kernel's own pages it is another thing. */
+	*memcg = data & 3 ? 0 : data & ~7ull;
+	return *memcg && by_objcg(k) ? kernel_get(k, *memcg, M_obj_cgroup_memcg, memcg) : NULL;
+}
+
+static struct error *set_page_memcg(struct engine *e, const struct page *p, uint64_t memcg)
+{
+	struct kernel *k = e->k;
+	const struct zone *z = zone_of_pfn(k, p->pfn);
+	uint64_t per_node;
+	if (by_objcg(k) && z) {
+		TRY(kernel_read_pointer(k, memcg + OFFSET(k, mem_cgroup, nodeinfo) + z->node * k->arch->pointer_size, &per_node));
+		TRY(kernel_get(k, per_node, M_mem_cgroup_per_node_objcg, &memcg));
+	}
+	SET(k, &p->object, page, memcg_data, memcg);
+	SET(k, &p->object, page, mem_cgroup, memcg);
+	return NULL;
+}
+
 /* The counters of the cgroup and of those above it (mm/page_counter.c). The CPU's stock of pages charged in advance is left alone. */
-static struct error *charge(struct engine *e, uint64_t memcg)
+static struct error *charge(struct engine *e, uint64_t memcg, uint64_t pages)
 {
 	struct kernel *k = e->k;
 	uint64_t counter = memcg + OFFSET(k, mem_cgroup, memory), usage;
@@ -144,7 +168,7 @@ static struct error *charge(struct engine *e, uint64_t memcg)
 		return NULL;
 	for (unsigned depth = 0; counter && depth < 64; depth++) {
 		TRY(kernel_get(k, counter, M_page_counter_usage, &usage));
-		TRY(kernel_write_pointer(k, counter + OFFSET(k, page_counter, usage), usage + 1));
+		TRY(kernel_write_pointer(k, counter + OFFSET(k, page_counter, usage), usage + pages));
 		TRY(kernel_get(k, counter, M_page_counter_parent, &counter));
 	}
 	return NULL;
@@ -160,21 +184,13 @@ struct error *charge_page(struct fault *f, uint64_t page)
 	if (!memcg)
 		return NULL;
 	TRY(page_open_writable(e, page, &p));
-	SET(k, &p.object, page, memcg_data, memcg);
-	SET(k, &p.object, page, mem_cgroup, memcg);
+	TRY(set_page_memcg(e, &p, memcg));
 	if (symbol_addr(k, "root_mem_cgroup"))
 		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
-	return memcg == root ? NULL : charge(e, memcg);
+	return memcg == root ? NULL : charge(e, memcg, 1ull << page_compound_order(k, &p));
 }
 
 /* ---- The LRU batch ---- */
-
-/* lru_gen_enabled(): the static key of LRU_GEN_CORE. Then a page that a fault brings is marked active. */
-static bool lru_gen_enabled(struct engine *e)
-{
-	uint64_t key = symbol_addr(e->k, "lru_gen_caps"), v;
-	return key && !error_drop(kernel_read_uint(e->k, key, 4, &v)) && v;
-}
 
 static struct error *open_batch(struct engine *e, struct object *o)
 {
@@ -193,11 +209,11 @@ bool lru_batch_holds(struct engine *e, uint64_t page)
 	return false;
 }
 
-/* The lists that the page belongs on: its cgroup's on its node, or the node's own without memory cgroups. */
-static struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t *lruvec, uint64_t *info)
+struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t *lruvec, uint64_t *info)
 {
 	struct kernel *k = e->k;
-	uint64_t memcg = HAS(k, page, memcg_data) ? GET(k, &p->object, page, memcg_data) & ~7ull : GET(k, &p->object, page, mem_cgroup), node;
+	uint64_t memcg, node;
+	TRY(page_memcg(e, p, &memcg));
 	*info = 0;
 	*lruvec = pgdat + OFFSET(k, pglist_data, lruvec);
 	if (!HAS(k, mem_cgroup, nodeinfo) || !HAS(k, mem_cgroup_per_node, lruvec))
@@ -213,15 +229,15 @@ static struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t 
 }
 
 /* update_lru_size(): in the node, the zone, and the cgroup's own table by zone. */
-static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, uint64_t info, unsigned lru)
+static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, uint64_t info, unsigned lru, int pages)
 {
 	struct kernel *k = e->k;
 	struct stat_item of_node = e->modern->lru_base, of_zone = e->modern->zone_lru_base;
 	const struct member *m = &k->members[M_mem_cgroup_per_node_lru_zone_size];
 	of_node.index += (int)lru;
 	of_zone.index += (int)lru;
-	mod_node_state(e, pgdat, of_node, 1);
-	mod_zone_state(e, zone, of_zone, 1);
+	mod_node_state(e, pgdat, of_node, pages);
+	mod_zone_state(e, zone, of_zone, pages);
 	if (!info || !m->present)
 		return NULL;
 	const struct zone *z = zones_get(k, 0);
@@ -230,7 +246,7 @@ static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, 
 	uint64_t lists = k->members[M_lruvec_lists].total / SIZE_OF(k, list_head);
 	uint64_t at = info + m->offset + ((z ? z->index : 0) * lists + lru) * k->arch->pointer_size, v;
 	TRY(kernel_read_pointer(k, at, &v));
-	return kernel_write_pointer(k, at, v + 1);
+	return kernel_write_pointer(k, at, v + (uint64_t)(int64_t)pages);
 }
 
 /* __pagevec_lru_add_fn(), lru_add_fn(): onto the list of its kind; the batch's reference goes. */
@@ -244,19 +260,23 @@ static struct error *lru_add(struct engine *e, uint64_t page)
 		return error_at(ERR_BAD_OBJECT, page, "a page on a CPU's LRU batch cannot go to the lists: %" PRIx64, page);
 	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
 	TRY(lruvec_of(e, &p, pgdat, &lruvec, &info));
-	/* enum lru_list: anonymous before file, inactive before active. */
-	unsigned lru = (has(&p, e->modern->swapbacked) ? 0 : 2) + has(&p, e->bit_active);
-	SET(k, &p.object, page, flags, p.flags | bit_of(e->bit_lru));
-	TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
-	TRY(count_lru(e, zone, pgdat, info, lru));
+	p.flags |= bit_of(e->bit_lru);
+	SET(k, &p.object, page, flags, p.flags);
+	if (lru_gen_enabled(e)) {
+		TRY(lru_gen_add_folio(e, lruvec, &p));
+	} else {
+		/* enum lru_list: anonymous before file, inactive before active. */
+		unsigned lru = (has(&p, e->modern->swapbacked) ? 0 : 2) + has(&p, e->bit_active);
+		TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
+		TRY(count_lru(e, zone, pgdat, info, lru, 1 << page_compound_order(k, &p)));
+	}
 	/* Unmapped meanwhile, it goes at once. */
 	return put_user_page(e, page);
 }
 
-/* Where pages stand by generations (lru_gen_enabled()) a batch is not followed to its lists. */
 static bool drain_followed(struct engine *e)
 {
-	return e->modern->lru_add && !lru_gen_enabled(e) && e->modern->lru_base.group >= 0 && e->modern->zone_lru_base.group >= 0 &&
+	return e->modern->lru_add && e->modern->lru_base.group >= 0 && e->modern->zone_lru_base.group >= 0 &&
 	       HAS(e->k, lruvec, lists);
 }
 
@@ -306,9 +326,10 @@ struct error *lru_batch_add(struct fault *f, uint64_t page)
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
 	SET(k, &o, folio_batch, nr, count + 1);
 	TRACE(e, "lru_cache_add", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
-	if (count + 1 < room)
+	/* A large folio does not wait. */
+	if (count + 1 < room && !page_is_large(e, &p))
 		return NULL;
 	if (!drain_followed(e))
-		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
-	return drain_batch(e, &o, "the CPU's batch was full: its pages go to the LRU lists");
+		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is to be emptied: that is not followed", e->cpu);
+	return drain_batch(e, &o, "the CPU's batch is emptied: its pages go to the LRU lists");
 }
