@@ -76,4 +76,9 @@ struct error *map_huge_zero_page(struct fault *f) MUST_CHECK;
 struct error *mm_get_huge_zero_page(struct fault *f, uint64_t *page) MUST_CHECK;
 struct error *put_huge_zero_page(struct engine *e) MUST_CHECK;
 
+/* ---- mm/engine/huge_memory.c ---- */
+
+/* A huge page of the page cache is mapped as a whole where no table is yet, and area and file lie alike; not *done: its page is to be mapped by itself. */
+struct error *do_set_pmd(struct fault *f, uint64_t page, bool *done) MUST_CHECK;
+
 #endif

@@ -157,6 +157,52 @@ static struct error *do_huge_pmd_anonymous_page(struct fault *f, bool *done)
 	return map_new_huge_page(f, false);
 }
 
+/* ---- Huge pages of files ---- */
+
+/* transhuge_vma_suitable(): would the huge page lie in the area as it lies in the file? */
+static bool file_suits(const struct fault *f)
+{
+	const struct kernel *k = f->e->k;
+	uint64_t size = 1ull << k->geometry.level[f->e->modern->pmd_level].shift, start = f->addr & ~(size - 1);
+	uint64_t off = ((f->vma->start >> k->arch->page_shift) - f->vma->pgoff) << k->arch->page_shift;
+	return !(off & (size - 1)) && start >= f->vma->start && start + size <= f->vma->end;
+}
+
+struct error *do_set_pmd(struct fault *f, uint64_t page, bool *done)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	struct large l;
+	struct page p;
+	bool explained;
+	/* A table is there, or has been made. */
+	*done = false;
+	if (f->entry_addr || !file_suits(f))
+		return NULL;
+	TRY(page_open_known(e, page, &p));
+	if (!page_is_large(e, &p))
+		return NULL;
+	TRY(large_open(e, page, &l));
+	/* Since 6.12 and its stable relatives who does not want huge pages does not get those either. */
+	bool unwanted = HAS(k, folio, nr_pages_mapped) && ((f->vma->flags & e->modern->vm_nohugepage) || (GET(k, f->mm, mm_struct, mm_flags) >> MMF_DISABLE_THP & 1));
+	if (l.order != huge_order(e) || unwanted)
+		return NULL;
+	*done = true;
+	TRY(fault_tables(f, e->modern->pmd_level, &f->entry_addr, &explained));
+	if (explained)
+		return NULL;
+	uint64_t entry = mk_pte(e, l.head.object.addr, f->vma->page_prot) | X86_PSE;
+	if (f->write)
+		entry = pte_mkwrite(pte_mkdirty(entry)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+	SET(k, &l.head.object, page, refcount, (uint64_t)(page_refcount(k, &l.head) + 1));
+	TRY(add_mm_counter(e, f->mm, page_counter_kind(e, &l.head), (int)l.pages, false));
+	TRY(large_add_whole(f, &l));
+	set_pte(e, f->entry_addr, entry);
+	count_vm_event(e, e->modern->event_thp_file_mapped);
+	TRACE(e, "do_set_pmd", "a huge page of the page cache: mapped as a whole", { "address", f->addr }, { "page", l.head.object.addr }, { "pmd", entry });
+	return NULL;
+}
+
 /* ---- A huge page is there ---- */
 
 /* The parts get entries of their own, and the fault goes on with the one that it is about. */

@@ -117,6 +117,7 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->event_thp_fault_alloc = enumerator(k, "THP_FAULT_ALLOC", -1);
 	m->event_thp_fallback = enumerator(k, "THP_FAULT_FALLBACK", -1);
 	m->event_thp_zero = enumerator(k, "THP_ZERO_PAGE_ALLOC", -1);
+	m->event_thp_file_mapped = enumerator(k, "THP_FILE_MAPPED", -1);
 	m->event_split_pmd = enumerator(k, "THP_SPLIT_PMD", -1);
 	m->event_deferred_split = enumerator(k, "THP_DEFERRED_SPLIT_PAGE", -1);
 	/* In bytes to those who count, in pages where it is kept. */

@@ -51,7 +51,7 @@ struct engine_modern {
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, shmem_thps_mapped, file_thps_mapped, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	/* enum vm_event_item, -1 */
-	int event_pgfault, event_pgmajfault, event_pgfree, event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_split_pmd, event_deferred_split;
+	int event_pgfault, event_pgmajfault, event_pgfree, event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
 	uint64_t vm_events, lru_add; /* per-CPU symbols, 0 */
