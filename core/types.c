@@ -694,6 +694,12 @@ struct type type_pointer_target(struct type t)
 	return type_kind_of(t) == BTF_KIND_PTR ? type_target(t) : (struct type){0};
 }
 
+struct type type_element(struct type t)
+{
+	t = type_strip(t);
+	return type_kind_of(t) == BTF_KIND_ARRAY ? (struct type){t.btf, btf_array(btf__type_by_id(t.btf, t.id))->type} : (struct type){0};
+}
+
 const char *type_own_name(struct type t)
 {
 	return type_name(t);

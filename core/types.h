@@ -58,6 +58,15 @@ const char *type_names_next(struct kernel *k, enum type_kind kind, size_t *curso
  * one by one; not valid at the end. */
 struct type types_next(struct kernel *k, size_t *cursor);
 /*
+ * The same, and enums without a name, of the kernel and then of its modules: *module is the name of the module, "" for the kernel. The cursor is zeroed at
+ * first.
+ */
+struct type_cursor {
+	size_t unit, index;
+	bool enums;
+};
+struct type types_walk(struct kernel *k, struct type_cursor *cursor, const char **module);
+/*
  * Parses a C type as written: "struct page", "page", "unsigned long", "struct list_head *", "char
  * [16]", "pid_t". ERR_NO_TYPE.
  */
@@ -78,6 +87,8 @@ void type_declare(struct kernel *k, struct type t, const char *name, char *buf, 
 
 /* What a pointer (past typedefs) leads to; not valid for anything else. */
 struct type type_pointer_target(struct type t);
+/* What the elements of an array (past typedefs) are; not valid for anything else. */
+struct type type_element(struct type t);
 /* The name of the type itself, without keyword; "" when it has none. */
 const char *type_own_name(struct type t);
 /* A struct or union (not a typedef of one)? */

@@ -18,6 +18,7 @@ static void state_free(struct kernel *k)
 	frames_free(s->frames);
 	swap_table_free(s->swap);
 	path_cache_free(s->paths);
+	identify_index_free(s->identify);
 	engine_free(s->engine);
 	free(s);
 	k->mm = NULL;
@@ -40,6 +41,8 @@ void mm_state_forget(struct kernel *k)
 	kernel_flush_translations(k);
 	if (!s)
 		return;
+	identify_index_free(s->identify);
+	s->identify = NULL;
 	tasks_forget(k);
 	paths_forget(k);
 	error_free(s->no_pages);

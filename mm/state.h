@@ -20,6 +20,7 @@ struct mm_state {
 	struct frames *frames;	      /* mm/frames.c */
 	struct swap_table *swap;      /* mm/swap.c */
 	struct path_cache *paths;     /* mm/path.c */
+	struct identify_index *identify; /* mm/identify_index.c */
 	struct engine *engine;	      /* mm/engine.c */
 };
 
@@ -38,6 +39,8 @@ void vma_flag_names_free(struct vma_flag_names *n);
 void frames_free(struct frames *f);
 void swap_table_free(struct swap_table *s);
 void path_cache_free(struct path_cache *p);
+struct identify_index;
+void identify_index_free(struct identify_index *i);
 void engine_free(struct engine *e);
 
 #endif

@@ -6,11 +6,12 @@
 #include "mm/rbtree.h"
 #include "mm/vma.h"
 
-struct error *vma_open(struct kernel *k, uint64_t addr, struct vma *out)
+/* Of an opened object: all but that; false when it cannot be one. */
+static inline bool read_area(struct kernel *k, struct vma *out)
 {
-	struct object *o = &out->object;
-	TRY(object_open(k, addr, S_vm_area_struct, o));
-	out->addr = addr;
+	const struct object *o = &out->object;
+	uint64_t page_mask = (1ull << k->arch->page_shift) - 1;
+	out->addr = o->addr;
 	out->start = GET(k, o, vm_area_struct, vm_start);
 	out->end = GET(k, o, vm_area_struct, vm_end);
 	out->flags = GET(k, o, vm_area_struct, vm_flags);
@@ -20,13 +21,20 @@ struct error *vma_open(struct kernel *k, uint64_t addr, struct vma *out)
 	out->file = GET(k, o, vm_area_struct, vm_file);
 	out->anon_vma = HAS(k, vm_area_struct, anon_vma) ? GET(k, o, vm_area_struct, anon_vma) : 0;
 	out->ops = GET(k, o, vm_area_struct, vm_ops);
-	uint64_t page_mask = (1ull << k->arch->page_shift) - 1;
-	if (out->start >= out->end || (out->start & page_mask) || (out->end & page_mask))
-		return error_at(ERR_BAD_OBJECT, addr,
-				"no vm_area_struct: %016" PRIx64 " (from %" PRIx64 " to %" PRIx64
-				")",
-				addr, out->start, out->end);
+	return out->start < out->end && !((out->start | out->end) & page_mask);
+}
+
+struct error *vma_open(struct kernel *k, uint64_t addr, struct vma *out)
+{
+	TRY(object_open(k, addr, S_vm_area_struct, &out->object));
+	if (!read_area(k, out))
+		return error_at(ERR_BAD_OBJECT, addr, "no vm_area_struct: %016" PRIx64 " (from %" PRIx64 " to %" PRIx64 ")", addr, out->start, out->end);
 	return NULL;
+}
+
+bool vma_try_open(struct kernel *k, uint64_t addr, struct vma *out)
+{
+	return object_try_open(k, addr, S_vm_area_struct, &out->object) && read_area(k, out);
 }
 
 struct vma_walk {

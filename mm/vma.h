@@ -27,6 +27,8 @@ struct vma {
  * its end, or either is no page boundary.
  */
 struct error *vma_open(struct kernel *k, uint64_t addr, struct vma *out) MUST_CHECK;
+/* Without an error object: false when it cannot be had, or cannot be one. */
+bool vma_try_open(struct kernel *k, uint64_t addr, struct vma *out);
 
 /* Gets each area; returns false to end. */
 typedef bool vma_visitor(void *context, const struct vma *vma);

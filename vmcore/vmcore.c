@@ -205,6 +205,9 @@ struct error *vmcore_new_ram(uint64_t size, struct vmcore **out)
 	if (!vc)
 		return out_of_memory();
 	e = size ? image_reserve(vc, size, &ram) : error_new(ERR_USAGE, "a machine without memory");
+	/* Fewer translations to be held by the processor that acts on it; only an advice. */
+	if (!e)
+		madvise(ram, size, MADV_HUGEPAGE);
 	if (!e)
 		e = set_flat_memory(vc, 0, size, ram);
 	strcpy(vc->format, "RAM");

@@ -147,6 +147,13 @@ static void check_mapcount(struct frames_pass *w, const struct folio *o, bool is
 		mapcount_differs(a, o, o->head->pfn, "_mapcount", counted, (int64_t)o->small);
 }
 
+/* Of a slab the word may count its objects instead (struct page before 4.16). */
+static bool counts_objects(const struct audit *a, enum page_use use)
+{
+	const struct member *objects = &a->k->members[M_slab_objects], *count = &a->k->members[M_page_mapcount];
+	return use == PAGE_SLAB && objects->present && objects->offset - count->offset < count->size;
+}
+
 /* ---- References ---- */
 
 static enum surplus explain(struct audit *a, const struct folio *o, uint64_t more)
@@ -359,7 +366,7 @@ static struct error *visit(void *context, const struct page *p, struct audit_fra
 	if (a->options->mm && f->marks & MARK_MINE)
 		a->about_mm = a->options->mm;
 	bool typed = !a->old_counts && page_mapcount_word(k, p) < -1;
-	if (!a->old_counts && p->pfn != a->zero_pfn && !(typed && !o.small && !o.huge && use != PAGE_HUGETLB))
+	if (!a->old_counts && p->pfn != a->zero_pfn && !counts_objects(a, use) && !(typed && !o.small && !o.huge && use != PAGE_HUGETLB))
 		check_mapcount(w, &o, use == PAGE_ANON || use == PAGE_KSM, use == PAGE_HUGETLB);
 	if (is_user(use) || ((o.small || o.huge) && use != PAGE_SLAB && use != PAGE_TABLE))
 		check_refcount(w, &o, use == PAGE_ANON || use == PAGE_KSM, is_user(use) || a->old_counts ? 0 : 1);

@@ -136,8 +136,14 @@ static struct error *check(struct kernel *k)
 	for (size_t i = 0; i < sizeof(symbols) / sizeof(symbols[0]); i++)
 		if (!symbol_addr(k, symbols[i]))
 			return error_new(ERR_UNSUPPORTED, "this kernel can be read, but not act: it has no %s", symbols[i]);
-	return members_require(k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_page_buddy_list, M_page_lru,
-			       M_zone_zone_mem_map, M_free_area_map, M_pglist_data_node_zonelists, M_kmem_cache_slabs_full, MEMBER_NONE);
+	TRY(members_require(k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_page_buddy_list, M_page_lru, M_zone_zone_mem_map,
+			    M_zone_free_area, M_free_area_free_list, M_free_area_map, M_pglist_data_node_zonelists, M_kmem_cache_slabs_full, MEMBER_NONE));
+	/* Free lists are read and changed without another look, once their zone has been opened. */
+	const unsigned word = k->arch->pointer_size;
+	if (OFFSET(k, zone, free_area) + k->members[M_zone_free_area].total > SIZE_OF(k, zone) ||
+	    OFFSET(k, free_area, free_list) + 2 * word > SIZE_OF(k, free_area) || OFFSET(k, free_area, map) + word > SIZE_OF(k, free_area))
+		return error_new(ERR_BAD_OBJECT, "this image cannot act: its free lists do not lie in its zones");
+	return NULL;
 }
 
 /* Where the page array lies; in one piece, or in pieces at one distance from where frame 0 would have its page (vmemmap). */

@@ -8,6 +8,7 @@
 #include "mm/engine/engine.h"
 #include "mm/engine/file_edit.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/page_cache.h"
 
 /* _page_hashfn(): include/linux/pagemap.h, for i386's sizeof(struct inode). */
 static uint64_t bucket_of(const struct engine *e, uint64_t mapping, uint64_t index)
@@ -24,6 +25,8 @@ struct error *find_page_nolock(struct engine *e, uint64_t mapping, uint64_t inde
 {
 	struct kernel *k = e->k;
 	uint64_t at;
+	if (!e->classic)
+		return find_page_modern(e, mapping, index, page);
 	*page = 0;
 	TRY(kernel_read_pointer(k, bucket_of(e, mapping, index), &at));
 	for (uint64_t n = 0; at; n++) {
@@ -59,7 +62,12 @@ struct error *add_to_page_cache(struct engine *e, uint64_t page, uint64_t mappin
 {
 	struct kernel *k = e->k;
 	struct page p;
-	uint64_t bucket = bucket_of(e, mapping, index), first;
+	uint64_t bucket, first;
+	if (!e->classic) {
+		TRY(page_cache_insert(e, page, mapping, index, &first));
+		return lru_cache_add(e, page);
+	}
+	bucket = bucket_of(e, mapping, index);
 	TRY(page_open_writable(e, page, &p));
 	SET(k, &p.object, page, flags,
 	    (p.flags & ~(1ull << e->bit_uptodate | 1ull << e->bit_dirty | 1ull << e->bit_referenced)) | 1ull << e->bit_locked);
@@ -82,6 +90,8 @@ struct error *remove_inode_page(struct engine *e, uint64_t page)
 {
 	struct kernel *k = e->k;
 	struct page p;
+	if (!e->classic)
+		return page_cache_delete(e, page, 0);
 	TRY(page_open_writable(e, page, &p));
 	uint64_t mapping = GET(k, &p.object, page, mapping), next = GET(k, &p.object, page, next_hash), pprev = GET(k, &p.object, page, pprev_hash);
 	if (!mapping || !pprev)
@@ -102,6 +112,8 @@ struct error *set_page_dirty(struct engine *e, uint64_t page)
 {
 	struct kernel *k = e->k;
 	struct page p;
+	if (!e->classic)
+		return set_page_dirty_modern(e, page);
 	TRY(page_open_writable(e, page, &p));
 	uint64_t mapping = GET(k, &p.object, page, mapping), list = MEMBER_ADDR(k, &p.object, page, buddy_list);
 	if (p.flags >> e->bit_dirty & 1)

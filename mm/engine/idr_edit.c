@@ -41,12 +41,12 @@ static uint64_t slot_at(const struct engine *e, const struct object *node, unsig
 /* The first tag, of all slots: one bit each. */
 static uint64_t free_tags(const struct engine *e, const struct object *node)
 {
-	return load_uint(node->bytes + OFFSET(e->k, xa_node, tags), 8);
+	return load_uint(node->bytes + OFFSET(e->k, xa_node, marks), 8);
 }
 
 static void set_free_tags(const struct engine *e, const struct object *node, uint64_t tags)
 {
-	store_uint((unsigned char *)node->bytes + OFFSET(e->k, xa_node, tags), 8, tags);
+	store_uint((unsigned char *)node->bytes + OFFSET(e->k, xa_node, marks), 8, tags);
 }
 
 static struct error *new_node(struct engine *e, uint64_t idr, uint64_t parent, unsigned shift, unsigned offset, unsigned count, struct object *node)
@@ -73,14 +73,14 @@ static struct error *free_node(struct engine *e, const struct object *node)
 	uint64_t cache;
 	TRY(kernel_read_symbol(k, "radix_tree_node_cachep", 0, &cache));
 	memset((unsigned char *)node->bytes + OFFSET(k, xa_node, slots), 0, k->members[M_xa_node_slots].total);
-	memset((unsigned char *)node->bytes + OFFSET(k, xa_node, tags), 0, k->members[M_xa_node_tags].total);
+	memset((unsigned char *)node->bytes + OFFSET(k, xa_node, marks), 0, k->members[M_xa_node_marks].total);
 	TRY(list_init(k, MEMBER_ADDR(k, node, xa_node, private_list)));
 	return kmem_cache_free(e, cache, node->addr);
 }
 
 static struct error *check(struct engine *e)
 {
-	return members_require(e->k, "the tree of pids of this kernel is not changed", M_xa_node_slots, M_xa_node_tags, M_xa_node_parent, M_xa_node_offset, M_xa_node_count,
+	return members_require(e->k, "the tree of pids of this kernel is not changed", M_xa_node_slots, M_xa_node_marks, M_xa_node_parent, M_xa_node_offset, M_xa_node_count,
 			       M_xa_node_private_list, M_xarray_head, MEMBER_NONE);
 }
 
@@ -98,9 +98,10 @@ static struct error *find_leaf(struct engine *e, uint64_t idr, uint64_t id, stru
 		unsigned shift = (unsigned)GET(e->k, node, xa_node, shift);
 		if (shift >= above)
 			return error_at(ERR_BAD_LIST, node->addr, "the tree of pids is damaged at node %" PRIx64, node->addr);
-		above = shift;
-		if (shift + SLOT_BITS < 64 && id >> (shift + SLOT_BITS))
+		/* Beyond what the root reaches. */
+		if (above == 64 && shift + SLOT_BITS < 64 && id >> (shift + SLOT_BITS))
 			return NULL;
+		above = shift;
 		if (!shift) {
 			*found = true;
 			return NULL;

@@ -4,10 +4,16 @@
  */
 #include "mm/engine/engine.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/modern.h"
 
 static inline struct error *count_on(struct engine *e, uint64_t counter, int delta)
 {
+	unsigned char *p = kernel_near_writable(e->k, counter, 4);
 	uint64_t v;
+	if (__builtin_expect(p != NULL, 1)) {
+		store_uint(p, 4, load_uint(p, 4) + (uint64_t)(int64_t)delta);
+		return NULL;
+	}
 	if (!counter)
 		return NULL;
 	TRY(kernel_read_uint(e->k, counter, 4, &v));
@@ -60,6 +66,8 @@ static inline struct error *accessed_opened(struct engine *e, struct page *p)
 struct error *lru_cache_add(struct engine *e, uint64_t page)
 {
 	struct page p;
+	if (!e->classic)
+		return lru_cache_add_modern(e, page);
 	TRY(page_open_writable(e, page, &p));
 	return add_opened(e, &p);
 }
@@ -68,6 +76,12 @@ struct error *lru_cache_add_accessed(struct engine *e, uint64_t page)
 {
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
+	/* Most are fresh: put on the list and marked at once. */
+	const uint64_t lru = 1ull << e->bit_lru, referenced = 1ull << e->bit_referenced;
+	if (__builtin_expect(!(p.flags & (lru | referenced)), 1)) {
+		set_flags(e, &p, p.flags | lru | referenced);
+		return put_on(e, &p, false);
+	}
 	TRY(add_opened(e, &p));
 	return accessed_opened(e, &p);
 }
@@ -86,6 +100,8 @@ struct error *lru_cache_del(struct engine *e, uint64_t page)
 struct error *mark_page_accessed(struct engine *e, uint64_t page)
 {
 	struct page p;
+	if (!e->classic)
+		return mark_page_accessed_modern(e, page);
 	TRY(page_open_writable(e, page, &p));
 	return accessed_opened(e, &p);
 }

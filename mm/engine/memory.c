@@ -257,9 +257,13 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 	uint64_t page;
 	void *to;
 	const void *from;
+	bool cleared = old->object.addr == e->empty_zero_page;
+	const char *why = cleared ? "the zero page is everybody's: a new frame, cleared" : "somebody else has it: copied";
 	fault_outcome(e, OUTCOME_COPY);
-	if (e->modern)
+	if (e->modern) {
+		TRACE(e, "wp_page_copy", why, { "page", old->object.addr }, { "page->_refcount", (uint64_t)(int64_t)page_refcount(e->k, old) });
 		TRY(fault_anon_vma_prepare(f));
+	}
 	/* The reference keeps the page while reclaim, which may come with the allocation, takes it out of the page table. */
 	get_page(e, old->object.addr);
 	struct error *failure = alloc_user_page(f, &page);
@@ -275,16 +279,15 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 	if (!from)
 		return error_at(ERR_NOT_IN_IMAGE, old->object.addr, "the page's frame is not in the image: %" PRIx64, old->object.addr);
 	/* copy_cow_page(): the zero page is cleared for, not copied. */
-	if (old->object.addr == e->empty_zero_page)
+	if (cleared)
 		clear_page(to);
 	else
 		memcpy(to, from, VMCORE_PAGE_SIZE);
 	TRY(map_copy(f, old, page));
-	TRACE(e, e->modern ? "wp_page_copy" : "do_wp_page",
-	      old->object.addr == e->empty_zero_page ? "the zero page is everybody's: a new frame, cleared" : "somebody else has it: copied",
-	      { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) }, { "copy", page });
+	if (e->classic)
+		TRACE(e, "do_wp_page", why, { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) }, { "copy", page });
 	/* free_lru_page(): the reference that this entry held. */
-	return e->modern && old->object.addr == e->empty_zero_page ? NULL : put_page(e, old->object.addr);
+	return e->modern && cleared ? NULL : put_page(e, old->object.addr);
 }
 
 static struct error *do_wp_page(struct fault *f)
@@ -337,12 +340,17 @@ static struct error *handle_pte_fault(struct fault *f)
 	return NULL;
 }
 
-struct error *handle_mm_fault(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, bool write,
+/* entry_addr: where 2.4 has the entry already, 0 when it may have to make the table. */
+static struct error *fault_at(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, uint64_t entry_addr, bool write,
 			      enum fault_result *result)
 {
-	struct fault f = { .e = e, .mm = mm, .vma = vma, .addr = addr, .write = write };
+	struct fault f = { .e = e, .mm = mm, .vma = vma, .addr = addr, .write = write, .entry_addr = entry_addr };
 	bool done = false;
-	struct error *error = e->modern ? fault_above_pte(&f, &done) : pte_alloc(e, mm, addr, &f.entry_addr);
+	struct error *error = NULL;
+	if (e->modern)
+		error = fault_above_pte(&f, &done);
+	else if (!entry_addr)
+		error = pte_alloc(e, mm, addr, &f.entry_addr);
 	if (!error && !done) {
 		f.entry = f.entry_addr ? get_pte(e, f.entry_addr) : 0;
 		error = handle_pte_fault(&f);
@@ -357,6 +365,12 @@ struct error *handle_mm_fault(struct engine *e, const struct object *mm, const s
 	return error;
 }
 
+struct error *handle_mm_fault(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, bool write,
+			      enum fault_result *result)
+{
+	return fault_at(e, mm, vma, addr, 0, write, result);
+}
+
 /* ---- The way to it ---- */
 
 static void say(char *why, size_t size, const char *text)
@@ -368,8 +382,11 @@ static void say(char *why, size_t size, const char *text)
 /* The area that a fault at addr belongs to, grown down when it is a stack's. *found is false when there is none, and `why` says so. */
 static struct error *area_for(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, struct vma *vma, bool *found, char *why, size_t why_size)
 {
-	uint64_t vma_addr;
-	*found = false;
+	uint64_t vma_addr = GET(e->k, mm, mm_struct, mmap_cache);
+	/* find_vma() would look there first, too. */
+	*found = vma_addr && vma_try_open(e->k, vma_addr, vma) && addr >= vma->start && addr < vma->end;
+	if (*found)
+		return NULL;
 	TRY(find_vma(e, mm, addr, &vma_addr));
 	if (!vma_addr) {
 		say(why, why_size, "no area at or above the address");
@@ -433,8 +450,8 @@ static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const s
 	return count_fault(e, task, *result);
 }
 
-/* `mm` is the task's, opened writable; NULL for a kernel thread. */
-static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access,
+/* `mm` is the task's, opened writable; NULL for a kernel thread. `entry_addr` as for fault_at(). */
+static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr, enum fault_access access,
 				 enum fault_result *result, char *why, size_t why_size)
 {
 	struct vma vma;
@@ -460,7 +477,7 @@ static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct o
 		say(why, why_size, access == ACCESS_WRITE ? "the area is not writable" : "the area is not readable");
 		return NULL;
 	}
-	TRY(handle_mm_fault(e, mm, &vma, addr, access == ACCESS_WRITE, result));
+	TRY(fault_at(e, mm, &vma, addr, entry_addr, access == ACCESS_WRITE, result));
 	if (*result == FAULT_SIGBUS)
 		say(why, why_size, "beyond the end of the file");
 	if (*result == FAULT_OOM)
@@ -482,7 +499,7 @@ struct error *do_page_fault(struct engine *e, uint64_t task, uint64_t addr, enum
 	struct object mm;
 	bool any;
 	TRY(open_mm_of(e, task, &mm, &any));
-	return fault_in_mm(e, task, any ? &mm : NULL, addr, access, result, why, why_size);
+	return fault_in_mm(e, task, any ? &mm : NULL, addr, 0, access, result, why, why_size);
 }
 
 /* ---- fork ---- */
@@ -636,7 +653,7 @@ static struct error *access_entry(struct engine *e, uint64_t task, const struct 
 			return NULL;
 		}
 		*faulted = true;
-		TRY(fault_in_mm(e, task, mm, addr, access, &this_time, why, why_size));
+		TRY(fault_in_mm(e, task, mm, addr, at, access, &this_time, why, why_size));
 		if (this_time >= FAULT_SIGSEGV)
 			fault_outcome(e, this_time == FAULT_SIGSEGV ? OUTCOME_SIGSEGV : this_time == FAULT_SIGBUS ? OUTCOME_SIGBUS : OUTCOME_OOM);
 		if (this_time != FAULT_MINOR)

@@ -69,8 +69,8 @@ static struct error *look_up(struct fault *f, struct backing *b)
 	b->size = (bytes >> k->arch->page_shift) + !!(bytes & (VMCORE_PAGE_SIZE - 1));
 	TRY(kernel_get(k, b->mapping, M_address_space_i_pages, &b->tree));
 	TRY(xarray_load(k, b->tree, b->index, &entry));
-	b->value = entry & 1;
-	b->page = entry & 1 ? 0 : entry;
+	b->value = entry & 3;
+	b->page = entry & 3 ? 0 : entry;
 	return NULL;
 }
 
@@ -216,7 +216,7 @@ static struct error *do_fault_around(struct fault *f, const struct backing *b, u
 		if (index >= b->size || get_pte(e, at))
 			continue;
 		TRY(xarray_load(k, b->tree, index, &entry));
-		if ((entry & 1) || !page_of_entry(f, b, entry, index, &p) || !may_map_around(e, &p))
+		if ((entry & 3) || !page_of_entry(f, b, entry, index, &p) || !may_map_around(e, &p))
 			continue;
 		TRY(map_cached(f, &p, addr, at, false));
 		if (e->report && e->report->ended)

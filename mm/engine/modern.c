@@ -109,6 +109,11 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->free_blocks = stat_item(k, "NR_FREE_PAGES_BLOCKS", NULL);
 	m->anon_mapped = stat_item(k, "NR_ANON_MAPPED", "NR_ANON_PAGES");
 	m->file_mapped = stat_item(k, "NR_FILE_MAPPED", NULL);
+	m->file_pages = stat_item(k, "NR_FILE_PAGES", NULL);
+	m->shmem = stat_item(k, "NR_SHMEM", NULL);
+	m->file_dirty = stat_item(k, "NR_FILE_DIRTY", NULL);
+	m->write_pending = stat_item(k, "NR_ZONE_WRITE_PENDING", NULL);
+	m->dirtied = stat_item(k, "NR_DIRTIED", NULL);
 	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
 	m->kernel_stack = stat_item(k, "NR_KERNEL_STACK_KB", "NR_KERNEL_STACK");
 	m->anon_thps = stat_item(k, "NR_ANON_THPS", "NR_ANON_TRANSPARENT_HUGEPAGES");
@@ -124,6 +129,7 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
 	m->slab_unreclaimable = stat_item(k, "NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE");
 	m->event_pgfree = enumerator(k, "PGFREE", -1);
+	m->event_pgactivate = enumerator(k, "PGACTIVATE", -1);
 	m->lru_base = stat_item(k, "NR_LRU_BASE", NULL);
 	m->zone_lru_base = stat_item(k, "NR_ZONE_LRU_BASE", NULL);
 	m->event_pgfault = enumerator(k, "PGFAULT", -1);
@@ -185,13 +191,12 @@ static void find_huge(struct kernel *k, struct engine_modern *m)
 	m->huge_zero_wp = symbol_addr(k, "vma_alloc_anon_folio_pmd") || symbol_addr(k, "do_huge_zero_wp_pmd");
 }
 
-/* The batch of pages to be added to the LRU lists: of each CPU. */
-static uint64_t find_lru_batch(struct kernel *k)
+/* The batches of pages to be added to the LRU lists, and to be made active: of each CPU. */
+static void find_lru_batches(struct kernel *k, struct engine_modern *m)
 {
 	uint64_t all = symbol_addr(k, SIZE_OF(k, cpu_fbatches) && !strcmp(k->structs[S_cpu_fbatches].name, "lru_pvecs") ? "lru_pvecs" : "cpu_fbatches");
-	if (all && HAS(k, cpu_fbatches, lru_add))
-		return all + OFFSET(k, cpu_fbatches, lru_add);
-	return symbol_addr(k, "lru_add_pvec");
+	m->lru_add = all && HAS(k, cpu_fbatches, lru_add) ? all + OFFSET(k, cpu_fbatches, lru_add) : symbol_addr(k, "lru_add_pvec");
+	m->activate_page = all && HAS(k, cpu_fbatches, activate_page) ? all + OFFSET(k, cpu_fbatches, activate_page) : symbol_addr(k, "activate_page_pvecs");
 }
 
 struct error *modern_open(struct kernel *k, struct engine_modern **out)
@@ -207,7 +212,7 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out)
 		return error_new(ERR_NO_MEMORY, "out of memory");
 	find_flags(k, m);
 	find_counters(k, m);
-	m->lru_add = find_lru_batch(k);
+	find_lru_batches(k, m);
 	m->reuse = m->reuse_inferred = infer_reuse(k, m);
 	find_huge(k, m);
 	m->pti = has_pti(k);

@@ -49,12 +49,14 @@ struct engine_modern {
 	bool split_keeps_dirty;	  /* the entries of a huge page's parts are dirty when its own was (6.4) */
 	bool huge_reuse_by_count; /* a huge page is made writable when it has one reference (5.18), not when it is mapped once */
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
+	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
+	struct stat_item file_pages, shmem, file_dirty, write_pending, dirtied;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, shmem_thps_mapped, file_thps_mapped, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	/* enum vm_event_item, -1 */
-	int event_pgfault, event_pgmajfault, event_pgfree, event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split;
+	int event_pgfault, event_pgmajfault, event_pgfree, event_pgactivate, event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
-	uint64_t vm_events, lru_add; /* per-CPU symbols, 0 */
+	uint64_t vm_events, lru_add, activate_page; /* per-CPU symbols, 0 */
 	uint64_t zero_pfn;
 	uint64_t list_poison; /* what list_del() leaves in next; prev has 0x22 more */
 	bool pti;	      /* user page tables have a twin of the top table (page-table isolation) */
@@ -102,10 +104,13 @@ struct error *page_remove_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_memcg(struct engine *e, const struct page *p, uint64_t *memcg) MUST_CHECK;
 /* mem_cgroup_charge(): whose page it is. */
 struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
-/* lru_cache_add(): onto the CPU's batch, which takes a reference. */
+/* lru_cache_add_inactive_or_unevictable(): lru_cache_add(), but for locked areas. */
 struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
-/* The lists that the page belongs on: its cgroup's on its node (*info: what that cgroup keeps of the node), or the node's own (*info 0). */
-struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t *lruvec, uint64_t *info) MUST_CHECK;
+/* mm/engine/lru_batch.c, for mm/engine/lru.c: onto the CPU's batch, which takes a reference; used once more. */
+struct error *lru_cache_add_modern(struct engine *e, uint64_t page) MUST_CHECK;
+struct error *mark_page_accessed_modern(struct engine *e, uint64_t page) MUST_CHECK;
+/* The lists that the page belongs on: its cgroup's on its node (*info: what that cgroup keeps of the node), or without memory cgroups (*info 0) the node's own, until 4.8 the zone's. */
+struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info) MUST_CHECK;
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
 /* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. */

@@ -19,7 +19,8 @@
 /* A zone while something is done to it. */
 struct zone_edit {
 	struct object zone;
-	uint64_t mem_map;   /* struct page of the zone's first frame */
+	unsigned char *areas; /* zone.free_area, which lies in the zone (engine_open() has seen to it) */
+	uint64_t mem_map;     /* struct page of the zone's first frame */
 	unsigned orders;
 };
 
@@ -32,19 +33,32 @@ static inline struct error *zone_open(struct engine *e, uint64_t addr, struct zo
 {
 	struct kernel *k = e->k;
 	TRY(object_open_writable(k, addr, S_zone, &z->zone));
+	z->areas = (unsigned char *)z->zone.bytes + OFFSET(k, zone, free_area);
 	z->mem_map = GET(k, &z->zone, zone, zone_mem_map);
 	z->orders = e->orders;
 	return NULL;
 }
 
-static inline uint64_t area_of(const struct engine *e, const struct zone_edit *z, unsigned order)
+/* Of a page within the zone. */
+static inline uint64_t zone_index(const struct zone_edit *z, const struct engine *e, uint64_t page)
 {
-	return z->zone.addr + OFFSET(e->k, zone, free_area) + (uint64_t)order * SIZE_OF(e->k, free_area);
+	return (uint64_t)((unsigned __int128)(page - z->mem_map) * e->page_inverse >> 64);
 }
 
+static inline uint64_t list_offset(const struct engine *e, unsigned order)
+{
+	return (uint64_t)order * SIZE_OF(e->k, free_area) + OFFSET(e->k, free_area, free_list);
+}
+
+/* The list's head, and the first block on it (the head, when there is none). */
 static inline uint64_t list_of(const struct engine *e, const struct zone_edit *z, unsigned order)
 {
-	return area_of(e, z, order) + OFFSET(e->k, free_area, free_list);
+	return z->zone.addr + OFFSET(e->k, zone, free_area) + list_offset(e, order);
+}
+
+static inline uint64_t first_of(const struct engine *e, const struct zone_edit *z, unsigned order)
+{
+	return load_word(e->k, z->areas + list_offset(e, order));
 }
 
 /* change_bit(): turns the pair's bit over and gives what it was. */
@@ -52,7 +66,7 @@ static inline __attribute__((always_inline)) struct error *change_pair(struct en
 {
 	struct kernel *k = e->k;
 	uint64_t map, bit = index >> (order + 1), word;
-	TRY(kernel_read_pointer(k, area_of(e, z, order) + OFFSET(k, free_area, map), &map));
+	map = load_word(k, z->areas + (uint64_t)order * SIZE_OF(k, free_area) + OFFSET(k, free_area, map));
 	uint64_t at = map + bit / 32 * 4;
 	unsigned char *near = kernel_near_writable(k, at, 4);
 	if (__builtin_expect(near != NULL, 1)) {
@@ -97,7 +111,7 @@ struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order)
 		return NULL;
 	}
 	TRY(zone_open(e, page_zone_addr(e, p.flags), &z));
-	uint64_t index = engine_page_pfn(e, page) - engine_page_pfn(e, z.mem_map);
+	uint64_t index = zone_index(&z, e, page);
 	ADD(k, &z.zone, zone, free_pages, 1 << order);
 	for (; order < z.orders - 1; order++) {
 		TRY(change_pair(e, &z, order, index, &buddy_free));
@@ -147,11 +161,10 @@ static struct error *rmqueue(struct engine *e, struct zone_edit *z, unsigned ord
 	bool was;
 	*page = 0;
 	for (unsigned high = order; high < z->orders; high++) {
-		uint64_t head = list_of(e, z, high), first;
-		TRY(kernel_read_pointer(k, head, &first));
-		if (first == head)
+		uint64_t first = first_of(e, z, high);
+		if (first == list_of(e, z, high))
 			continue;
-		uint64_t index = engine_page_pfn(e, first - OFFSET(k, page, buddy_list)) - engine_page_pfn(e, z->mem_map);
+		uint64_t index = zone_index(z, e, first - OFFSET(k, page, buddy_list));
 		TRY(list_del(k, first));
 		if (high != z->orders - 1)
 			TRY(change_pair(e, z, high, index, &was));

@@ -131,7 +131,7 @@ static struct error *leave_generation(struct engine *e, struct page *p, bool *li
 	if (!lru_gen_enabled(e) || !zone)
 		return NULL;
 	TRY(kernel_get(e->k, zone, M_zone_zone_pgdat, &pgdat));
-	TRY(lruvec_of(e, p, pgdat, &lruvec, &info));
+	TRY(lruvec_of(e, p, pgdat, zone, &lruvec, &info));
 	return lru_gen_del_folio(e, lruvec, p, listed);
 }
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Reverse mapping, acting (mm/rmap.c): what a page says of who maps it; whom the page is charged to (mm/memcontrol.c), and
- * the batch through which it comes to the LRU lists (mm/swap.c).
+ * Reverse mapping, acting (mm/rmap.c): what a page says of who maps it; whom the page is charged to (mm/memcontrol.c).
  */
 #include <inttypes.h>
 
 #include "mm/anon_vma.h"
 #include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
-#include "mm/engine/lru_gen_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -188,148 +186,4 @@ struct error *charge_page(struct fault *f, uint64_t page)
 	if (symbol_addr(k, "root_mem_cgroup"))
 		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
 	return memcg == root ? NULL : charge(e, memcg, 1ull << page_compound_order(k, &p));
-}
-
-/* ---- The LRU batch ---- */
-
-static struct error *open_batch(struct engine *e, struct object *o)
-{
-	return object_open_writable(e->k, percpu_addr(e->k, e->modern->lru_add, e->cpu), S_folio_batch, o);
-}
-
-bool lru_batch_holds(struct engine *e, uint64_t page)
-{
-	struct object o;
-	if (!e->modern->lru_add || error_drop(open_batch(e, &o)))
-		return false;
-	uint64_t count = GET(e->k, &o, folio_batch, nr);
-	for (uint64_t i = 0; i < count && i < 64; i++)
-		if (object_get_element(e->k, &o, M_folio_batch_folios, i) == page)
-			return true;
-	return false;
-}
-
-struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t *lruvec, uint64_t *info)
-{
-	struct kernel *k = e->k;
-	uint64_t memcg, node;
-	TRY(page_memcg(e, p, &memcg));
-	*info = 0;
-	*lruvec = pgdat + OFFSET(k, pglist_data, lruvec);
-	if (!HAS(k, mem_cgroup, nodeinfo) || !HAS(k, mem_cgroup_per_node, lruvec))
-		return NULL;
-	if (!memcg)
-		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &memcg));
-	if (!memcg)
-		return NULL;
-	TRY(kernel_get(k, pgdat, M_pglist_data_node_id, &node));
-	TRY(kernel_read_pointer(k, memcg + OFFSET(k, mem_cgroup, nodeinfo) + (node & 1023) * k->arch->pointer_size, info));
-	*lruvec = *info + OFFSET(k, mem_cgroup_per_node, lruvec);
-	return NULL;
-}
-
-/* update_lru_size(): in the node, the zone, and the cgroup's own table by zone. */
-static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, uint64_t info, unsigned lru, int pages)
-{
-	struct kernel *k = e->k;
-	struct stat_item of_node = e->modern->lru_base, of_zone = e->modern->zone_lru_base;
-	const struct member *m = &k->members[M_mem_cgroup_per_node_lru_zone_size];
-	of_node.index += (int)lru;
-	of_zone.index += (int)lru;
-	mod_node_state(e, pgdat, of_node, pages);
-	mod_zone_state(e, zone, of_zone, pages);
-	if (!info || !m->present)
-		return NULL;
-	const struct zone *z = zones_get(k, 0);
-	for (size_t i = 0; (z = zones_get(k, i)) && z->addr != zone; i++)
-		;
-	uint64_t lists = k->members[M_lruvec_lists].total / SIZE_OF(k, list_head);
-	uint64_t at = info + m->offset + ((z ? z->index : 0) * lists + lru) * k->arch->pointer_size, v;
-	TRY(kernel_read_pointer(k, at, &v));
-	return kernel_write_pointer(k, at, v + (uint64_t)(int64_t)pages);
-}
-
-/* __pagevec_lru_add_fn(), lru_add_fn(): onto the list of its kind; the batch's reference goes. */
-static struct error *lru_add(struct engine *e, uint64_t page)
-{
-	struct kernel *k = e->k;
-	struct page p;
-	uint64_t zone = zone_of_page(e, page), pgdat, lruvec, info;
-	TRY(page_open_writable(e, page, &p));
-	if (!zone || has(&p, e->bit_lru) || has(&p, e->modern->mlocked) || page_refcount(k, &p) < 1)
-		return error_at(ERR_BAD_OBJECT, page, "a page on a CPU's LRU batch cannot go to the lists: %" PRIx64, page);
-	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
-	TRY(lruvec_of(e, &p, pgdat, &lruvec, &info));
-	p.flags |= bit_of(e->bit_lru);
-	SET(k, &p.object, page, flags, p.flags);
-	if (lru_gen_enabled(e)) {
-		TRY(lru_gen_add_folio(e, lruvec, &p));
-	} else {
-		/* enum lru_list: anonymous before file, inactive before active. */
-		unsigned lru = (has(&p, e->modern->swapbacked) ? 0 : 2) + has(&p, e->bit_active);
-		TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
-		TRY(count_lru(e, zone, pgdat, info, lru, 1 << page_compound_order(k, &p)));
-	}
-	/* Unmapped meanwhile, it goes at once. */
-	return put_user_page(e, page);
-}
-
-static bool drain_followed(struct engine *e)
-{
-	return e->modern->lru_add && e->modern->lru_base.group >= 0 && e->modern->zone_lru_base.group >= 0 &&
-	       HAS(e->k, lruvec, lists);
-}
-
-static struct error *drain_batch(struct engine *e, const struct object *batch, const char *why)
-{
-	struct kernel *k = e->k;
-	uint64_t count = GET(k, batch, folio_batch, nr);
-	if (count > k->members[M_folio_batch_folios].count)
-		return error_at(ERR_BAD_OBJECT, batch->addr, "CPU %u's LRU batch is damaged: it has %" PRIu64 " pages", e->cpu, count);
-	TRY(nodes_open(k));
-	/* Empty at once: a page that goes with its last reference must not be found on it. */
-	SET(k, batch, folio_batch, nr, 0);
-	for (uint64_t i = 0; i < count; i++)
-		TRY(lru_add(e, object_get_element(k, batch, M_folio_batch_folios, i)));
-	TRACE(e, "lru_add_drain", why, { "cpu", e->cpu }, { "pages", count });
-	return NULL;
-}
-
-struct error *lru_add_drain(struct engine *e)
-{
-	struct object batch;
-	if (!drain_followed(e))
-		return NULL;
-	TRY(open_batch(e, &batch));
-	return GET(e->k, &batch, folio_batch, nr) ? drain_batch(e, &batch, "pages are about to go: the CPU's batch goes to the LRU lists first") : NULL;
-}
-
-struct error *lru_batch_add(struct fault *f, uint64_t page)
-{
-	struct engine *e = f->e;
-	struct kernel *k = e->k;
-	struct object o;
-	struct page p;
-	bool explained;
-	if (f->vma->flags & VM_LOCKED)
-		return fault_refuse(e, &explained, "the area is locked: the page would go to the batch of locked pages, which is not followed");
-	if (!e->modern->lru_add)
-		return fault_refuse(e, &explained, "this kernel's batches of pages for the LRU lists are not known");
-	TRY(open_batch(e, &o));
-	uint64_t count = GET(k, &o, folio_batch, nr), room = k->members[M_folio_batch_folios].count;
-	if (count >= room)
-		return error_at(ERR_BAD_OBJECT, o.addr, "CPU %u's LRU batch is damaged: it has %" PRIu64 " pages", e->cpu, count);
-	TRY(page_open_writable(e, page, &p));
-	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
-	if (lru_gen_enabled(e))
-		SET(k, &p.object, page, flags, p.flags | bit_of(e->bit_active));
-	object_set_element(k, &o, M_folio_batch_folios, count, page);
-	SET(k, &o, folio_batch, nr, count + 1);
-	TRACE(e, "lru_cache_add", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
-	/* A large folio does not wait. */
-	if (count + 1 < room && !page_is_large(e, &p))
-		return NULL;
-	if (!drain_followed(e))
-		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is to be emptied: that is not followed", e->cpu);
-	return drain_batch(e, &o, "the CPU's batch is emptied: its pages go to the LRU lists");
 }

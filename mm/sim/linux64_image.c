@@ -359,6 +359,7 @@ static void place_log(struct linux64 *m)
 static void place_percpu(struct linux64 *m)
 {
 	struct image *i = &m->image;
+	bool one = layout_type_size(m->layout, "struct lru_pvecs") != 0;
 	struct {
 		const char *name, *structure;
 		uint64_t size, align;
@@ -371,8 +372,12 @@ static void place_percpu(struct linux64 *m)
 		{ "cpu_current_top_of_stack", NULL, 8, 8 }, { m->flavour->relative_kallsyms ? "hardirq_stack_ptr" : "irq_stack_ptr", NULL, 8, 8 },
 		{ "__preempt_count", NULL, 4, 4 },	 { "process_counts", NULL, 8, 8 },
 		{ "boot_pageset", "per_cpu_pageset", 0, 64 }, { "vm_event_states", "vm_event_state", 0, 64 },
-		/* a variable for each batch until 5.8 */
-		{ l64_has(m, "lru_pvecs", "lru_add") ? "lru_pvecs" : "lru_add_pvec", NULL, 640, 64 }, { "kernel_cpustat", NULL, 80, 8 },
+		/* pages on their way to the LRU lists: in one structure since 5.8 */
+		{ one ? "lru_pvecs" : "lru_add_pvec", one ? "lru_pvecs" : "pagevec", 0, 64 },
+		{ one ? "lru_rotate" : "lru_rotate_pvecs", "pagevec", 0, 64 },
+		{ one ? NULL : "lru_deactivate_pvecs", "pagevec", 0, 64 },
+		{ one ? NULL : "activate_page_pvecs", "pagevec", 0, 64 },
+		{ "kernel_cpustat", NULL, 80, 8 },
 		{ "rcu_data", "rcu_data", 0, 64 },	 { "runqueues", "rq", 0, 64 },
 		/* with stacks in vmalloc space */
 		{ l64_has(m, "task_struct", "stack_vm_area") ? "cached_stacks" : NULL, NULL, 16, 8 },

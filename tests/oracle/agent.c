@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -55,9 +56,20 @@ static struct {
 	struct answer answer;
 	sigjmp_buf escape;
 	struct rusage before, after;
-	volatile int signal;
+	volatile int signal, traps;
 	char scratch[PAGE];
 } own __attribute__((aligned(4096)));
+
+/*
+ * What a fault goes through, as far as the kernel's compiler left it functions: traced when asked for (guest_trace). __anon_vma_prepare() and __pud_alloc()
+ * are what the engine announces by their callers' names.
+ */
+static const char *const traced[] = {
+	"__p4d_alloc", "__pud_alloc", "__pmd_alloc", "__pte_alloc", "__anon_vma_prepare", "get_page_from_freelist", "page_add_new_anon_rmap",
+	"lru_cache_add", "do_wp_page", "wp_page_copy", "do_swap_page", "__do_fault", "filemap_fault", "filemap_map_pages", "shmem_fault",
+	"expand_downwards", "do_huge_pmd_anonymous_page", "do_huge_pmd_wp_page", "huge_pmd_set_accessed", "finish_fault", "special_mapping_fault",
+};
+static int tracing = -1; /* tracing_on; -1: nothing is traced */
 
 static int orders[PROCESSES][2], answers[PROCESSES][2], files[FILES];
 
@@ -65,8 +77,20 @@ static int orders[PROCESSES][2], answers[PROCESSES][2], files[FILES];
 
 static void on_signal(int number)
 {
+	/* The first trap comes after the jump, the second after the instruction there. */
+	if (number == SIGTRAP && own.traps++ == 0)
+		return;
 	own.signal = number;
 	siglongjmp(own.escape, 1);
+}
+
+/*
+ * One instruction, by single steps: pages begin with a nop (see value_of() in program.py), or with zeros, which add al to what rax points to.
+ */
+static void fetch(const char *at)
+{
+	own.traps = 0;
+	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tjmp *%0" : : "r"(at), "a"(own.scratch) : "memory", "cc");
 }
 
 /* One access; '.' without a fault, m or M for a minor or a major one, a digit for more than one, S and B for a signal. */
@@ -75,21 +99,31 @@ static char touch(char *at, int access, uint64_t value, uint64_t *seen)
 	long minor, major;
 
 	own.signal = 0;
+	if (tracing >= 0)
+		must(write(tracing, "1", 1));
 	getrusage(RUSAGE_SELF, &own.before);
 	if (!sigsetjmp(own.escape, 0)) {
 		if (access == 'w')
 			*(volatile uint64_t *)at = value;
+		else if (access == 'e')
+			fetch(at);
 		else
 			*seen = *(volatile uint64_t *)at;
 	}
 	getrusage(RUSAGE_SELF, &own.after);
-	if (own.signal)
+	if (tracing >= 0)
+		must(write(tracing, "0", 1));
+	if (own.signal && own.signal != SIGTRAP)
 		return own.signal == SIGBUS ? 'B' : 'S';
 	minor = own.after.ru_minflt - own.before.ru_minflt;
 	major = own.after.ru_majflt - own.before.ru_majflt;
 	if (minor + major > 1)
 		return minor + major > 9 ? '9' : '0' + (char)(minor + major);
 	return major ? 'M' : minor ? 'm' : '.';
+}
+
+static void settled(void)
+{
 }
 
 /* Until nothing but the program's own acts takes faults in this process. */
@@ -108,6 +142,7 @@ static void settle(void)
 			*((volatile char *)&own + i) = *((volatile char *)&own + i);
 		touch((char *)8, 'r', 0, &seen); /* the way of the signal */
 		touch(own.scratch, 'w', 1, &seen);
+		touch((char *)(uintptr_t)settled, 'e', 0, &seen);
 		getrusage(RUSAGE_SELF, &after);
 		if (after.ru_minflt != before.ru_minflt)
 			quiet = -1;
@@ -176,7 +211,7 @@ static void process_act(int me)
 		settle(); /* what this process writes to is shared with the child now */
 	} else if (!strcmp(o->name, "exit")) {
 		_exit(0);
-	} else if (!strcmp(o->name, "read") || !strcmp(o->name, "write")) {
+	} else if (!strcmp(o->name, "read") || !strcmp(o->name, "write") || !strcmp(o->name, "exec")) {
 		for (uint64_t i = 0; i < o->pages && i < MOST_TOUCHED; i++)
 			a->faults[i] = touch((char *)WINDOW + (o->page + i) * PAGE, o->name[0], o->value + (i << 8),
 					     &a->values[i]);
@@ -204,9 +239,10 @@ static struct world {
 	size_t last_size;
 } world[PROCESSES];
 
-static int kcore, kpageflags;
+static int kcore, kpageflags, trace;
 static uint64_t direct_map;	/* where /proc/kcore has frame 0 */
 static uint64_t direct_frames;
+static char smaps[1 << 18]; /* also what is traced */
 static char *out;
 static size_t out_used, out_size;
 
@@ -260,7 +296,6 @@ static uint64_t first_word(uint64_t frame)
 	return word;
 }
 
-static char smaps[1 << 18];
 static uint64_t pagemap[MOST_PAGES];
 static size_t described; /* pages of the window that programs reach */
 
@@ -371,8 +406,9 @@ static void begin_world(void)
 		process_main(0);
 	}
 	born(0, pid);
-	/* It has settled when it answers. */
-	must(write(orders[0][1], &(struct order){.name = "munmap", .pages = 1}, sizeof(struct order)));
+	/* An area above the window, so that what is there else does not matter; it also tells that the process has settled. */
+	must(write(orders[0][1], &(struct order){.name = "mmap", .page = MOST_PAGES + 64, .pages = 1, .file = -1,
+						 .flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED}, sizeof(struct order)));
 	must(read(answers[0][0], &own.answer, sizeof(own.answer)));
 }
 
@@ -386,6 +422,54 @@ static void end_world(void)
 	}
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
+}
+
+static void open_trace(void)
+{
+	must(mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, ""));
+	for (size_t i = 0; i < sizeof(traced) / sizeof(*traced); i++) {
+		int fd = must(open("/sys/kernel/tracing/set_ftrace_filter", O_WRONLY | O_APPEND));
+
+		if (write(fd, traced[i], strlen(traced[i])) < 0)
+			printf("oracle: %s cannot be traced\n", traced[i]);
+		close(fd);
+	}
+	tracing = must(open("/sys/kernel/tracing/tracing_on", O_WRONLY));
+	must(write(tracing, "0", 1));
+	must(put("/sys/kernel/tracing/current_tracer", "function") - 1);
+	trace = must(open("/sys/kernel/tracing/trace", O_RDWR));
+}
+
+/* From now on only what that process does is traced; what was is forgotten. */
+static void trace_process(pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	must(put("/sys/kernel/tracing/set_ftrace_pid", text) - 1);
+	close(must(open("/sys/kernel/tracing/trace", O_WRONLY | O_TRUNC)));
+}
+
+/* The functions in the order in which they were called: "  init-85  [000] ....  12.345678: do_wp_page <-handle_mm_fault". */
+static void print_trace(void)
+{
+	ssize_t used = 0, n;
+	char *line, *next, *name;
+
+	must(lseek(trace, 0, SEEK_SET));
+	while ((n = read(trace, smaps + used, sizeof(smaps) - 1 - used)) > 0)
+		used += n;
+	smaps[used] = '\0';
+	print("T");
+	for (line = smaps; (next = strchr(line, '\n')); line = next + 1) {
+		*next = '\0';
+		name = strstr(line, ": ");
+		if (line[0] == '#' || !name || !strstr(name, " <-"))
+			continue;
+		name += 2;
+		print(" %.*s", (int)strcspn(name, " "), name);
+	}
+	print("\n");
 }
 
 static void print_answer(const struct order *o, const struct answer *a)
@@ -419,6 +503,8 @@ static void step(const char *line)
 		errno = EINVAL;
 		give_up(line);
 	}
+	if (tracing >= 0)
+		trace_process(world[i].pid);
 	must(write(orders[i][1], &o, sizeof(o)));
 	if (!strcmp(o.name, "exit")) {
 		gone(i);
@@ -432,6 +518,8 @@ static void step(const char *line)
 		}
 	}
 	print_answer(&o, &a);
+	if (tracing >= 0 && a.faults[0])
+		print_trace();
 	describe();
 }
 
@@ -444,7 +532,7 @@ static void make_files(void)
 		files[i] = must(open(path, O_RDWR | O_CREAT, 0666));
 		for (int n = 0; n < FILE_PAGES; n++) {
 			memset(page, 0, sizeof(page));
-			*(uint64_t *)page = 0xf0000000u | (unsigned)i << 16 | (unsigned)n;
+			*(uint64_t *)page = 0xf0000090u | (unsigned)i << 20 | (unsigned)n << 8; /* machine_side.py's too */
 			must(write(files[i], page, sizeof(page)));
 		}
 	}
@@ -467,6 +555,8 @@ void oracle_serve(void)
 	put("/sys/kernel/mm/ksm/run", "0");
 	kpageflags = must(open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
 	open_kcore();
+	if (parameter("guest_trace", 0))
+		open_trace();
 	for (int i = 0; i < PROCESSES; i++) {
 		must(pipe2(orders[i], 0));
 		must(pipe2(answers[i], 0));
@@ -474,6 +564,7 @@ void oracle_serve(void)
 	make_files();
 	must(sigaction(SIGSEGV, &action, NULL));
 	must(sigaction(SIGBUS, &action, NULL));
+	must(sigaction(SIGTRAP, &action, NULL));
 	tell("ready", 0);
 	/* The host's programs stand in the channel's second half, our answers in its first. */
 	for (;;) {

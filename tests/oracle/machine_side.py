@@ -13,7 +13,15 @@ FIRST_PID = 700
 
 # See drain() in agent.c.
 SPARE = "%x" % (program.WINDOW + (program.PAGES + 16) * program.PAGE)
+FENCE = "%x" % (program.WINDOW + (program.PAGES + 64) * program.PAGE)
 DRAIN = ["mmap -c %%d -A %s 4096 -" % SPARE, "munmap -c %%d %s 4096" % SPARE]
+
+# The engine's names of what the guest traces (agent.c), where they differ.
+TRACED = {name: name for name in ("__p4d_alloc", "__pud_alloc", "__pmd_alloc", "__pte_alloc", "get_page_from_freelist", "page_add_new_anon_rmap",
+                                  "lru_cache_add", "do_wp_page", "wp_page_copy", "do_swap_page", "filemap_fault", "filemap_map_pages",
+                                  "shmem_fault", "expand_downwards", "do_huge_pmd_anonymous_page", "do_huge_pmd_wp_page",
+                                  "huge_pmd_set_accessed", "special_mapping_fault")}
+TRACED["anon_vma_prepare"] = "__anon_vma_prepare"
 
 
 class Refusal(Exception):
@@ -52,10 +60,11 @@ def accesses(pid, number, step):
     commands = []
     for i in range(min(step.number(1), program.MOST_TOUCHED)):
         address = program.WINDOW + (step.number(0) + i) * program.PAGE
-        commands.append("touch -c %d -%s %x" % (pid, step.name[0], address))
+        # A fetch from a page that may not be executed brings the page in before it fails: only "fault" leaves that as it is then.
+        commands.append("%s -c %d %s %x" % ("fault" if step.name == "exec" else "touch", pid, program.ACCESSES[step.name], address))
         if step.name == "write":
             commands.append("poke -c %d %x %x" % (pid, address, program.value_of(number) + (i << 8)))
-        else:
+        elif step.name == "read":
             commands.append("peek -c %d %x" % (pid, address))
     return commands
 
@@ -71,11 +80,14 @@ def error_of(answer):
     return word
 
 
-def access_result(answers):
+def access_result(step, answers):
     letters, values = "", []
-    for touched, word in zip(answers[::2], answers[1::2]):
+    each = 1 if step.name == "exec" else 2
+    for touched, word in zip(answers[::each], answers[each - 1::each]):
         text = touched.get("error")
-        if text is None:
+        if "result" in touched:
+            letters += {"minor fault": "m", "major fault": "M", "no fault": "."}.get(touched["result"], touched["result"][3:4])
+        elif text is None:
             letters += "m" if touched["minor"] else "M" if touched["major"] else "."
             values.append(int(word["words"][0], 16) if "words" in word else 0)
         elif text.startswith(("SIGSEGV", "SIGBUS")):
@@ -89,11 +101,15 @@ def access_result(answers):
 class Machine:
     """`image`: a dump whose process `pid` runs the programs (without forks); or None: a machine, where init's children do."""
 
-    def __init__(self, flavour, image=None, pid=None):
+    def __init__(self, flavour, image=None, pid=None, trace=False):
         self.scope = scope.Scope(image or ["--sim", flavour])
         self.image, self.pid = image, pid
         self.zero = self.symbol_frame("empty_zero_page")
+        self.trace = trace
+        if trace:
+            self.scope.ask_one("trace on")
         self.cache = {}
+        self.found_before = {rule["rule"]: rule["found"] for rule in self.scope.ask(["audit"])[0]["rules"]}
 
     def symbol_frame(self, name):
         return int(self.scope.ask_one("vtop -k " + name)["addresses"][0]["physical"], 16) // program.PAGE
@@ -109,10 +125,11 @@ class Machine:
 
     def run_one(self, steps):
         begin = ["snapshot"] + ([] if self.image else ["fork -c 1 -p %d" % FIRST_PID])
+        begin.append("mmap -c %d -A %s 4096 -" % (self.pid_of(0), FENCE))
         commands, shape, alive = list(begin), [], [0]
         for number, step in enumerate(steps):
             pid = self.pid_of(step.process)
-            acts = accesses(pid, number, step) if step.name in ("read", "write") else [command(pid, step)]
+            acts = accesses(pid, number, step) if step.name in program.ACCESSES else [command(pid, step)]
             commands += [text % pid for text in DRAIN]
             if step.name == "fork":
                 alive.append(step.child())
@@ -127,9 +144,15 @@ class Machine:
                 raise Refusal(line.decode())
         outcome = self.outcome(steps, shape, answers[len(begin):])
         if outcome:
-            outcome[-1] = outcome[-1][0], self.with_words(outcome[-1][1])
+            outcome[-1] = outcome[-1][0], self.with_words(outcome[-1][1]), self.unsound()
         self.scope.ask_one("undo")
         return outcome
+
+    def unsound(self):
+        """What the audit finds, but for what it found before any program."""
+        rules = self.scope.ask(["audit"])[0]["rules"]
+        return ["%s: %s" % (rule["rule"], finding["text"])
+                for rule in rules for finding in rule["found"] if finding not in self.found_before.get(rule["rule"], ())]
 
     def with_words(self, states):
         """The first word of each frame: looked up once, at the end of a program."""
@@ -160,9 +183,9 @@ class Machine:
         return outcome
 
     def answer(self, step, done):
-        if step.name in ("read", "write"):
-            letters, values = access_result(done)
-            return letters + "".join(" %x" % value for value in values if step.name == "read")
+        if step.name in program.ACCESSES:
+            letters, values = access_result(step, done)
+            return letters + "".join(" %x" % value for value in values if step.name == "read") + self.way(done[0])
         error = error_of(done[0])
         if error:
             return error
@@ -170,6 +193,13 @@ class Machine:
             return "ok"
         page = (int(done[0]["address"], 16) - program.WINDOW) // program.PAGE
         return "at %d" % page if 0 <= page < program.PAGES else "elsewhere"
+
+    def way(self, access):
+        """The functions of the kernel's that an access goes through, of those that the guest traces."""
+        if not self.trace:
+            return ""
+        names = [TRACED.get(step["function"], step["function"]) for step in access.get("trace", ())]
+        return " through " + " ".join(name for name in names if name in TRACED.values())
 
     def describe(self, areas, pages):
         """The same as guest_side's, of the answers of smaps and vm -p. Steps that change little have the same answers often."""

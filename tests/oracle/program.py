@@ -10,7 +10,8 @@ numbered from the window's first; an address is WINDOW + page * 4096.
     p0 munmap PAGE PAGES            p0 mprotect PAGE PAGES PROT         p0 madvise PAGE PAGES ADVICE
     p0 mremap PAGE OLD NEW [move] [to PAGE]
     p0 mlock PAGE PAGES             p0 munlock PAGE PAGES
-    p0 read PAGE PAGES              p0 write PAGE PAGES                 one access a page, each whatever the others did
+    p0 read PAGE PAGES              p0 write PAGE PAGES                 p0 exec PAGE PAGES
+                                    one access to each page, whatever came of the others
     p0 fork p1                      p0 exit
 """
 
@@ -26,6 +27,7 @@ FILES = 4
 FILE_PAGES = 24
 MOST_TOUCHED = 64
 
+ACCESSES = {"read": "-r", "write": "-w", "exec": "-x"}
 PROT = {"r": mmap.PROT_READ, "w": mmap.PROT_WRITE, "x": mmap.PROT_EXEC, "-": 0}
 # Linux, include/uapi/asm-generic/mman-common.h
 MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS = 1, 2, 0x10, 0x20
@@ -97,8 +99,8 @@ def sound(steps):
 
 
 def value_of(number):
-    """What the write that is step `number` (from 0) of a program stores in its first page; 256 more in each after."""
-    return number + 1 << 16
+    """What the write that is step `number` (from 0) of a program stores in its first page; 256 more in each after. A nop to begin with."""
+    return number + 1 << 16 | 0x90
 
 
 def prot_bits(text):
@@ -113,12 +115,13 @@ class Generator:
     SPAN = 40       # pages that a program uses, from FIRST on
     FIRST = 16
 
-    def __init__(self, seed, can, span=None, unit=1):
+    def __init__(self, seed, can, span=None, unit=1, most_touched=12):
         """`can`: names of steps, kinds of mmap ("mmap shared", "mmap private file" …) and advice ("madvise free") to use."""
         self.random = random.Random(seed)
         self.can = can
         self.span = span or self.SPAN
         self.unit = unit
+        self.most_touched = most_touched
         self.alive, self.born = [0], 1
         self.mapped = {0: set()}
 
@@ -142,7 +145,7 @@ class Generator:
         return page, pages
 
     def prot(self):
-        return self.random.choice(("rw", "rw", "rw", "rw", "r", "r", "-", "rwx", "rx", "w"))
+        return self.random.choice(("rw", "rw", "rw", "rw", "r", "r", "-", "rwx", "rx", "w", "x"))
 
     def kind(self):
         r = self.random
@@ -169,7 +172,7 @@ class Generator:
         r = self.random
         process = r.choice(self.alive)
         mapped = self.mapped[process]
-        names = {"write": 22, "read": 14, "mmap": 10, "munmap": 7, "mprotect": 10, "madvise": 6, "mremap": 6, "mlock": 2,
+        names = {"write": 22, "read": 14, "exec": 2, "mmap": 10, "munmap": 7, "mprotect": 10, "madvise": 6, "mremap": 6, "mlock": 2,
                  "munlock": 2, "fork": 6, "exit": 3}
         if not mapped or r.random() < 0.5 / (1 + len(mapped)):
             return self.mmap(process)
@@ -189,7 +192,7 @@ class Generator:
         page, pages = self.place(process)
         if name == "mremap":
             return self.mremap(process, page, pages)
-        words = [str(page), str(min(pages, 12) if name in ("read", "write") else pages)]
+        words = [str(page), str(min(pages, self.most_touched) if name in ACCESSES else pages)]
         if name == "munmap":
             mapped -= set(range(page, page + pages))
         elif name == "mprotect":
@@ -210,7 +213,10 @@ class Generator:
         mapped = self.mapped[process]
         new = max(1, pages + r.choice((-4, -2, -1, 0, 0, 1, 1, 2, 4, 8)))
         words = [str(page), str(pages), str(new)]
-        if r.random() < 0.6:
+        choice = r.random()
+        if choice < 0.2:
+            words.append("move")        # where to, if it must, is no matter: outside the window
+        elif choice < 0.7:
             to = self.FIRST + r.randrange(self.span)
             words += ["move", "to", str(to)]
             mapped -= set(range(page, page + pages))

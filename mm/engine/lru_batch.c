@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The LRU lists where each CPU has batches of pages on their way to them (mm/swap.c): pages to be added, pages to be made active.
+ */
+#include <inttypes.h>
+
+#include "mm/engine/huge.h"
+#include "mm/engine/list_edit.h"
+#include "mm/engine/lru_gen_edit.h"
+#include "mm/engine/zap.h"
+#include "mm/zone.h"
+
+static bool has(const struct page *p, int bit)
+{
+	return bit >= 0 && (p->flags >> bit & 1);
+}
+
+static uint64_t bit_of(int bit)
+{
+	return bit >= 0 ? 1ull << bit : 0;
+}
+
+static struct error *open_batch(struct engine *e, uint64_t percpu, struct object *o)
+{
+	return object_open_writable(e->k, percpu_addr(e->k, percpu, e->cpu), S_folio_batch, o);
+}
+
+bool lru_batch_holds(struct engine *e, uint64_t page)
+{
+	struct object o;
+	if (!e->modern->lru_add || error_drop(open_batch(e, e->modern->lru_add, &o)))
+		return false;
+	uint64_t count = GET(e->k, &o, folio_batch, nr);
+	for (uint64_t i = 0; i < count && i < 64; i++)
+		if (object_get_element(e->k, &o, M_folio_batch_folios, i) == page)
+			return true;
+	return false;
+}
+
+struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info)
+{
+	struct kernel *k = e->k;
+	uint64_t memcg, node;
+	TRY(page_memcg(e, p, &memcg));
+	*info = 0;
+	*lruvec = HAS(k, pglist_data, lruvec) ? pgdat + OFFSET(k, pglist_data, lruvec) : zone + OFFSET(k, zone, lruvec);
+	if (!HAS(k, mem_cgroup, nodeinfo) || !HAS(k, mem_cgroup_per_node, lruvec))
+		return NULL;
+	if (!memcg)
+		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &memcg));
+	if (!memcg)
+		return NULL;
+	TRY(kernel_get(k, pgdat, M_pglist_data_node_id, &node));
+	TRY(kernel_read_pointer(k, memcg + OFFSET(k, mem_cgroup, nodeinfo) + (node & 1023) * k->arch->pointer_size, info));
+	*lruvec = *info + OFFSET(k, mem_cgroup_per_node, lruvec);
+	return NULL;
+}
+
+/* update_lru_size(): in the node, the zone, and the cgroup's own table by zone. */
+static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, uint64_t info, unsigned lru, int delta)
+{
+	struct kernel *k = e->k;
+	struct stat_item of_node = e->modern->lru_base, of_zone = e->modern->zone_lru_base;
+	const struct member *m = &k->members[M_mem_cgroup_per_node_lru_zone_size];
+	of_node.index += (int)lru;
+	of_zone.index += (int)lru;
+	mod_node_state(e, pgdat, of_node, delta);
+	mod_zone_state(e, zone, of_node, delta); /* the lists were the zones' until 4.8 */
+	mod_zone_state(e, zone, of_zone, delta);
+	if (!info || !m->present)
+		return NULL;
+	const struct zone *z = zones_get(k, 0);
+	for (size_t i = 0; (z = zones_get(k, i)) && z->addr != zone; i++)
+		;
+	uint64_t lists = k->members[M_lruvec_lists].total / SIZE_OF(k, list_head);
+	uint64_t at = info + m->offset + ((z ? z->index : 0) * lists + lru) * k->arch->pointer_size, v;
+	TRY(kernel_read_pointer(k, at, &v));
+	return kernel_write_pointer(k, at, v + (uint64_t)(int64_t)delta);
+}
+
+/* enum lru_list: anonymous before file, inactive before active. */
+static unsigned lru_list(struct engine *e, const struct page *p)
+{
+	return (has(p, e->modern->swapbacked) ? 0 : 2) + has(p, e->bit_active);
+}
+
+/* Onto the list of its kind, or off it. */
+static struct error *change_list(struct engine *e, struct page *p, bool add)
+{
+	struct kernel *k = e->k;
+	uint64_t page = p->object.addr, zone = zone_of_page(e, page), pgdat, lruvec, info;
+	unsigned lru = lru_list(e, p);
+	if (!zone)
+		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is in no zone", page);
+	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
+	TRY(lruvec_of(e, p, pgdat, zone, &lruvec, &info));
+	if (add && lru_gen_enabled(e))
+		return lru_gen_add_folio(e, lruvec, p);
+	if (add)
+		TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
+	else
+		TRY(list_del(k, page + OFFSET(k, page, lru)));
+	int pages = 1 << page_compound_order(k, p);
+	return count_lru(e, zone, pgdat, info, lru, add ? pages : -pages);
+}
+
+/* __pagevec_lru_add_fn(), lru_add_fn(). */
+static struct error *lru_add(struct engine *e, uint64_t page)
+{
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	if (has(&p, e->bit_lru) || has(&p, e->modern->mlocked) || page_refcount(e->k, &p) < 1)
+		return error_at(ERR_BAD_OBJECT, page, "a page on a CPU's LRU batch cannot go to the lists: %" PRIx64, page);
+	p.flags |= bit_of(e->bit_lru);
+	SET(e->k, &p.object, page, flags, p.flags);
+	return change_list(e, &p, true);
+}
+
+/* __activate_page(): from the inactive pages of its kind to the active ones. */
+static struct error *activate(struct engine *e, uint64_t page)
+{
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	if (!has(&p, e->bit_lru) || has(&p, e->bit_active) || has(&p, e->modern->unevictable))
+		return NULL;
+	TRY(change_list(e, &p, false));
+	p.flags |= bit_of(e->bit_active);
+	SET(e->k, &p.object, page, flags, p.flags);
+	count_vm_event(e, e->modern->event_pgactivate);
+	return change_list(e, &p, true);
+}
+
+/* ---- Batches ---- */
+
+typedef struct error *batch_function(struct engine *e, uint64_t page);
+
+static bool drain_followed(struct engine *e)
+{
+	return e->modern->lru_add && e->modern->lru_base.group >= 0 && HAS(e->k, lruvec, lists);
+}
+
+/* Its pages go to the lists, and its references go. */
+static struct error *drain_batch(struct engine *e, const struct object *batch, batch_function *each, const char *why)
+{
+	struct kernel *k = e->k;
+	uint64_t count = GET(k, batch, folio_batch, nr);
+	if (count > k->members[M_folio_batch_folios].count)
+		return error_at(ERR_BAD_OBJECT, batch->addr, "CPU %u's LRU batch is damaged: it has %" PRIu64 " pages", e->cpu, count);
+	TRY(nodes_open(k));
+	/* Empty at once: a page that goes with its last reference must not be found on it. */
+	SET(k, batch, folio_batch, nr, 0);
+	for (uint64_t i = 0; i < count; i++) {
+		uint64_t page = object_get_element(k, batch, M_folio_batch_folios, i);
+		TRY(each(e, page));
+		/* Unmapped meanwhile, it goes at once. */
+		TRY(put_user_page(e, page));
+	}
+	TRACE(e, "lru_add_drain", why, { "cpu", e->cpu }, { "pages", count });
+	return NULL;
+}
+
+struct error *lru_add_drain(struct engine *e)
+{
+	const struct {
+		uint64_t percpu;
+		batch_function *each;
+	} batches[] = { { e->modern->lru_add, lru_add }, { e->modern->activate_page, activate } };
+	struct object batch;
+	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
+		/* What making a page active is where pages stand by generations is not followed: those wait on. */
+		if (!batches[i].percpu || !drain_followed(e) || (i && lru_gen_enabled(e)))
+			continue;
+		TRY(open_batch(e, batches[i].percpu, &batch));
+		if (GET(e->k, &batch, folio_batch, nr))
+			TRY(drain_batch(e, &batch, batches[i].each, "pages are about to go: the CPU's batch goes to the LRU lists first"));
+	}
+	return NULL;
+}
+
+/* pagevec_add_and_need_flush() */
+static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t page, batch_function *each)
+{
+	struct kernel *k = e->k;
+	struct object o;
+	struct page p;
+	bool explained;
+	TRY(open_batch(e, percpu, &o));
+	uint64_t count = GET(k, &o, folio_batch, nr), room = k->members[M_folio_batch_folios].count;
+	if (count >= room)
+		return error_at(ERR_BAD_OBJECT, o.addr, "CPU %u's LRU batch is damaged: it has %" PRIu64 " pages", e->cpu, count);
+	TRY(page_open_writable(e, page, &p));
+	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
+	object_set_element(k, &o, M_folio_batch_folios, count, page);
+	SET(k, &o, folio_batch, nr, count + 1);
+	TRACE(e, each == lru_add ? "lru_cache_add" : "activate_page", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
+	/* A large folio does not wait. */
+	bool large = page_is_large(e, &p);
+	if (count + 1 < room && !large)
+		return NULL;
+	if (!drain_followed(e))
+		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
+	return drain_batch(e, &o, each, large ? "a large page does not wait on the batch: all of it goes to the LRU lists" : "the CPU's batch was full: its pages go to the LRU lists");
+}
+
+struct error *lru_cache_add_modern(struct engine *e, uint64_t page)
+{
+	bool explained;
+	struct page p;
+	if (!e->modern->lru_add)
+		return fault_refuse(e, &explained, "this kernel's batches of pages for the LRU lists are not known");
+	TRY(page_open_writable(e, page, &p));
+	if (lru_gen_enabled(e))
+		SET(e->k, &p.object, page, flags, p.flags | bit_of(e->bit_active));
+	return put_on_batch(e, e->modern->lru_add, page, lru_add);
+}
+
+struct error *lru_batch_add(struct fault *f, uint64_t page)
+{
+	bool explained;
+	if (f->vma->flags & VM_LOCKED)
+		return fault_refuse(f->e, &explained, "the area is locked: the page would go to the batch of locked pages, which is not followed");
+	return lru_cache_add_modern(f->e, page);
+}
+
+/* The second access makes it active; how often a page of generations was used is not followed. */
+struct error *mark_page_accessed_modern(struct engine *e, uint64_t page)
+{
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	if (!has(&p, e->bit_referenced)) {
+		SET(e->k, &p.object, page, flags, p.flags | bit_of(e->bit_referenced));
+		return NULL;
+	}
+	if (has(&p, e->modern->unevictable) || has(&p, e->bit_active) || lru_gen_enabled(e))
+		return NULL;
+	if (!has(&p, e->bit_lru)) {
+		/* __lru_cache_activate_page(): still on this CPU's batch, it goes to the active list from there. */
+		if (lru_batch_holds(e, page))
+			p.flags |= bit_of(e->bit_active);
+	} else if (e->modern->activate_page) {
+		TRY(put_on_batch(e, e->modern->activate_page, page, activate));
+		TRY(page_open_writable(e, page, &p));
+	}
+	SET(e->k, &p.object, page, flags, p.flags & ~bit_of(e->bit_referenced));
+	return NULL;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside mm/engine/: the page cache where each mapping has a tree of its pages. find_page_nolock(), add_to_page_cache(), remove_inode_page(), set_page_dirty() of
+ * mm/engine/engine.h come here on such kernels.
+ */
+#ifndef MM_PAGE_CACHE_H
+#define MM_PAGE_CACHE_H
+
+#include "mm/engine/engine.h"
+
+/* The tree's entry: a page, or a value (an evicted page); 0 for none. */
+struct error *page_cache_entry(struct engine *e, uint64_t mapping, uint64_t index, uint64_t *entry) MUST_CHECK;
+/*
+ * __add_to_page_cache_locked(): the page, locked and with a reference of the mapping's, at that index. Its control group is not charged (charge_page() does).
+ * EEXIST. *shadow is the value that stood there, 0 for none.
+ */
+struct error *page_cache_insert(struct engine *e, uint64_t page, uint64_t mapping, uint64_t index, uint64_t *shadow) MUST_CHECK;
+/* __delete_from_page_cache(): `shadow` (a value, or 0) stands there now. The mapping's reference is left to the caller. */
+struct error *page_cache_delete(struct engine *e, uint64_t page, uint64_t shadow) MUST_CHECK;
+
+struct error *find_page_modern(struct engine *e, uint64_t mapping, uint64_t index, uint64_t *page) MUST_CHECK;
+struct error *set_page_dirty_modern(struct engine *e, uint64_t page) MUST_CHECK;
+/* The page's PG_locked. */
+struct error *page_set_locked(struct engine *e, uint64_t page, bool locked) MUST_CHECK;
+
+#endif
