@@ -32,13 +32,13 @@ static void print_heading(struct session *s)
 {
 	struct kernel *k = s->kernel;
 	unsigned types = requested_types(k);
-	out_printf(s->out, "%-14s", "");
+	out_printf(s->out, "%-13s", "");
 	for (unsigned type = 0; type < types; type++)
-		out_printf(s->out, " %16s", *migratetype_name(k, type) ? migratetype_name(k, type) : "any kind");
-	out_printf(s->out, "\n%5s %8s", "ORDER", "FREE");
+		out_printf(s->out, " %15s", *migratetype_name(k, type) ? migratetype_name(k, type) : "any kind");
+	out_printf(s->out, "\n%5s %7s", "ORDER", "FREE");
 	for (unsigned type = 0; type < types; type++)
-		out_printf(s->out, " %8s %7s", "OWN", "ANY");
-	out_printf(s->out, "  %6s %6s\n", "UNUSABLE", "INDEX");
+		out_printf(s->out, " %7s %7s", "OWN", "ANY");
+	out_printf(s->out, " %8s %6s\n", "UNUSABLE", "INDEX");
 }
 
 /* What of each order could be allocated; with `total`, the sums of zones that this is to be added to. */
@@ -48,21 +48,21 @@ static void print_order(struct session *s, const struct zone *z, const struct zo
 	struct out *o = s->out;
 	out_object_begin(o, NULL);
 	out_dec(o, "order", "%5" PRIu64, order);
-	out_dec(o, "free_blocks", " %8" PRIu64, f->blocks[order]);
+	out_dec(o, "free_blocks", " %7" PRIu64, f->blocks[order]);
 	out_array_begin(o, "allocations");
 	for (unsigned type = 0; type < requested_types(k); type++) {
 		struct zone_allocations a;
 		zone_allocations(k, z, f, order, type, &a);
 		out_object_begin(o, NULL);
 		out_str(o, "migratetype", NULL, migratetype_name(k, type));
-		out_dec(o, "own", " %8" PRIu64, a.own);
+		out_dec(o, "own", " %7" PRIu64, a.own);
 		out_dec(o, "any", " %7" PRIu64, a.any);
 		out_object_end(o);
 		total[type].own += a.own;
 		total[type].any += a.any;
 	}
 	out_array_end(o);
-	print_index(o, "unusable_index", "  %8s", unusable_free_index(f, order));
+	print_index(o, "unusable_index", " %8s", unusable_free_index(f, order));
 	print_index(o, "fragmentation_index", " %6s\n", fragmentation_index(f, order));
 	out_object_end(o);
 }
@@ -281,11 +281,11 @@ static void print_legend(struct session *s)
 			out_printf(s->out, "\033[%sm%c\033[0m", uses[use].colour, uses[use].letter);
 		else
 			out_printf(s->out, "%c", uses[use].letter);
-		out_printf(s->out, " %s%s", use == BLOCK_TABLE ? "page tables" : use == BLOCK_FREE ? "wholly free" : name,
+		out_printf(s->out, " %s%s", use == BLOCK_TABLE ? "tables" : use == BLOCK_FREE ? "free" : name,
 			   use + 1 < BLOCK_USES ? "  " : "\n");
 	}
-	out_text(s->out, "what most of a cell's used pages are; a small letter: an eighth of it or more is free;\n"
-			 "! movable, but with pages of the kernel in it that cannot be moved\n");
+	out_text(s->out, "A letter is what most of the used pages are; a small one: an eighth or more is\n"
+			 "free. !: movable, but with pages of the kernel in it that cannot be moved.\n");
 }
 
 /* ---- */
@@ -299,10 +299,10 @@ static struct error *print_zone(struct session *s, const struct zone *z, const s
 	out_str(o, "zone", "  ZONE %s:", z->name);
 	out_dec(o, "present_pages", " %" PRIu64 " pages,", z->present_pages);
 	out_dec(o, "free_pages", " %" PRIu64 " free", f.pages);
-	out_printf(o, " (%.1f%%);", 100.0 * (double)f.pages / (double)z->present_pages);
-	out_dec(o, "min", " watermarks %" PRIu64, z->min);
-	out_dec(o, "low", " %" PRIu64, z->low);
-	out_dec(o, "high", " %" PRIu64 "\n", z->high);
+	out_printf(o, " (%.1f%%)\n", 100.0 * (double)f.pages / (double)z->present_pages);
+	out_dec(o, "min", "watermarks: min %" PRIu64, z->min);
+	out_dec(o, "low", ", low %" PRIu64, z->low);
+	out_dec(o, "high", ", high %" PRIu64 "\n", z->high);
 	if (options->table)
 		print_table(s, z, &f, totals);
 	if (options->map)

@@ -218,7 +218,9 @@ static void say_page(struct who *w, const struct identity *id)
 			out_text(o, ", mapped by nobody");
 		say_mapping(w, id);
 	} else {
-		out_str(o, "name", id->use == PAGE_UNUSED ? "page that is free or kept by a CPU" : "page: %s", page_use_name(id->use));
+		/* Nothing marks an anonymous page where there is no reverse mapping. */
+		bool either = id->use == PAGE_KERNEL && !rmap_exists(w->s->kernel);
+		out_str(o, "name", either ? "page in use, of a process or the kernel" : id->use == PAGE_UNUSED ? "page that is free or kept by a CPU" : "page: %s", page_use_name(id->use));
 	}
 	if (id->order && id->use != PAGE_FREE)
 		out_dec(o, "compound_order", ", of a compound page of order %" PRIu64, id->order);

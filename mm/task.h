@@ -82,6 +82,9 @@ void task_state_long(struct kernel *k, const struct task *t, char *buf, size_t s
  */
 void task_full_name(struct kernel *k, const struct task *t, char *buf, size_t size);
 
+/* Has the task that capability (its bit), in the initial user namespace? True where neither tasks nor credentials say. */
+bool task_capable(struct kernel *k, uint64_t task, unsigned capability);
+
 /* ---- mm/task_time.c ---- */
 
 struct task_times {
@@ -105,6 +108,8 @@ struct mm_rss {
 	int64_t file, anon, shmem, swap;
 };
 struct error *mm_rss(struct kernel *k, uint64_t mm, struct mm_rss *out) MUST_CHECK;
+/* The same without the parts that CPUs and tasks keep to themselves: get_mm_counter(). */
+struct error *mm_rss_rough(struct kernel *k, uint64_t mm, struct mm_rss *out) MUST_CHECK;
 static inline int64_t mm_rss_total(const struct mm_rss *r)
 {
 	return r->file + r->anon + r->shmem;

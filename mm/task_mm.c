@@ -34,7 +34,7 @@ static int64_t signed_at(const struct object *o, uint64_t offset, unsigned size)
  * All possible CPUs: what an offline one left was added, and it stands at zero.
  */
 static struct error *percpu_counters(struct kernel *k, const struct object *mm,
-				     const int64_t place[KINDS], int64_t sum[KINDS])
+				     const int64_t place[KINDS], bool whole, int64_t sum[KINDS])
 {
 	const struct member *array = &k->members[M_mm_struct_rss_stat];
 	for (int i = 0; i < KINDS; i++) {
@@ -46,7 +46,7 @@ static struct error *percpu_counters(struct kernel *k, const struct object *mm,
 		struct object counter = {mm->bytes + at, mm->addr + at, array->stride};
 		sum[i] = (int64_t)GET(k, &counter, percpu_counter, count);
 		uint64_t counters = GET(k, &counter, percpu_counter, counters);
-		for (unsigned cpu = 0; counters && cpu < k->cpus; cpu++) {
+		for (unsigned cpu = 0; whole && counters && cpu < k->cpus; cpu++) {
 			uint32_t part;
 			TRY(kernel_read_u32(k, percpu_ptr(k, counters, cpu), &part));
 			sum[i] += (int32_t)part;
@@ -67,7 +67,7 @@ static void add_counts(const struct member *array, const struct object *o,
 	}
 }
 
-struct error *mm_rss(struct kernel *k, uint64_t mm, struct mm_rss *out)
+static struct error *read_rss(struct kernel *k, uint64_t mm, bool whole, struct mm_rss *out)
 {
 	struct object o;
 	int64_t place[KINDS], sum[KINDS] = {0};
@@ -78,13 +78,13 @@ struct error *mm_rss(struct kernel *k, uint64_t mm, struct mm_rss *out)
 	/* An array; struct mm_rss_stat may be as long as one counter. */
 	if (HAS_STRUCT(k, percpu_counter) && array->count > 1 &&
 	    array->stride == SIZE_OF(k, percpu_counter)) {
-		TRY(percpu_counters(k, &o, place, sum));
+		TRY(percpu_counters(k, &o, place, whole, sum));
 	} else if (HAS(k, mm_struct, rss_count)) {
 		add_counts(&k->members[M_mm_struct_rss_count], &o, place, sum);
 		/* SPLIT_RSS_COUNTING: each task keeps up to 64 page faults' worth to itself
 		 * (mm/memory.c). */
 		const struct task *t;
-		for (size_t i = 0; (t = task_of_mm(k, mm, i)); i++)
+		for (size_t i = 0; whole && (t = task_of_mm(k, mm, i)); i++)
 			add_counts(&k->members[M_task_struct_rss_stat], &t->object, place, sum);
 	} else if (HAS(k, mm_struct, file_rss)) {
 		sum[FILE_PAGES] = (int64_t)GET(k, &o, mm_struct, file_rss);
@@ -101,6 +101,16 @@ struct error *mm_rss(struct kernel *k, uint64_t mm, struct mm_rss *out)
 	*out = (struct mm_rss){sum[FILE_PAGES], sum[ANON_PAGES], sum[SHMEM_PAGES],
 			       sum[SWAP_ENTRIES]};
 	return NULL;
+}
+
+struct error *mm_rss(struct kernel *k, uint64_t mm, struct mm_rss *out)
+{
+	return read_rss(k, mm, true, out);
+}
+
+struct error *mm_rss_rough(struct kernel *k, uint64_t mm, struct mm_rss *out)
+{
+	return read_rss(k, mm, false, out);
 }
 
 struct error *mm_pgd(struct kernel *k, uint64_t mm, uint64_t *phys)

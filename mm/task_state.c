@@ -154,3 +154,20 @@ void task_full_name(struct kernel *k, const struct task *t, char *buf, size_t si
 	if (strlen(full) > strlen(t->comm) && !strncmp(full, t->comm, strlen(t->comm)))
 		snprintf(buf, size, "%s", full);
 }
+
+bool task_capable(struct kernel *k, uint64_t task, unsigned capability)
+{
+	uint64_t cred, set, ns;
+	/* In the task itself until 2.6.28. */
+	if (HAS(k, task_struct, cap_effective))
+		return !error_drop(kernel_get(k, task, M_task_struct_cap_effective, &set)) && set >> capability & 1;
+	if (!HAS(k, cred, cap_effective))
+		return true;
+	if (error_drop(kernel_get(k, task, M_task_struct_cred, &cred)) ||
+	    error_drop(kernel_read_u64(k, cred + OFFSET(k, cred, cap_effective), &set)))
+		return false;
+	/* Rights in a user namespace of one's own are none here. */
+	if (HAS(k, cred, user_ns) && !error_drop(kernel_get(k, cred, M_cred_user_ns, &ns)) && ns != symbol_addr(k, "init_user_ns"))
+		return false;
+	return set >> capability & 1;
+}

@@ -174,7 +174,7 @@ struct error *vmcore_mark(struct vmcore *vc, unsigned *depth)
 	m->below = vc->marks;
 	vc->marks = m;
 	vc->flat.marks++;
-	vc->flat.kept_page = UINT64_MAX;
+	vc->flat.kept_page = VMCORE_NO_PAGE;
 	if (depth)
 		*depth = vc->flat.marks;
 	return NULL;
@@ -186,7 +186,7 @@ static struct mark *mark_pop(struct vmcore *vc)
 	struct mark *m = vc->marks;
 	vc->marks = m->below;
 	vc->flat.marks--;
-	vc->flat.kept_page = UINT64_MAX;
+	vc->flat.kept_page = VMCORE_NO_PAGE;
 	return m;
 }
 

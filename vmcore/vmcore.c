@@ -100,7 +100,7 @@ static struct vmcore *image_new(const char *path)
 		return NULL;
 	vc->path = strdup(path);
 	vc->block_size = VMCORE_PAGE_SIZE;
-	vc->flat.kept_page = UINT64_MAX;
+	vc->flat.kept_page = VMCORE_NO_PAGE;
 	vc->last = &nowhere;
 	for (size_t i = 0; i < NEAR_SEGMENTS; i++)
 		vc->near[i] = &nowhere;

@@ -128,11 +128,12 @@ struct error *vmcore_scan(struct vmcore *vc, uint64_t start, uint64_t end, vmcor
  * For hot paths: an image that is one piece of memory from physical 0 on (a simulated machine's RAM). Lives as long as the image; size 0 when the image
  * is not so.
  */
+#define VMCORE_NO_PAGE (1ull << 63) /* so far from any memory that no sum or difference comes near */
 struct vmcore_flat {
 	unsigned char *bytes;
 	uint64_t size;
 	unsigned marks;	    /* how many there are, of any image */
-	uint64_t kept_page; /* the page that the newest mark was seen to keep last; UINT64_MAX: none */
+	uint64_t kept_page; /* the page that the newest mark was seen to keep last; VMCORE_NO_PAGE: none */
 };
 const struct vmcore_flat *vmcore_flat(const struct vmcore *vc);
 

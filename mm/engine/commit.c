@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "mm/engine/areas_edit.h"
+#include "mm/task.h"
 
 /* ---- Whose limits ---- */
 
@@ -40,20 +41,8 @@ uint64_t rlimit(struct engine *e, const struct object *mm, enum rlimit_resource 
 
 bool capable(struct engine *e, const struct object *mm, enum capability capability)
 {
-	struct kernel *k = e->k;
-	uint64_t task = whose(e, mm), cred, set, ns;
-	/* In the task itself until 2.6.28. */
-	if (task && HAS(k, task_struct, cap_effective))
-		return !error_drop(kernel_get(k, task, M_task_struct_cap_effective, &set)) && set >> capability & 1;
-	if (!task || !HAS(k, cred, cap_effective))
-		return true;
-	if (error_drop(kernel_get(k, task, M_task_struct_cred, &cred)) ||
-	    error_drop(kernel_read_u64(k, cred + OFFSET(k, cred, cap_effective), &set)))
-		return false;
-	/* Rights in a user namespace of one's own are none here. */
-	if (HAS(k, cred, user_ns) && !error_drop(kernel_get(k, cred, M_cred_user_ns, &ns)) && ns != symbol_addr(k, "init_user_ns"))
-		return false;
-	return set >> capability & 1;
+	uint64_t task = whose(e, mm);
+	return !task || task_capable(e->k, task, capability);
 }
 
 /* ---- Counters of an mm ---- */

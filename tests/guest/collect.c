@@ -285,7 +285,8 @@ static void process(int pid, int with_pages, int before)
 {
 	static const char *const files[] = {"stat",	     "status",	  "cmdline", "environ",
 					    "maps",	     "limits",	  "cgroup",  "statm",
-					    "oom_score_adj", "mountinfo", "auxv",    "uid_map"};
+					    "oom_score_adj", "mountinfo", "auxv",    "uid_map",
+					    "oom_score"};
 	static const char *const of_thread[] = {"stat",	 "status",  "comm",
 						"stack", "syscall", "wchan"};
 	static const char *const links[] = {"exe", "cwd", "root"};
@@ -345,20 +346,26 @@ static void processes(int before)
 		closedir(proc);
 }
 
-static void kernel_log(void)
+static void log_text(const char *name)
 {
 	int size = klogctl(10, NULL, 0); /* SYSLOG_ACTION_SIZE_BUFFER */
 	char *text = size > 0 ? malloc(size) : NULL;
+
+	if (!text)
+		return;
+	begin(name);
+	append(text, klogctl(3, text, size)); /* SYSLOG_ACTION_READ_ALL */
+	end();
+	free(text);
+}
+
+static void kernel_log(void)
+{
 	char line[8192];
 	ssize_t count;
 	int fd;
 
-	if (text) {
-		begin("dmesg");
-		append(text, klogctl(3, text, size)); /* SYSLOG_ACTION_READ_ALL */
-		end();
-		free(text);
-	}
+	log_text("dmesg");
 	fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return;
@@ -403,7 +410,16 @@ static const char *const counters[] = {
 	"/proc/buddyinfo"};
 #define COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
-/* Last of all: what the kernel does when memory is touched. */
+/* Last of all: whom the OOM killer chooses, called by its key; the log says. */
+static void out_of_memory(void)
+{
+	if (!put("/proc/sysrq-trigger", "f"))
+		return;
+	sleep(1);
+	log_text("dmesg-oom");
+}
+
+/* What the kernel does when memory is touched. */
 static void faults(void)
 {
 	size_t size;
@@ -433,6 +449,7 @@ void collect(int before)
 		processes(before);
 		kernel_log();
 		faults();
+		out_of_memory();
 	}
 	append(zeros, sizeof(zeros));
 }

@@ -122,6 +122,24 @@ def compare_arguments(scope, judge, before, after):
             judge.equal("ps -a", ("pid", pid, key), strings(fact), answers.get(pid, {}).get(key))
 
 
+def compare_oom(scope, judge, before, after):
+    """Each process's points as /proc/PID/oom_score shows them, and whom the guest's kernel killed when it was told to (sysrq f)."""
+    answer = scope.ask_one("oom")
+    rows = {row["pid"]: row for row in answer["processes"]}
+    for pid in before.pids():
+        fact = before.text("proc/%d/oom_score" % pid)
+        if pid == COLLECTOR or not fact or before.tasks()[pid].flags & KERNEL_THREAD:
+            continue
+        if fact != after.text("proc/%d/oom_score" % pid):
+            judge.moved("oom")
+            continue
+        judge.equal("oom", ("pid", pid, "score"), int(fact), rows.get(pid, {}).get("score") or 0)
+        judge.equal("oom", ("pid", pid, "adj"), int(before.text("proc/%d/oom_score_adj" % pid)), rows.get(pid, {}).get("adj"))
+    killed = re.findall(r"Killed process (\d+) \(", after.text("dmesg-oom"))
+    if killed:
+        judge.equal("oom", "victim", int(killed[-1]), answer["victim"])
+
+
 def compare_registers(scope, judge, before, after):
     """regs: what a task in a system call had in its registers, by /proc/PID/task/TID/syscall."""
     names = ("orig_rax", "rdi", "rsi", "rdx", "r10", "r8", "r9", "rsp", "rip")
@@ -216,4 +234,4 @@ def compare_selections(scope, judge, before, after):
 
 
 SUBJECTS = (compare_list, compare_resident, compare_limits, compare_arguments, compare_registers, compare_stacks, compare_members,
-            compare_selections)
+            compare_selections, compare_oom)

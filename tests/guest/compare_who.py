@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """who and top-mem: what an address is and where memory went, against pagemap, vmallocinfo, slabinfo and /proc/PID."""
 
+import bisect
 import re
 
 from compare_mappings import shares_memory
@@ -58,4 +59,68 @@ def compare_objects(scope, judge, before, after):
                     (said.get("owner"), said.get("state"), said.get("pid")))
 
 
-SUBJECTS = (compare_owners, compare_areas, compare_objects)
+def compare_maps(scope, judge, before, after):
+    """map: each page that pagemap says is present or swapped out lies in an interval that says the same."""
+    pids = [pid for pid in processes(before, after) if before.maps(pid) and before.maps(pid) == after.maps(pid)]
+    for pid, answer in zip(pids, scope.ask(["map %d" % pid for pid in pids])):
+        runs = [(int(run["start"], 16), int(run["end"], 16), run["state"]) for area in answer["tasks"][0]["areas"] for run in area["intervals"]]
+        starts = [start for start, _, _ in runs]
+        second = after.pages(pid)
+        for address, page in before.pages(pid).items():
+            if page != second.get(address) or not (page.present or page.swapped):
+                continue
+            at = bisect.bisect_right(starts, address) - 1
+            said = runs[at][2] if at >= 0 and address < runs[at][1] else None
+            judge.equal("map", ("pid", pid, "page", hex(address)), "resident" if page.present else "swapped", said)
+
+
+def callers(sample):
+    """{function: (areas, pages)} of vmallocinfo."""
+    found = {}
+    for line in sample.text("proc/vmallocinfo").splitlines():
+        match = re.match(r"0x[0-9a-f]+-0x[0-9a-f]+ +\d+ ([\w.]+)\+0x", line)
+        pages = re.search(r" pages=(\d+)", line)
+        if match:
+            areas, sum_of = found.get(match[1], (0, 0))
+            found[match[1]] = areas + 1, sum_of + int(pages[1] if pages else 0)
+    return found
+
+
+def compare_top(scope, judge, before, after):
+    """top-mem: slab caches and callers of vmalloc() by /proc, processes by their smaps; and totals that are the sums of other totals."""
+    top = scope.ask_one("top-mem -a")
+    caches = {row["name"]: row for row in top["caches"]}
+    first, second = before.slabs(), after.slabs()
+    for name, fact in first.items():
+        if fact[1:] != second.get(name, (0,))[1:]:
+            judge.moved("top-mem: caches")
+        elif name in caches:
+            judge.equal("top-mem: caches", name, (fact[1], fact[5], fact[5] * fact[4]),
+                        tuple(caches[name][key] for key in ("objects", "slabs", "pages")))
+    said = {row["caller"]: (row["areas"], row["pages"]) for row in top["callers"]}
+    first, second = callers(before), callers(after)
+    for name, fact in first.items():
+        if fact != second.get(name):
+            judge.moved("top-mem: callers")
+        else:
+            judge.equal("top-mem: callers", name, fact, said.get(name))
+    rows = {row["pid"]: row for row in top["processes"]}
+    for pid in processes(before, after):
+        fact = before.rollup(pid)
+        if not fact or pid not in rows or any(fact[key] != after.rollup(pid).get(key) for key in ("Rss", "Pss", "Swap")):
+            judge.moved("top-mem: processes")
+            continue
+        # rss and pss have hugetlb's pages too, which Rss and Pss leave out.
+        huge = fact["Private_Hugetlb"], fact["Shared_Hugetlb"]
+        row = rows[pid]
+        judge.equal("top-mem: processes", ("pid", pid), (fact["Rss"] + sum(huge), fact["Pss"] + huge[0], fact["Swap"]),
+                    tuple(row[key] // 1024 for key in ("rss", "pss", "swap")))
+    uses = {row["use"]: row["pages"] for row in top["uses"]}
+    judge.equal("top-mem: sums", "all pages", top["pages"], sum(uses.values()))
+    judge.equal("top-mem: sums", "files", uses["page cache"] + uses["shared memory"], top["files_total"]["pages"])
+    judge.equal("top-mem: sums", "slabs", uses["slab"], top["caches_total"]["pages"])
+    judge.equal("top-mem: sums", "MemTotal", before.numbers("proc/meminfo")["MemTotal"] * 1024 // PAGE, top["managed_pages"])
+    judge.equal("top-mem: sums", "little is not classified", True, uses["not classified"] < top["pages"] / 20)
+
+
+SUBJECTS = (compare_owners, compare_areas, compare_objects, compare_maps, compare_top)

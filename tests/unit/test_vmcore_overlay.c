@@ -174,6 +174,24 @@ static void test_ram(void **state)
 	assert_error(vmcore_new_ram(1ul << 62, &vc), ERR_NO_MEMORY);
 }
 
+/* What may be written at once has been kept by the newest mark: the first page too. */
+static void test_near(void **state)
+{
+	struct vmcore *vc;
+	uint8_t b = 1;
+	assert_ok(vmcore_new_ram(SIZE, &vc));
+	const struct vmcore_flat *flat = vmcore_flat(vc);
+	assert_non_null(vmcore_near_writable(flat, 20, 4));
+	assert_ok(vmcore_mark(vc, NULL));
+	for (uint64_t phys = 0; phys < 2 * PAGE; phys += 20)
+		assert_null(vmcore_near_writable(flat, phys, 4));
+	assert_ok(vmcore_write(vc, PAGE, &b, 1));
+	assert_null(vmcore_near_writable(flat, 20, 4));
+	assert_non_null(vmcore_near_writable(flat, PAGE + 20, 4));
+	assert_null(vmcore_near_writable(flat, 2 * PAGE - 2, 4));
+	vmcore_close(vc);
+}
+
 static void test_elf(void **state)
 {
 	for (uint64_t seed = 0; seed < 4; seed++) {
@@ -287,7 +305,8 @@ static void test_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ram),   cmocka_unit_test(test_elf),
+		cmocka_unit_test(test_ram),   cmocka_unit_test(test_near),
+		cmocka_unit_test(test_elf),
 		cmocka_unit_test(test_kdump), cmocka_unit_test(test_scan),
 		cmocka_unit_test(test_stop),
 	};
