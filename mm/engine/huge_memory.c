@@ -87,7 +87,7 @@ static bool huge_enabled(const struct fault *f, const char **why)
 	if (f->vma->flags & m->vm_nohugepage)
 		return false;
 	*why = "the process does not want huge pages";
-	if (GET(e->k, f->mm, mm_struct, mm_flags) >> MMF_DISABLE_THP & 1)
+	if (GET(e->k, f->mm, mm_struct, flags) >> MMF_DISABLE_THP & 1)
 		return false;
 	*why = "the aligned range leaves the area";
 	return start >= f->vma->start && start + size <= f->vma->end;
@@ -184,7 +184,7 @@ struct error *do_set_pmd(struct fault *f, uint64_t page, bool *done)
 		return NULL;
 	TRY(large_open(e, page, &l));
 	/* Since 6.12 and its stable relatives who does not want huge pages does not get those either. */
-	bool unwanted = HAS(k, folio, nr_pages_mapped) && ((f->vma->flags & e->modern->vm_nohugepage) || (GET(k, f->mm, mm_struct, mm_flags) >> MMF_DISABLE_THP & 1));
+	bool unwanted = HAS(k, folio, nr_pages_mapped) && ((f->vma->flags & e->modern->vm_nohugepage) || (GET(k, f->mm, mm_struct, flags) >> MMF_DISABLE_THP & 1));
 	if (l.order != huge_order(e) || unwanted)
 		return NULL;
 	*done = true;

@@ -144,14 +144,14 @@ struct error *mm_get_huge_zero_page(struct fault *f, uint64_t *page)
 {
 	struct engine *e = f->e;
 	struct kernel *k = e->k;
-	uint64_t flags = GET(k, f->mm, mm_struct, mm_flags);
+	uint64_t flags = GET(k, f->mm, mm_struct, flags);
 	if (!zero_page_variable(e) || !symbol_addr(k, "huge_zero_pfn"))
 		return error_new(ERR_UNSUPPORTED, "this kernel does not say where its huge zero page is");
 	if (e->modern->huge_zero_per_mm && (flags >> MMF_HUGE_ZERO_PAGE & 1))
 		return kernel_read_pointer(k, zero_page_variable(e), page);
 	TRY(get_huge_zero_page(e, page));
 	if (e->modern->huge_zero_per_mm && *page)
-		SET(k, f->mm, mm_struct, mm_flags, flags | 1ull << MMF_HUGE_ZERO_PAGE);
+		SET(k, f->mm, mm_struct, flags, flags | 1ull << MMF_HUGE_ZERO_PAGE);
 	return NULL;
 }
 
