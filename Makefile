@@ -20,7 +20,7 @@ CPPFLAGS += -I. -D_GNU_SOURCE
 CFLAGS  ?= -O2 -g
 override CFLAGS += -std=gnu17 -Wall -Wextra -Werror -Wno-unused-parameter -fno-strict-aliasing \
 	$(if $(SANITIZE),-fsanitize=address$(comma)undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-LDLIBS  += -lreadline -lelf -ldw -lcapstone -lbpf -lz -llzo2 -lsnappy -lzstd -lm
+LDLIBS  += -lreadline -lelf -ldw -lcapstone -lbpf -liberty -lz -llzo2 -lsnappy -lzstd -lm
 comma   := ,
 
 SOURCES  = $(wildcard vmcore/*.c core/*.c mm/*.c mm/audit/*.c mm/engine/*.c mm/sim/*.c cmd/*.c)
@@ -30,8 +30,9 @@ UNIT     = $(patsubst tests/unit/%.c,$(OUT)/tests/%,$(wildcard tests/unit/test_*
 
 all: $(PROG)
 
+# Its functions are there for extensions ("help extend").
 $(PROG): $(OBJECTS)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -rdynamic -o $@ $^ $(LDLIBS)
 
 # Programs for the simulated machines: 32-bit, of nothing but themselves. DATA is where the data segment lies.
 PROGRAMS = $(addprefix $(OUT)/programs/,init ld stack_val pair)
@@ -106,6 +107,8 @@ $(OUT)/bench/engine: $(OUT)/bench/engine.o $(LIBRARY)
 install: all
 	install -D -m 755 $(PROG) $(DESTDIR)$(PREFIX)/bin/mmscope
 	install -D -m 644 docs/mmscope.1 $(DESTDIR)$(PREFIX)/share/man/man1/mmscope.1
+	install -D -m 644 docs/completion/mmscope.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/mmscope
+	install -D -m 644 docs/completion/_mmscope $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_mmscope
 
 clean:
 	rm -rf out mmscope

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mremap: system calls that move areas.
+ * mremap, madvise: system calls that move areas, and that say how they will be used.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -12,6 +12,7 @@ struct area_act {
 	uint64_t mm, addr, len;
 	uint64_t new_len, new_addr, result;
 	unsigned flags;
+	int advice;
 };
 
 static struct error *act_on(struct session *s, const char *word, struct area_act *a)
@@ -68,6 +69,73 @@ static struct error *run_mremap(struct session *s, int argc, char **argv)
 	return NULL;
 }
 
+/* ---- madvise ---- */
+
+static const struct {
+	const char *name;
+	int advice;
+} advices[] = {
+	{"normal", MADV_NORMAL},
+	{"random", MADV_RANDOM},
+	{"sequential", MADV_SEQUENTIAL},
+	{"willneed", MADV_WILLNEED},
+	{"dontneed", MADV_DONTNEED},
+	{"free", MADV_FREE},
+	{"remove", MADV_REMOVE},
+	{"dontfork", MADV_DONTFORK},
+	{"dofork", MADV_DOFORK},
+	{"mergeable", MADV_MERGEABLE},
+	{"unmergeable", MADV_UNMERGEABLE},
+	{"hugepage", MADV_HUGEPAGE},
+	{"nohugepage", MADV_NOHUGEPAGE},
+	{"dontdump", MADV_DONTDUMP},
+	{"dodump", MADV_DODUMP},
+	{"wipeonfork", MADV_WIPEONFORK},
+	{"keeponfork", MADV_KEEPONFORK},
+	{"cold", 20 /* MADV_COLD */},
+	{"pageout", 21 /* MADV_PAGEOUT */},
+};
+
+static struct error *parse_advice(const char *word, int *advice)
+{
+	for (size_t i = 0; i < sizeof(advices) / sizeof(advices[0]); i++)
+		if (!strcmp(advices[i].name, word)) {
+			*advice = advices[i].advice;
+			return NULL;
+		}
+	return error_new(ERR_USAGE, "no such advice: %s", word);
+}
+
+static struct error *advise(struct engine *e, void *context)
+{
+	struct area_act *a = context;
+
+	return sys_madvise(e, a->mm, a->addr, a->len, a->advice);
+}
+
+static struct error *run_madvise(struct session *s, int argc, char **argv)
+{
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "c:"};
+	struct area_act a = {0};
+	const char *word = NULL;
+	int c;
+
+	while ((c = next_option(&p))) {
+		if (c != 'c')
+			return option_error(&p);
+		word = p.argument;
+	}
+	if (argc - p.index != 3)
+		return usage_error(argv[0], NULL);
+	TRY(parse_address(s, argv[p.index], &a.addr));
+	TRY(parse_length(argv[p.index + 1], &a.len));
+	TRY(parse_advice(argv[p.index + 2], &a.advice));
+	TRY(act_on(s, word, &a));
+	TRY(act_do(s, advise, &a));
+	act_print_area(s, a.mm, a.addr);
+	return NULL;
+}
+
 COMMAND(mremap) = {
 	.name = "mremap",
 	.summary = "a process moves, shrinks or grows a mapping",
@@ -92,4 +160,40 @@ COMMAND(mremap) = {
 		"    mmscope> mremap -c 273 -A 60000000 50000000 64k\n"
 		"    mmscope> vtop -c 273 60000000\n",
 	.run = run_mremap,
+};
+
+COMMAND(madvise) = {
+	.name = "madvise",
+	.summary = "a process says how it will use its memory",
+	.synopsis = "[-c pid | task] ADDR LENGTH ADVICE",
+	.options = "-c",
+	.words = "normal random sequential willneed dontneed free dontfork dofork mergeable unmergeable hugepage nohugepage dontdump dodump wipeonfork keeponfork",
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
+	.help = "DESCRIPTION\n"
+		"  Gives the kernel advice on a range. Most kinds set or clear flags of the areas, which are split and\n"
+		"  joined for that:\n"
+		"\n"
+		"    normal random sequential     how it will be read\n"
+		"    dontfork dofork              a child does not get it, or does\n"
+		"    wipeonfork keeponfork        a child finds it empty, or not (since 4.14)\n"
+		"    hugepage nohugepage          huge pages there, or none\n"
+		"    mergeable unmergeable        ksmd may merge its pages with others, or not\n"
+		"    dontdump dodump              in core dumps, or not\n"
+		"\n"
+		"  Others are about pages:\n"
+		"\n"
+		"    dontneed    they go at once; what comes back when it is touched is empty, or the file's\n"
+		"    free        they may go when memory is short, if nobody has written to them until then (since 4.5)\n"
+		"    willneed    they are read ahead (of files: on machines like 2.4)\n"
+		"\n"
+		"  Kernels like 2.4 know normal, random, sequential, willneed and dontneed. khugepaged and ksmd, which do\n"
+		"  not run here, are not told.\n"
+		"\n"
+		"EXAMPLES\n"
+		"    mmscope> mmap -c 273 -A 50000000 64k\n"
+		"    mmscope> touch -c 273 -w 50000000 64k\n"
+		"    mmscope> madvise -c 273 50000000 32k dontneed\n"
+		"    mmscope> madvise -c 273 50004000 8k random\n"
+		"    mmscope> vm -p 273\n",
+	.run = run_madvise,
 };

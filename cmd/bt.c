@@ -393,6 +393,11 @@ static struct error *parse_options(struct trace_request *r, struct option_parser
 			TRY(parse_address(r->s, p->argument, &r->sp));
 			r->has_sp = true;
 			break;
+		case 'A':
+			return error_new(ERR_UNSUPPORTED, "-A: vector registers are shown of s390 machines only");
+		case 'o':
+		case 'O':
+			return error_new(ERR_UNSUPPORTED, "-%c: another way to follow stacks is for arm64 and 32-bit x86 only", c);
 		case 'l':
 			return error_new(ERR_UNSUPPORTED, "-l: the lines of source code are not in an image");
 		default:
@@ -404,7 +409,7 @@ static struct error *parse_options(struct trace_request *r, struct option_parser
 
 static struct error *run_bt(struct session *s, int argc, char **argv)
 {
-	struct option_parser p = {.argc = argc, .argv = argv, .spec = "ac:gprtTeEfFvsxdR:n:I:S:l"};
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "ac:gprtTeEfFvsxdR:n:I:S:lAoO"};
 	struct trace_request r = {.s = s, .radix = s->settings.radix};
 	struct task_list list = {0};
 	struct error *missed = NULL;
@@ -430,7 +435,7 @@ COMMAND(bt) = {
 	.summary = "backtrace: the calls on a kernel stack",
 	.synopsis = "[-a | -c CPUS | -g | -p] [-f | -F[F]] [-s [-x | -d]] [-t | -T | -r | -e | -E | -v] [-R REF] [-n idle]\n"
 		    "[-I IP] [-S SP] [PID | TASK | NAME]…",
-	.options = "-a -c -g -p -f -F -s -x -d -t -T -r -e -E -v -R -n -I -S",
+	.options = "-a -c -g -p -f -F -s -x -d -t -T -r -e -E -v -R -n -I -S -A -o -O",
 	.flags = CMD_NEEDS_KERNEL | CMD_FOREACH | CMD_TASK_ARGS,
 	.help = "DESCRIPTION\n"
 		"  Shows the calls on the kernel stack of tasks, innermost first: the word of the stack that holds the\n"
@@ -449,6 +454,7 @@ COMMAND(bt) = {
 		"  -v  which stacks have run over their end\n"
 		"  -R  only traces that have this function or address\n"
 		"  -n idle  no frames of idle tasks\n"
+		"  -A, -o, -O  are of crash on other processors, and refused\n"
 		"  -I, -S  begin at this address of text, at this word of the stack\n"
 		"\n"
 		"EXAMPLES\n"

@@ -34,6 +34,26 @@ static void gather(void)
 	qsort(sorted, count, sizeof(*sorted), by_name);
 }
 
+void command_add(const struct command *c)
+{
+	const struct command **more;
+
+	gather();
+	more = realloc(sorted, (count + 1) * sizeof(*sorted));
+	if (!more)
+		abort();
+	sorted = more;
+	sorted[count++] = c;
+	qsort(sorted, count, sizeof(*sorted), by_name);
+}
+
+void command_remove(const struct command *c)
+{
+	for (size_t i = 0; i < count; i++)
+		if (sorted[i] == c)
+			memmove(&sorted[i], &sorted[i + 1], (--count - i) * sizeof(*sorted));
+}
+
 const struct command *command_at(size_t index)
 {
 	gather();

@@ -19,7 +19,7 @@ struct selection {
 };
 
 static const char *const state_names[] = {"RU", "IN", "UN", "ST", "ZO", "TR", "SW",
-					  "DE", "WA", "PA", "ID", "NE", "EX"};
+					  "DE", "WA", "PA", "ID", "NE", "EX", "SW"};
 #define STATES (sizeof(state_names) / sizeof(state_names[0]))
 
 /* ---- Which tasks ---- */
@@ -289,7 +289,7 @@ COMMAND(foreach) = {
 		"  NAME     all tasks with this command name; after a backslash it is never taken "
 		"for a command\n"
 		"  'REGEX'  all tasks whose name matches a POSIX extended regular expression\n"
-		"  STATE    tasks in a state, as ps shows it: RU IN UN ID ST TR ZO DE WA PA NE\n"
+		"  STATE    tasks in a state, as ps shows it: RU IN UN ID ST TR ZO DE WA PA NE SW\n"
 		"  user     user tasks\n"
 		"  kernel   kernel threads\n"
 		"  active   tasks that were running when the image was taken\n"
@@ -312,7 +312,7 @@ COMMAND(foreach) = {
 		"  What stopped or ended tasks there are:\n"
 		"\n"
 		"    mmscope> foreach ST ZO ps\n",
-	.options = "user kernel active gleader RU IN UN ID ST TR ZO DE WA PA NE",
+	.options = "user kernel active gleader RU IN UN ID ST TR ZO DE WA PA NE SW",
 	.flags = CMD_NEEDS_KERNEL | CMD_TASK_ARGS,
 	.run = run_foreach,
 };

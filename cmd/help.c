@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cmd/banner.h"
 #include "cmd/help_text.h"
 #include "cmd/screen.h"
 #include "cmd/session.h"
@@ -84,6 +85,7 @@ static void page(struct session *s, const struct command *c)
 	out_str(o, "name", NULL, c->name);
 	out_str(o, "summary", NULL, c->summary);
 	out_str(o, "synopsis", NULL, c->synopsis);
+	out_str(o, "options", NULL, c->options);
 	out_str(o, "help", NULL, help);
 }
 
@@ -123,7 +125,7 @@ static const struct {
 		    "  ps, set, vm         who is there, whose turn it is, what it has mapped\n"
 		    "  spawn, fork, clone, exec, exit-task\n"
 		    "                      processes come, change and go\n"
-		    "  mmap, munmap, mprotect, brk, mremap\n"
+		    "  mmap, munmap, mprotect, brk, mremap, madvise\n"
 		    "                      areas of a process\n"
 		    "  touch, poke, peek   a process uses its memory, with the faults that this takes\n"
 		    "  mkfile              a new file, to be mapped or executed\n"
@@ -155,6 +157,31 @@ static const struct {
 		   "object on one line.\n"},
 };
 
+/* help -o: where each member stands that is used of this kernel's structures. */
+static void print_members(struct session *s)
+{
+	static const struct column columns[] = {{"member", "MEMBER", 44, '<', 0}, {"name", "NAME HERE", 32, '<', 1}, {"offset", "OFFSET", 8, '>', 1}, {"size", "SIZE", 8, '>', 1}};
+
+	if (!s->kernel)
+		return;
+	out_table(s->out, "members", columns, 4, true);
+	for (unsigned i = 0; i < MEMBER_COUNT; i++) {
+		const struct member *m = &s->kernel->members[i];
+
+		out_cell_str(s->out, member_describe(i));
+		if (m->present) {
+			out_cell_str(s->out, m->name);
+			out_cell_dec(s->out, m->offset);
+			out_cell_dec(s->out, m->total);
+		} else {
+			for (int j = 0; j < 3; j++)
+				out_cell_none(s->out, j ? "-" : "(not in this kernel)");
+		}
+		out_row_end(s->out);
+	}
+	out_table_end(s->out);
+}
+
 static bool print_topic(struct session *s, const char *name)
 {
 	const char *alias, *line;
@@ -174,8 +201,50 @@ static bool print_topic(struct session *s, const char *name)
 	return false;
 }
 
+/*
+ * crash's options of help show tables of its own inner workings. What can be known of the same things here, other commands say; the
+ * members that are looked for in the kernel's types are shown here.
+ */
+static struct error *inner_data(struct session *s, char letter)
+{
+	static const struct {
+		char letter;
+		const char *line;
+	} lines[] = {{'a', "alias"}, {'D', "sys"}, {'n', "sys"},	{'e', "extend"}, {'f', "mount"}, {'k', "mach"}, {'K', "mach"},
+		     {'m', "mach"},   {'M', "mach -m"},	   {'p', "set"}, {'r', "regs"}, {'s', "sym -M"}, {'t', "ps"},	 {'T', "ps"},	{'v', "kmem -i"},
+		     {'V', "kmem -V"}, {'z', "help help"}};
+	static const char without[] = "bcdghHLN";
+
+	if (letter == 'o') {
+		print_members(s);
+		return NULL;
+	}
+	if (letter == 'B') {
+		out_str(s->out, "version", "mmscope %s\n", MMSCOPE_VERSION);
+		return NULL;
+	}
+	if (strchr(without, letter))
+		return error_new(ERR_UNSUPPORTED, "no such tables are kept here: -%c", letter);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (lines[i].letter != letter)
+			continue;
+		char *copy = strdup(lines[i].line), *at = NULL, *words[4] = {0};
+		int count = 0;
+
+		for (char *word = copy ? strtok_r(copy, " ", &at) : NULL; word && count < 3; word = strtok_r(NULL, " ", &at))
+			words[count++] = word;
+		struct error *e = count ? session_run(s, count, words) : NULL;
+		free(copy);
+		return e;
+	}
+	char word[] = {'-', letter, 0};
+	return unknown_option("help", letter, word);
+}
+
 static struct error *run_help(struct session *s, int argc, char **argv)
 {
+	if (argc == 2 && argv[1][0] == '-' && argv[1][1] && !argv[1][2])
+		return inner_data(s, argv[1][1]);
 	if (argc > 1 && argv[1][0] == '-')
 		return usage_error(argv[0], "no such option: %s", argv[1]);
 	if (argc < 2) {
@@ -212,13 +281,21 @@ static struct error *run_help(struct session *s, int argc, char **argv)
 COMMAND(help) = {
 	.name = "help",
 	.summary = "get help",
-	.synopsis = "[command | input | output | machine | all] ...",
+	.synopsis = "[command | input | output | machine | all]... | -OPTION",
+	.options = "-a -b -B -c -d -D -e -f -g -h -H -k -K -L -M -m -N -n -o -p -r -s -t -T -v -V -z",
 	.help = "Without an argument: the names of all commands. With one: that command's page.\n"
 		"\n"
 		"  input    how addresses and lines are written, and other names of commands\n"
 		"  output   the pager, pipes, files and JSON\n"
 		"  machine  the commands that act, and what goes with them\n"
 		"  all      the pages of all commands\n"
+		"\n"
+		"crash's options, which show what it keeps of an image, give what the commands here say of the same:\n"
+		"\n"
+		"  -a alias   -B the version   -D -n sys   -e extend   -f mount   -k -K -m mach   -M mach -m   -p set   -r regs\n"
+		"  -s sym -M   -t -T ps   -v kmem -i   -V kmem -V   -z this page\n"
+		"  -o         the members of structures that are looked for, and where this kernel has them\n"
+		"  -b -c -d -g -h -H -L -N   tables that are not kept here: refused\n"
 		"\n"
 		"EXAMPLES\n"
 		"  The page of the command help:\n"

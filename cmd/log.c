@@ -5,11 +5,14 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "cmd/log.h"
 #include "cmd/session.h"
 #include "mm/clock.h"
+#include "core/demangle.h"
 #include "mm/log.h"
 
 struct log_printer {
+	bool rust;
 	struct session *s;
 	bool no_time, date, dictionary, level, caller;
 	int64_t boot; /* ns since 1970 */
@@ -72,6 +75,26 @@ static void skip_level(struct log_printer *p, const char **text, size_t *size)
 	}
 }
 
+/* -R: with the Rust symbols in it demangled. */
+static void put_line(struct log_printer *p, const char *text, size_t size, int indent)
+{
+	for (size_t at = 0; p->rust && at < size;) {
+		size_t len = 0;
+
+		while (at + len < size && (isalnum((unsigned char)text[at + len]) || strchr("_$.", text[at + len])) && text[at + len])
+			len++;
+		char *word = len ? strndup(text + at, len) : NULL, *name = word ? demangle_rust(word) : NULL;
+		if (!len)
+			len = 1;
+		put_text(p->s->out, name ? name : text + at, name ? strlen(name) : len, indent);
+		free(word);
+		free(name);
+		at += len;
+	}
+	if (!p->rust)
+		put_text(p->s->out, text, size, indent);
+}
+
 static void print_text(struct log_printer *p, const struct log_record *r)
 {
 	struct out *o = p->s->out;
@@ -86,7 +109,7 @@ static void print_text(struct log_printer *p, const struct log_record *r)
 		out_text(o, prefix);
 	if (!r->has_header)
 		skip_level(p, &text, &size);
-	put_text(o, text, size, indent);
+	put_line(p, text, size, indent);
 	p->open = r->unfinished;
 	if (!p->open)
 		out_printf(o, "\n");
@@ -146,7 +169,7 @@ static bool print_record(void *context, const struct log_record *r)
 
 static struct error *run_log(struct session *s, int argc, char **argv)
 {
-	struct option_parser o = {.argc = argc, .argv = argv, .spec = "TtdmcR"};
+	struct option_parser o = {.argc = argc, .argv = argv, .spec = "TtdmcRas"};
 	struct log_printer p = {.s = s};
 	for (int c; (c = next_option(&o));) {
 		switch (c) {
@@ -165,8 +188,13 @@ static struct error *run_log(struct session *s, int argc, char **argv)
 		case 'c':
 			p.caller = true;
 			break;
-		case 'R': /* no demangling: the text as it is */
+		case 'R':
+			p.rust = true;
 			break;
+		case 'a':
+			return log_print_audit(s);
+		case 's':
+			return log_print_safe(s);
 		default:
 			return option_error(&o);
 		}
@@ -190,8 +218,8 @@ static struct error *run_log(struct session *s, int argc, char **argv)
 COMMAND(log) = {
 	.name = "log",
 	.summary = "the kernel's message buffer",
-	.synopsis = "[-T] [-t] [-d] [-m] [-c]",
-	.options = "-T -t -d -m -c",
+	.synopsis = "[-T] [-t] [-d] [-m] [-c] [-R] | -a | -s",
+	.options = "-T -t -d -m -c -R -a -s",
 	.flags = CMD_NEEDS_KERNEL | CMD_TYPELESS,
 	.help = "Prints what printk() kept, oldest first, each message with its time since boot in "
 		"seconds.\n"
@@ -202,6 +230,9 @@ COMMAND(log) = {
 		"  -d   with the properties that drivers add: SUBSYSTEM=, DEVICE=\n"
 		"  -m   with the level, and the facility in the higher bits, in hexadecimal: <6> "
 		"is the kernel's INFO\n"
+		"  -R   with Rust symbols as their authors wrote them\n"
+		"  -a   instead, the records that the audit daemon had not fetched yet\n"
+		"  -s   instead, the messages of interrupts that were not yet in the log (4.10 to 5.14)\n"
 		"  -c   with the caller: T and a thread's pid, or C and a CPU\n"
 		"\n"
 		"Lines after the first of one message are set below it.\n"

@@ -172,7 +172,7 @@ static struct error *print_cpuinfo(struct session *s, const char *radix)
 
 static struct error *run_mach(struct session *s, int argc, char **argv)
 {
-	struct option_parser p = {.argc = argc, .argv = argv, .spec = "mcxd"};
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "mcxdo"};
 	bool map = false, cpus = false;
 	const char *radix = NULL;
 	for (int c; (c = next_option(&p));) {
@@ -183,6 +183,8 @@ static struct error *run_mach(struct session *s, int argc, char **argv)
 		case 'c':
 			cpus = true;
 			break;
+		case 'o':
+			return error_new(ERR_UNSUPPORTED, "-o: a console of the firmware is in POWER machines only");
 		case 'x':
 			radix = "-x";
 			break;
@@ -204,7 +206,7 @@ COMMAND(mach) = {
 	.name = "mach",
 	.summary = "the machine: memory map, processors, layout of the address space",
 	.synopsis = "[-m | -c [-x | -d]]",
-	.options = "-m -c -x -d",
+	.options = "-m -c -x -d -o",
 	.flags = CMD_NEEDS_KERNEL | CMD_TYPELESS,
 	.help = "Prints what the machine is, how the kernel laid out its half of the address "
 		"space, and where each CPU's stacks for\n"
@@ -213,6 +215,8 @@ COMMAND(mach) = {
 		"  -m   the physical memory as the firmware described it (e820), as far as the "
 		"kernel kept it\n"
 		"  -c   each CPU's struct cpuinfo_x86; -x and -d choose the radix\n"
+		"\n"
+		"  -o  is for POWER machines, and refused\n"
 		"\n"
 		"EXAMPLES\n"
 		"  Which physical memory is there?\n"

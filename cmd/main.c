@@ -78,6 +78,7 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 		{"phys-offset", required_argument, NULL, 'p'},
 		{"sim", required_argument, NULL, 'm'},
 		{"no-rc", no_argument, NULL, 'R'},
+		{"list-commands", no_argument, NULL, 'L'},
 		{0},
 	};
 	int letter;
@@ -115,6 +116,10 @@ static void parse_arguments(struct arguments *a, int argc, char **argv)
 			break;
 		case 'h':
 			print_usage();
+			exit(0);
+		case 'L': /* for completion scripts */
+			for (size_t i = 0; command_at(i); i++)
+				puts(command_at(i)->name);
 			exit(0);
 		case 'V':
 			print_version();

@@ -374,7 +374,7 @@ struct words {
 
 static struct error *parse_options(struct reading *r, int argc, char **argv, struct words *w)
 {
-	struct option_parser p = {.argc = argc, .argv = argv, .spec = "pufdDsSxaNR8o:e:r:"};
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "pufdDsSxaNR8o:e:r:m"};
 	char *rest[argc + 1];
 	int count = 0, c, first = argc;
 	/* Sizes are taken out first: they may stand anywhere before the address. */
@@ -395,6 +395,8 @@ static struct error *parse_options(struct reading *r, int argc, char **argv, str
 		} else if (c == 'e') {
 			TRY(parse_address(r->s, p.argument, &w->end));
 			w->has_end = true;
+		} else if (c == 'm') {
+			return error_new(ERR_UNSUPPORTED, "-m: an image has no addresses of a Xen host");
 		} else if (c == 'r') {
 			r->file = p.argument;
 		} else {
@@ -496,7 +498,7 @@ COMMAND(rd) = {
 	.synopsis = "[-p | -u | -f] [-8 | -16 | -32 | -64] [-d | -D | -s | -S | -x | -a | -N] [-R] "
 		    "[-o OFFSET]\n"
 		    "     [-e ADDR] [-r FILE] ADDR [COUNT]",
-	.options = "-p -u -f -8 -16 -32 -64 -d -D -s -S -x -a -N -R -o -e -r",
+	.options = "-p -u -f -8 -16 -32 -64 -d -D -s -S -x -a -N -R -o -e -r -m",
 	.flags = CMD_FOREACH | CMD_SYMBOL_ARGS,
 	.help = "DESCRIPTION\n"
 		"  Shows COUNT values from ADDR on, by default one, of the machine's word size, in "
@@ -519,6 +521,8 @@ COMMAND(rd) = {
 		"  -o  OFFSET is added to ADDR\n"
 		"  -e  up to, not including, this address\n"
 		"  -r  COUNT bytes into FILE, as they are\n"
+		"\n"
+		"  -m  addresses of a Xen host, which no image has: refused\n"
 		"\n"
 		"EXAMPLES\n"
 		"  The kernel's version:\n"

@@ -15,9 +15,16 @@ size_t screen_width(void)
 	return 80;
 }
 
+bool colour_wanted(const struct session *s, int fd)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (s->settings.colour == COLOUR_OFF || !isatty(fd))
+		return false;
+	return s->settings.colour == COLOUR_ON || (!(no && *no) && term && strcmp(term, "dumb"));
+}
+
 bool screen_colour(const struct session *s)
 {
-	const char *no = getenv("NO_COLOR"), *terminal = getenv("TERM");
-
-	return s->on_screen && !out_json(s->out) && !(no && *no) && terminal && strcmp(terminal, "dumb") != 0;
+	return s->out->colour && !out_json(s->out);
 }

@@ -13,10 +13,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "cmd/colour.h"
 #include "cmd/guard.h"
 #include "cmd/line.h"
 #include "cmd/pager.h"
+#include "cmd/screen.h"
 #include "core/globals.h"
 #include "core/interrupt.h"
 
@@ -167,7 +167,6 @@ static struct error *sink_open(struct session *s, const struct line *line, struc
 	*sink = (struct sink){.fd = s->out->fd, .file = -1};
 	s->out->colour = false;
 	s->out->mode = s->settings.json ? OUT_JSON : OUT_TEXT;
-	s->on_screen = line->sink == SINK_OUT && isatty(s->out->fd);
 	switch (line->sink) {
 	case SINK_PIPE:
 		TRY(start_shell(line->target, &sink->file, &sink->pid));

@@ -60,7 +60,6 @@ struct session {
 	unsigned depth;	  /* of lines that run lines: scripts, repeat */
 	bool redirected;  /* the running line's output goes to a pipe or a file of its own */
 	bool unread;	  /* nobody reads that any more */
-	bool on_screen;	  /* the running command's output goes to a terminal, through the pager or not */
 	bool quit;
 	int failures; /* commands that failed */
 };
@@ -86,6 +85,9 @@ void session_run_startup(struct session *s);
 const struct command *command_find(const char *name);
 /* By index, in name order; NULL past the last. */
 const struct command *command_at(size_t index);
+/* A command of an extension, which must not have the name of another; and away with it. */
+void command_add(const struct command *c);
+void command_remove(const struct command *c);
 /* Another name for a command line's beginning ("dmesg": "log", "sf": "set scroll off"), or NULL. */
 const char *command_alias(const char *name);
 /* By index; false past the last. */

@@ -44,4 +44,27 @@ struct error *log_for_each(struct kernel *k, log_visitor *visit, void *context) 
  */
 void log_panic_message(struct kernel *k, char *buf, size_t size);
 
+/* ---- mm/log_more.c ---- */
+
+/* A CPU's messages from within interrupts, which the log did not have yet (kernel/printk/printk_safe.c, 4.10 to 5.14). */
+struct log_safe_buffer {
+	const char *name; /* of the variable */
+	unsigned cpu;
+	uint64_t addr, len, lost;
+	const char *text; /* good until the visitor returns */
+};
+typedef bool log_safe_visitor(void *context, const struct log_safe_buffer *b);
+/* By variable, then CPU. ERR_UNSUPPORTED, ERR_BAD_OBJECT. */
+struct error *log_safe_for_each(struct kernel *k, log_safe_visitor *visit, void *context) MUST_CHECK;
+
+/* A record that the audit daemon had not fetched (kernel/audit.c). */
+struct log_audit_record {
+	const char *queue;
+	uint64_t addr; /* sk_buff */
+	uint32_t type; /* AUDIT_… (include/uapi/linux/audit.h) */
+	const char *text;
+};
+typedef bool log_audit_visitor(void *context, const struct log_audit_record *r);
+struct error *log_audit_for_each(struct kernel *k, log_audit_visitor *visit, void *context) MUST_CHECK;
+
 #endif

@@ -258,13 +258,15 @@ struct error *maple_for_each_watched(struct kernel *k, uint64_t root, struct map
 	return NULL;
 }
 
-struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64_t *entry,
-			 uint64_t *first, uint64_t *last)
+/* Down to the leaf, or the root that is none, where the index is: its entry and range. */
+static struct error *find(struct kernel *k, uint64_t tree, uint64_t index, uint64_t *entry, uint64_t *first, uint64_t *last, struct maple_step *steps,
+			  unsigned *count)
 {
 	struct maple_walk w;
 	struct node n;
 	uint64_t at, min = 0, max;
 	*entry = 0;
+	*count = 0;
 	TRY(walk_begin(k, &w));
 	max = w.max;
 	TRY(read_root(k, tree, &at));
@@ -286,6 +288,8 @@ struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64
 			from = to + 1;
 			TRY(slot_range(&w, &n, ++i, from, &to, &done));
 		}
+		if (steps)
+			steps[(*count)++] = (struct maple_step){n.addr, min, max, from, to, i, n.end};
 		min = from;
 		max = to;
 		if (to < index) /* a dense node that ends before the index */
@@ -298,11 +302,28 @@ struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64
 		if (!(at & ~NODE_MASK))
 			return bad_node(n.addr, "lacks a child");
 	}
-	if (first)
-		*first = min;
-	if (last)
-		*last = max;
+	*first = min;
+	*last = max;
 	return NULL;
+}
+
+struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64_t *entry,
+			 uint64_t *first, uint64_t *last)
+{
+	uint64_t from, to;
+	unsigned count;
+	TRY(find(k, tree, index, entry, &from, &to, NULL, &count));
+	if (first)
+		*first = from;
+	if (last)
+		*last = to;
+	return NULL;
+}
+
+struct error *maple_steps(struct kernel *k, uint64_t tree, uint64_t index, struct maple_step *steps, unsigned *count)
+{
+	uint64_t entry, first, last;
+	return find(k, tree, index, &entry, &first, &last, steps, count);
 }
 
 /* ---- Gaps ---- */

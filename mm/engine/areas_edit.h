@@ -88,6 +88,8 @@ struct vma_request {
 };
 /* *merged: the area that holds it now, 0: none does. */
 struct error *vma_merge(struct engine *e, const struct object *mm, uint64_t prev, const struct vma_request *r, uint64_t *merged) MUST_CHECK;
+/* [start, end) of the area is to get other flags: joined with what is beside it, or split off: *changed, whose flags the caller sets. */
+struct error *vma_change_flags(struct engine *e, const struct object *mm, uint64_t vma, uint64_t start, uint64_t end, uint64_t flags, struct object *changed) MUST_CHECK;
 struct error *split_vma(struct engine *e, const struct object *mm, uint64_t vma, uint64_t addr, bool new_below, bool limited) MUST_CHECK;
 /* An area like *vma for [addr, addr + len), joined with others there if they fit: *moved. *vma is that one too when it was joined itself. */
 struct error *copy_vma(struct engine *e, const struct object *mm, struct object *vma, uint64_t addr, uint64_t len, uint64_t pgoff, struct object *moved) MUST_CHECK;
@@ -113,6 +115,8 @@ struct error *setup_stack_area(struct engine *e, uint64_t mm, uint64_t top, stru
 /* ---- mm/engine/mmap_areas.c: what mm/engine/mmap.c hands on ---- */
 
 struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
+/* For acts that change no area: those of a maple tree too. */
+struct error *open_mm_pages(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
 /* The driver's own say (vm_ops->open, close, split): nothing, known to be nothing, or ERR_UNSUPPORTED with its name. */
 struct error *vma_call(struct engine *e, const struct object *vma, enum member_id op, const char *what) MUST_CHECK;
 

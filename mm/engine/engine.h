@@ -279,6 +279,8 @@ struct error *do_munmap(struct engine *e, uint64_t mm, uint64_t addr, uint64_t l
 struct error *do_brk(struct engine *e, uint64_t mm, uint64_t addr, uint64_t len) MUST_CHECK;
 struct error *sys_brk(struct engine *e, uint64_t mm, uint64_t brk, uint64_t *result) MUST_CHECK;
 struct error *sys_mprotect(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, unsigned prot) MUST_CHECK;
+/* MADV_… as in <sys/mman.h>; ERR_UNSUPPORTED for advice that is not followed. */
+struct error *sys_madvise(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, int advice) MUST_CHECK;
 /* MREMAP_… flags as in <sys/mman.h>; new_addr counts with MREMAP_FIXED and MREMAP_DONTUNMAP. *result: where the area is then. */
 struct error *sys_mremap(struct engine *e, uint64_t mm, uint64_t addr, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr,
 			 uint64_t *result) MUST_CHECK;

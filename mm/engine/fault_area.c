@@ -54,103 +54,48 @@ static void say(char *why, size_t size, const char *text)
 		snprintf(why, size, "%s", text);
 }
 
-struct neighbours {
-	uint64_t addr;
-	struct vma prev, next; /* addr 0: none */
-};
-
-static bool find_neighbours(void *context, const struct vma *vma)
-{
-	struct neighbours *n = context;
-	if (vma->end <= n->addr) {
-		n->prev = *vma;
-		return true;
-	}
-	n->next = *vma;
-	return false;
-}
-
-enum { LIMIT_DATA = 2, LIMIT_STACK = 3, LIMIT_MEMLOCK = 8, LIMIT_AS = 9 }; /* include/uapi/asm-generic/resource.h */
-
-/* rlimit(): bytes; all ones for no limit. */
-static struct error *limit_of(struct engine *e, uint64_t task, unsigned which, uint64_t *value)
-{
-	struct kernel *k = e->k;
-	uint64_t signal, at;
-	*value = UINT64_MAX;
-	if (!HAS(k, signal_struct, rlim) || !HAS_STRUCT(k, rlimit))
-		return NULL;
-	TRY(kernel_get(k, task, M_task_struct_signal, &signal));
-	at = signal + OFFSET(k, signal_struct, rlim) + (uint64_t)which * SIZE_OF(k, rlimit) + OFFSET(k, rlimit, rlim_cur);
-	TRY(kernel_read_pointer(k, at, value));
-	if (k->arch->pointer_size == 4 && *value == UINT32_MAX)
-		*value = UINT64_MAX;
-	return NULL;
-}
-
-static uint64_t global_word(struct engine *e, const char *symbol, uint64_t otherwise)
-{
-	uint64_t v;
-	return symbol_addr(e->k, symbol) && !error_drop(kernel_read_symbol(e->k, symbol, 0, &v)) ? v : otherwise;
-}
-
-/* expand_downwards(), acct_stack_growth() of mm/mmap.c: why the stack may not grow down to addr (page-aligned), NULL when it may. */
-static struct error *may_grow(struct engine *e, uint64_t task, const struct object *mm, const struct neighbours *n, uint64_t addr, const char **why)
-{
-	struct kernel *k = e->k;
-	uint64_t stack, as, locked, shift = k->arch->page_shift;
-	uint64_t grow = (n->next.start - addr) >> shift, size = n->next.end - addr;
-	uint64_t gap = global_word(e, "stack_guard_gap", 0), lowest = global_word(e, "mmap_min_addr", 0);
-	TRY(limit_of(e, task, LIMIT_STACK, &stack));
-	TRY(limit_of(e, task, LIMIT_AS, &as));
-	TRY(limit_of(e, task, LIMIT_MEMLOCK, &locked));
-	TRACE(e, "expand_downwards", "the area above grows down", { "address", addr }, { "vma->vm_start", n->next.start }, { "size", size },
-	      { "rlimit(RLIMIT_STACK)", stack }, { "prev->vm_end", n->prev.end }, { "stack_guard_gap", gap });
-	*why = NULL;
-	if (addr < lowest)
-		*why = "below mmap_min_addr";
-	else if (n->prev.addr && !(n->prev.flags & VM_GROWSDOWN) && (n->prev.flags & (VM_READ | VM_WRITE | VM_EXEC)) && addr - n->prev.end < gap)
-		*why = "the stack would come within its guard gap of the area below";
-	else if (grow > n->next.pgoff)
-		*why = "the stack would begin before its first page";
-	else if (as != UINT64_MAX && GET(k, mm, mm_struct, total_vm) + grow > as >> shift)
-		*why = "the stack would grow over the limit of the address space";
-	else if (size > stack)
-		*why = "the stack would grow over its limit";
-	else if ((n->next.flags & VM_LOCKED) && locked != UINT64_MAX && GET(k, mm, mm_struct, locked_vm) + grow > locked >> shift)
-		*why = "the stack would grow over the limit of locked memory";
-	return NULL;
-}
-
 /* ---- The area ---- */
+
+/* expand_stack(); what it cannot do is refused, and then what would happen to the page can still be said. */
+static struct error *expand_or_say(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, struct vma *vma, bool *found, char *why,
+				   size_t why_size)
+{
+	bool explained;
+	uint64_t page = addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1);
+	struct error *failure = expand_stack(e, task, mm, vma->addr, addr);
+	*found = true;
+	if (!failure)
+		return vma_open(e->k, vma->addr, vma);
+	if (failure->code == ERR_KERNEL) {
+		*found = false;
+		say(why, why_size, failure->message);
+		error_free(failure);
+		return NULL;
+	}
+	if (failure->code != ERR_UNSUPPORTED)
+		return failure;
+	struct error *refused = fault_refuse(e, &explained, "the stack would grow down to %" PRIx64 ": %s", page, failure->message);
+	error_free(failure);
+	TRY(refused);
+	vma->pgoff -= (vma->start - page) >> e->k->arch->page_shift;
+	vma->start = page;
+	e->report->ended = false;
+	return NULL;
+}
 
 static struct error *grow_stack(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, struct vma *vma, bool *found, char *why,
 				size_t why_size)
 {
-	struct neighbours n = { .addr = addr };
-	const char *refused;
-	bool explained;
-	uint64_t page = addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1);
-	TRY(vma_for_each(e->k, mm->addr, find_neighbours, &n));
+	uint64_t next;
+	TRY(find_vma(e, mm, addr, &next));
 	*found = false;
-	if (!n.next.addr || !(n.next.flags & VM_GROWSDOWN)) {
-		say(why, why_size, n.next.addr ? "in a hole, and the area above does not grow down" : "no area at or above the address");
-		TRACE(e, "find_vma", n.next.addr ? "the area above does not grow down" : "no area at or above the address", { "address", addr },
-		      { "vma", n.next.addr }, { "vma->vm_start", n.next.start }, { "vma->vm_flags", n.next.flags });
-		return NULL;
-	}
-	TRY(may_grow(e, task, mm, &n, page, &refused));
-	if (refused) {
-		say(why, why_size, refused);
-		return NULL;
-	}
-	*found = true;
-	*vma = n.next;
-	vma->pgoff -= (vma->start - page) >> e->k->arch->page_shift;
-	vma->start = page;
-	TRY(fault_refuse(e, &explained, "the stack would grow down to %" PRIx64 ": areas of this kernel are not changed yet", page));
-	/* What then happens to the page can still be said. */
-	e->report->ended = false;
+	if (next)
+		TRY(vma_open(e->k, next, vma));
+	if (next && (vma->flags & VM_GROWSDOWN))
+		return expand_or_say(e, task, mm, addr, vma, found, why, why_size);
+	say(why, why_size, next ? "in a hole, and the area above does not grow down" : "no area at or above the address");
+	TRACE(e, "find_vma", next ? "the area above does not grow down" : "no area at or above the address", { "address", addr }, { "vma", next },
+	      { "vma->vm_start", next ? vma->start : 0 }, { "vma->vm_flags", next ? vma->flags : 0 });
 	return NULL;
 }
 

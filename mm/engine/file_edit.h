@@ -20,4 +20,7 @@ struct error *hold_device(struct engine *e, const char *path, uint64_t *dentry, 
 struct error *swap_read(struct engine *e, unsigned type, uint64_t offset, void *buffer) MUST_CHECK;
 struct error *swap_write(struct engine *e, unsigned type, uint64_t offset, const void *buffer) MUST_CHECK;
 
+/* Pages [first, last) of the file come into the page cache: by whole clusters, or one by one. mm/engine/filemap.c of 2.4 */
+struct error *read_ahead(struct engine *e, uint64_t file, uint64_t first, uint64_t last, bool one_by_one) MUST_CHECK;
+
 #endif

@@ -219,3 +219,23 @@ struct error *filemap_nopage(struct engine *e, uint64_t vma_addr, uint64_t addr,
 	      { "page", *page });
 	return mark_page_accessed(e, *page);
 }
+
+struct error *read_ahead(struct engine *e, uint64_t file, uint64_t first, uint64_t last, bool one_by_one)
+{
+	uint64_t inode, mapping, size;
+	unsigned shift = 0;
+	TRY(file_inode(e, file, &inode));
+	TRY(kernel_get(e->k, inode, M_inode_i_mapping, &mapping));
+	TRY(kernel_get(e->k, inode, M_inode_i_size, &size));
+	uint64_t pages = (size + VMCORE_PAGE_SIZE - 1) >> e->k->arch->page_shift;
+	if (!one_by_one)
+		TRY(cluster_pages(e, &shift));
+	first = first >> shift << shift;
+	for (last = (last + (1ull << shift) - 1) >> shift << shift; first < last && first < pages; first += 1ull << shift) {
+		if (!one_by_one)
+			TRY(read_cluster_nonblocking(e, inode, mapping, first, pages));
+		else
+			TRY(error_worse(page_cache_read(e, inode, mapping, first), end_reading(e, mapping, first, first + 1)));
+	}
+	return NULL;
+}

@@ -78,10 +78,12 @@ static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, 
 	return kernel_write_pointer(k, at, v + (uint64_t)(int64_t)delta);
 }
 
-/* enum lru_list: anonymous before file, inactive before active. */
+#define LRU_UNEVICTABLE 4
+
+/* enum lru_list: anonymous before file, inactive before active, unevictable last. */
 static unsigned lru_list(struct engine *e, const struct page *p)
 {
-	return (has(p, e->modern->swapbacked) ? 0 : 2) + has(p, e->bit_active);
+	return has(p, e->modern->unevictable) ? LRU_UNEVICTABLE : (has(p, e->modern->swapbacked) ? 0 : 2) + has(p, e->bit_active);
 }
 
 /* Onto the list of its kind, or off it. */
@@ -94,9 +96,14 @@ static struct error *change_list(struct engine *e, struct page *p, bool add)
 		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is in no zone", page);
 	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
 	TRY(lruvec_of(e, p, pgdat, zone, &lruvec, &info));
-	if (add && lru_gen_enabled(e))
-		return lru_gen_add_folio(e, lruvec, p);
-	if (add)
+	if (lru != LRU_UNEVICTABLE && lru_gen_enabled(e)) {
+		bool listed;
+		return add ? lru_gen_add_folio(e, lruvec, p) : lru_gen_del_folio(e, lruvec, p, &listed);
+	}
+	/* Since 5.18 unevictable pages stand on no list; the word counts areas that lock them. */
+	if (lru == LRU_UNEVICTABLE && HAS(k, page, mlock_count))
+		SET(k, &p->object, page, mlock_count, 0);
+	else if (add)
 		TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
 	else
 		TRY(list_del(k, page + OFFSET(k, page, lru)));
@@ -104,15 +111,46 @@ static struct error *change_list(struct engine *e, struct page *p, bool add)
 	return count_lru(e, zone, pgdat, info, lru, add ? pages : -pages);
 }
 
+/* Not locked in memory, nor of a file that is kept there (ramfs; AS_UNEVICTABLE). */
+static bool page_evictable(struct engine *e, const struct page *p)
+{
+	uint64_t mapping = GET(e->k, &p->object, page, mapping), flags;
+	int bit = e->modern->as_unevictable;
+	if (has(p, e->modern->mlocked))
+		return false;
+	return !mapping || mapping & PAGE_MAPPING_FLAGS || bit < 0 || error_drop(kernel_get(e->k, mapping, M_address_space_flags, &flags)) || !(flags >> bit & 1);
+}
+
 /* __pagevec_lru_add_fn(), lru_add_fn(). */
 static struct error *lru_add(struct engine *e, uint64_t page)
 {
+	const struct engine_modern *m = e->modern;
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
-	if (has(&p, e->bit_lru) || has(&p, e->modern->mlocked) || page_refcount(e->k, &p) < 1)
+	if (has(&p, e->bit_lru) || page_refcount(e->k, &p) < 1)
 		return error_at(ERR_BAD_OBJECT, page, "a page on a CPU's LRU batch cannot go to the lists: %" PRIx64, page);
+	bool was_unevictable = has(&p, m->unevictable), evictable = page_evictable(e, &p);
+	p.flags = evictable ? p.flags & ~bit_of(m->unevictable) : (p.flags & ~bit_of(e->bit_active)) | bit_of(m->unevictable);
 	p.flags |= bit_of(e->bit_lru);
 	SET(e->k, &p.object, page, flags, p.flags);
+	if (was_unevictable == evictable)
+		count_vm_event(e, evictable ? m->event_rescued : m->event_culled);
+	return change_list(e, &p, true);
+}
+
+/* lru_lazyfree_fn(), since 4.12: not swap-backed any more, and with the inactive files, which go first. */
+static struct error *lazyfree(struct engine *e, uint64_t page)
+{
+	const struct engine_modern *m = e->modern;
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	bool anon = GET(e->k, &p.object, page, mapping) & PAGE_MAPPING_ANON;
+	if (!has(&p, e->bit_lru) || !anon || !has(&p, m->swapbacked) || has(&p, m->swapcache) || has(&p, m->unevictable))
+		return NULL;
+	TRY(change_list(e, &p, false));
+	p.flags &= ~(bit_of(e->bit_active) | bit_of(e->bit_referenced) | bit_of(m->swapbacked));
+	SET(e->k, &p.object, page, flags, p.flags);
+	count_vm_event(e, m->event_lazyfree);
 	return change_list(e, &p, true);
 }
 
@@ -164,7 +202,7 @@ struct error *lru_add_drain(struct engine *e)
 	const struct {
 		uint64_t percpu;
 		batch_function *each;
-	} batches[] = { { e->modern->lru_add, lru_add }, { e->modern->activate_page, activate } };
+	} batches[] = { { e->modern->lru_add, lru_add }, { e->modern->lru_lazyfree, lazyfree }, { e->modern->activate_page, activate } };
 	struct object batch;
 	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
 		/* What making a page active is where pages stand by generations is not followed: those wait on. */
@@ -192,7 +230,7 @@ static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t pa
 	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
 	SET(k, &o, folio_batch, nr, count + 1);
-	TRACE(e, each == lru_add ? "lru_cache_add" : "activate_page", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
+	TRACE(e, each == lru_add ? "lru_cache_add" : each == lazyfree ? "mark_page_lazyfree" : "activate_page", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
 	/* A large folio does not wait. */
 	bool large = page_is_large(e, &p);
 	if (count + 1 < room && !large)
@@ -212,6 +250,14 @@ struct error *lru_cache_add_modern(struct engine *e, uint64_t page)
 	if (lru_gen_enabled(e))
 		SET(e->k, &p.object, page, flags, p.flags | bit_of(e->bit_active));
 	return put_on_batch(e, e->modern->lru_add, page, lru_add);
+}
+
+struct error *lru_lazyfree_add(struct engine *e, uint64_t page)
+{
+	bool explained;
+	if (!e->modern->lru_lazyfree)
+		return fault_refuse(e, &explained, "this kernel's batches of pages that are free to go are not known");
+	return put_on_batch(e, e->modern->lru_lazyfree, page, lazyfree);
 }
 
 struct error *lru_batch_add(struct fault *f, uint64_t page)

@@ -15,12 +15,17 @@
 #define PAGE_DOWN(a) ((a) & ~(uint64_t)(VMCORE_PAGE_SIZE - 1))
 #define PAGE_UP(a)   PAGE_DOWN((a) + VMCORE_PAGE_SIZE - 1)
 
-struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o)
+struct error *open_mm_pages(struct engine *e, uint64_t mm, struct object *o)
 {
-	TRY(areas_known(e));
 	/* Pages come from zones, and go back there. */
 	TRY(nodes_open(e->k));
 	return object_open_writable(e->k, mm, S_mm_struct, o);
+}
+
+struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o)
+{
+	TRY(areas_known(e));
+	return open_mm_pages(e, mm, o);
 }
 
 /* ---- What a driver is asked ---- */
@@ -409,54 +414,6 @@ struct error *do_brk_areas(struct engine *e, uint64_t mm_addr, uint64_t addr, ui
 		ADD(k, &mm, mm_struct, locked_vm, pages);
 	SET(k, &vma, vm_area_struct, vm_flags, GET(k, &vma, vm_area_struct, vm_flags) | soft_dirty_flag(e, &mm));
 	return flags & VM_LOCKED ? mm_populate(e, &mm, addr, len) : NULL;
-}
-
-/* ---- The stack ---- */
-
-static struct error *acct_stack_growth(struct engine *e, const struct object *mm, uint64_t flags, uint64_t size, uint64_t grow)
-{
-	if (!may_expand_vm(e, mm, flags, grow))
-		return kernel_error(ENOMEM, "%" PRIu64 " pages more would pass RLIMIT_AS", grow);
-	if (size > rlimit(e, mm, RESOURCE_STACK))
-		return kernel_error(ENOMEM, "the stack would pass its limit of %" PRIu64 " bytes", rlimit(e, mm, RESOURCE_STACK));
-	TRY(mlock_future_check(e, mm, flags, grow << e->k->arch->page_shift, ENOMEM));
-	return security_vm_enough_memory_mm(e, mm, grow);
-}
-
-struct error *expand_downwards(struct engine *e, const struct object *mm, uint64_t vma_addr, uint64_t addr)
-{
-	struct kernel *k = e->k;
-	struct object vma, prev;
-	TRY(areas_known(e));
-	TRY(open_vma(e, vma_addr, &vma));
-	addr = PAGE_DOWN(addr);
-	if (addr < e->areas.mmap_min_addr)
-		return kernel_error(EPERM, "below mmap_min_addr: %" PRIx64, addr);
-	uint64_t before = GET(k, &vma, vm_area_struct, vm_prev), flags = GET(k, &vma, vm_area_struct, vm_flags);
-	if (before) {
-		TRY(object_open(k, before, S_vm_area_struct, &prev));
-		uint64_t other = GET(k, &prev, vm_area_struct, vm_flags);
-		if (!(other & VM_GROWSDOWN) && (other & VM_ACCESS_FLAGS) &&
-		    addr - GET(k, &prev, vm_area_struct, vm_end) < e->areas.stack_guard_gap)
-			return kernel_error(ENOMEM, "nearer than the guard gap to the area below: %" PRIx64, before);
-	}
-	TRY(anon_vma_prepare(e, vma_addr));
-	uint64_t start = GET(k, &vma, vm_area_struct, vm_start), pgoff = GET(k, &vma, vm_area_struct, vm_pgoff);
-	if (addr >= start)
-		return NULL;
-	uint64_t grow = (start - addr) >> k->arch->page_shift;
-	if (grow > pgoff)
-		return kernel_error(ENOMEM, "the area's offset would be less than 0");
-	TRY(acct_stack_growth(e, mm, flags, GET(k, &vma, vm_area_struct, vm_end) - addr, grow));
-	TRACE(e, "expand_downwards", "the area grows down", { "vma", vma_addr }, { "vm_start", start }, { "address", addr });
-	if (flags & VM_LOCKED)
-		ADD(k, mm, mm_struct, locked_vm, grow);
-	vm_stat_account(e, mm, flags, GET(k, &vma, vm_area_struct, vm_file), (int64_t)grow);
-	TRY(anon_vma_interval_tree_pre_update_vma(e, &vma));
-	SET(k, &vma, vm_area_struct, vm_start, addr);
-	SET(k, &vma, vm_area_struct, vm_pgoff, pgoff - grow);
-	TRY(anon_vma_interval_tree_post_update_vma(e, &vma));
-	return vma_gap_update(e, vma_addr);
 }
 
 /* ---- The end ---- */

@@ -28,7 +28,7 @@ static struct stat_item stat_item(struct kernel *k, const char *name, const char
 	return item;
 }
 
-static uint64_t vma_flag(struct kernel *k, const char *name)
+uint64_t vma_flag(struct kernel *k, const char *name)
 {
 	for (unsigned bit = 0; bit < 64; bit++) {
 		const char *at = vma_flag_name(k, bit);
@@ -128,6 +128,13 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	/* In bytes to those who count, in pages where it is kept. */
 	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
 	m->slab_unreclaimable = stat_item(k, "NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE");
+	m->mlock = stat_item(k, "NR_MLOCK", NULL);
+	m->as_unevictable = enumerator(k, "AS_UNEVICTABLE", -1);
+	m->event_culled = enumerator(k, "UNEVICTABLE_PGCULLED", -1);
+	m->event_rescued = enumerator(k, "UNEVICTABLE_PGRESCUED", -1);
+	m->event_mlocked = enumerator(k, "UNEVICTABLE_PGMLOCKED", -1);
+	m->event_munlocked = enumerator(k, "UNEVICTABLE_PGMUNLOCKED", -1);
+	m->event_lazyfree = enumerator(k, "PGLAZYFREE", -1);
 	m->event_pgfree = enumerator(k, "PGFREE", -1);
 	m->event_pgactivate = enumerator(k, "PGACTIVATE", -1);
 	m->lru_base = stat_item(k, "NR_LRU_BASE", NULL);
@@ -191,11 +198,12 @@ static void find_huge(struct kernel *k, struct engine_modern *m)
 	m->huge_zero_wp = symbol_addr(k, "vma_alloc_anon_folio_pmd") || symbol_addr(k, "do_huge_zero_wp_pmd");
 }
 
-/* The batches of pages to be added to the LRU lists, and to be made active: of each CPU. */
+/* The batches of pages to be added to the LRU lists, to be made active, and free to go: of each CPU. */
 static void find_lru_batches(struct kernel *k, struct engine_modern *m)
 {
 	uint64_t all = symbol_addr(k, SIZE_OF(k, cpu_fbatches) && !strcmp(k->structs[S_cpu_fbatches].name, "lru_pvecs") ? "lru_pvecs" : "cpu_fbatches");
 	m->lru_add = all && HAS(k, cpu_fbatches, lru_add) ? all + OFFSET(k, cpu_fbatches, lru_add) : symbol_addr(k, "lru_add_pvec");
+	m->lru_lazyfree = all && HAS(k, cpu_fbatches, lru_lazyfree) ? all + OFFSET(k, cpu_fbatches, lru_lazyfree) : symbol_addr(k, "lru_lazyfree_pvecs");
 	m->activate_page = all && HAS(k, cpu_fbatches, activate_page) ? all + OFFSET(k, cpu_fbatches, activate_page) : symbol_addr(k, "activate_page_pvecs");
 }
 

@@ -51,12 +51,16 @@ struct engine_modern {
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
 	struct stat_item file_pages, shmem, file_dirty, write_pending, dirtied;
-	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, shmem_thps_mapped, file_thps_mapped, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
-	/* enum vm_event_item, -1 */
-	int event_pgfault, event_pgmajfault, event_pgfree, event_pgactivate, event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split;
+	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
+	struct stat_item mlock; /* NR_MLOCK */
+	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */
+	int event_culled, event_rescued, event_mlocked, event_munlocked, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
+	int event_pgfault, event_pgmajfault, event_pgfree, event_pgactivate; /* enum vm_event_item, -1 */
+	struct stat_item shmem_thps_mapped, file_thps_mapped;
+	int event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
-	uint64_t vm_events, lru_add, activate_page; /* per-CPU symbols, 0 */
+	uint64_t vm_events, lru_add, activate_page, lru_lazyfree; /* per-CPU symbols, 0 */
 	uint64_t zero_pfn;
 	uint64_t list_poison; /* what list_del() leaves in next; prev has 0x22 more */
 	bool pti;	      /* user page tables have a twin of the top table (page-table isolation) */
@@ -65,6 +69,9 @@ struct engine_modern {
 
 /* Finds it all; NULL in *out for a kernel without reverse mapping. */
 struct error *modern_open(struct kernel *k, struct engine_modern **out) MUST_CHECK;
+
+/* VM_…, by its name without that; 0: this kernel has no such flag. */
+uint64_t vma_flag(struct kernel *k, const char *name);
 
 /* ---- Counters (mm/engine/vmstat_edit.c); `e->cpu` counts ---- */
 
@@ -111,6 +118,8 @@ struct error *lru_cache_add_modern(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *mark_page_accessed_modern(struct engine *e, uint64_t page) MUST_CHECK;
 /* The lists that the page belongs on: its cgroup's on its node (*info: what that cgroup keeps of the node), or without memory cgroups (*info 0) the node's own, until 4.8 the zone's. */
 struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info) MUST_CHECK;
+/* Onto the CPU's batch of pages that are free to go (MADV_FREE). */
+struct error *lru_lazyfree_add(struct engine *e, uint64_t page) MUST_CHECK;
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
 /* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. */

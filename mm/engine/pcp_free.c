@@ -160,7 +160,8 @@ static struct error *leave_lru(struct engine *e, struct page *p)
 	TRY(leave_generation(e, p, &of_generation));
 	if (!of_generation) {
 		int pages = 1 << page_compound_order(k, p);
-		TRY(list_del(k, page + OFFSET(k, page, lru)));
+		if (!unevictable || !HAS(k, page, mlock_count))
+			TRY(list_del(k, page + OFFSET(k, page, lru)));
 		node.index += list;
 		mod_page_state(e, page, node, -pages);
 		if (zone.group >= 0) {

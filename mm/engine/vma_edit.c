@@ -112,11 +112,40 @@ static struct error *vmacache_find(struct engine *e, const struct object *mm, ui
 	return NULL;
 }
 
+struct area_above {
+	uint64_t addr, vma;
+};
+
+static bool is_above(void *context, const struct vma *vma)
+{
+	struct area_above *a = context;
+	if (vma->end > a->addr)
+		a->vma = vma->addr;
+	return !a->vma;
+}
+
+/* Where areas stand in a maple tree: it is read. */
+static struct error *find_vma_in_tree(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *vma)
+{
+	struct area_above a = { addr, 0 };
+	struct vma at;
+	bool found;
+	TRY(vma_find(e->k, mm->addr, addr, &at, &found));
+	*vma = at.addr;
+	if (found)
+		return NULL;
+	TRY(vma_for_each(e->k, mm->addr, is_above, &a));
+	*vma = a.vma;
+	return NULL;
+}
+
 struct error *find_vma_areas(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *vma)
 {
 	struct vma_place place;
 	bool cache = has_vmacache(e, mm);
 	*vma = 0;
+	if (HAS(e->k, mm_struct, mm_mt))
+		return find_vma_in_tree(e, mm, addr, vma);
 	if (cache)
 		TRY(vmacache_find(e, mm, addr, vma));
 	if (*vma)

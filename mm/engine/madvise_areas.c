@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a process says of how it will use its memory, on kernels with reverse mapping (mm/madvise.c): flags of areas, or pages that it gives up. khugepaged and ksmd,
+ * which do not run here, are not told of areas that they might look at.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <sys/mman.h>
+
+#include "mm/engine/areas_edit.h"
+#include "mm/engine/modern.h"
+#include "mm/pte.h"
+#include "mm/swap.h"
+#include "mm/engine/zap.h"
+#include "mm/zone.h"
+
+#define VM_DONTDUMP    0x4000000ull
+#define VM_SPECIAL_BITS (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
+
+struct advising {
+	struct engine *e;
+	const struct object *mm;
+	int advice;
+	uint64_t changed; /* the area that the part is in now */
+};
+
+/* ---- Which advice there is ---- */
+
+/* Advice that came in a release, told by what that left. */
+static bool is_known(struct engine *e, int advice)
+{
+	struct kernel *k = e->k;
+	switch (advice) {
+	case MADV_NORMAL ... MADV_DONTNEED:
+	case MADV_REMOVE ... MADV_DOFORK:
+	case MADV_DONTDUMP:
+	case MADV_DODUMP:
+		return true;
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
+		return symbol_addr(k, "ksm_run") || symbol_addr(k, "ksm_madvise");
+	case MADV_HUGEPAGE:
+	case MADV_NOHUGEPAGE:
+		return symbol_addr(k, "transparent_hugepage_flags");
+	case MADV_FREE: /* 4.5; its pages go to the list of inactive files since 4.12, with this event */
+		return e->modern->event_lazyfree >= 0;
+	case MADV_WIPEONFORK: /* 4.14 */
+	case MADV_KEEPONFORK:
+		return vma_flag(k, "WIPEONFORK");
+	case MADV_COLD: /* 5.4 */
+	case MADV_PAGEOUT:
+		return symbol_addr(k, "reclaim_pages");
+	}
+	return false;
+}
+
+/* ---- Flags ---- */
+
+/* hugepage_madvise(), ksm_madvise(), and the plain ones. */
+static struct error *new_flags(struct advising *a, const struct object *vma, uint64_t start, uint64_t end, uint64_t *flags)
+{
+	struct engine *e = a->e;
+	struct kernel *k = e->k;
+	uint64_t old = *flags, wipe = vma_flag(k, "WIPEONFORK");
+	switch (a->advice) {
+	case MADV_NORMAL:
+		*flags &= ~(VM_RAND_READ | VM_SEQ_READ);
+		return NULL;
+	case MADV_SEQUENTIAL:
+		*flags = (old & ~VM_RAND_READ) | VM_SEQ_READ;
+		return NULL;
+	case MADV_RANDOM:
+		*flags = (old & ~VM_SEQ_READ) | VM_RAND_READ;
+		return NULL;
+	case MADV_DONTFORK:
+		*flags |= VM_DONTCOPY;
+		return NULL;
+	case MADV_DOFORK:
+		*flags &= ~VM_DONTCOPY;
+		return old & VM_IO ? kernel_error(EINVAL, "the area is a device's: %" PRIx64, vma->addr) : NULL;
+	case MADV_WIPEONFORK:
+		*flags |= wipe;
+		return GET(k, vma, vm_area_struct, vm_file) || (old & VM_SHARED) ? kernel_error(EINVAL, "the area is shared, or a file's: %" PRIx64, vma->addr) : NULL;
+	case MADV_KEEPONFORK:
+		*flags &= ~wipe;
+		return NULL;
+	case MADV_DONTDUMP:
+		*flags |= VM_DONTDUMP;
+		return NULL;
+	case MADV_DODUMP:
+		*flags &= ~VM_DONTDUMP;
+		return !(old & VM_HUGETLB) && (old & VM_SPECIAL_BITS) ? kernel_error(EINVAL, "the area is a driver's: %" PRIx64, vma->addr) : NULL;
+	case MADV_HUGEPAGE:
+		*flags = (old & ~VM_NOHUGEPAGE) | VM_HUGEPAGE;
+		return NULL;
+	case MADV_NOHUGEPAGE:
+		*flags = (old & ~VM_HUGEPAGE) | VM_NOHUGEPAGE;
+		return NULL;
+	case MADV_MERGEABLE:
+		if (!(old & (VM_MERGEABLE | VM_SHARED | VM_MAYSHARE | VM_HUGETLB | VM_SPECIAL_BITS)))
+			*flags |= VM_MERGEABLE;
+		return NULL;
+	default: /* MADV_UNMERGEABLE */
+		*flags &= ~VM_MERGEABLE;
+		return unmerge_ksm_pages(e, a->mm, vma, start, end);
+	}
+}
+
+struct error *vma_change_flags(struct engine *e, const struct object *mm, uint64_t vma_addr, uint64_t start, uint64_t end, uint64_t flags, struct object *changed)
+{
+	struct kernel *k = e->k;
+	struct object vma;
+	uint64_t merged, prev;
+	TRY(open_vma(e, vma_addr, &vma));
+	prev = start > GET(k, &vma, vm_area_struct, vm_start) ? vma_addr : GET(k, &vma, vm_area_struct, vm_prev);
+	uint64_t from = GET(k, &vma, vm_area_struct, vm_start), to = GET(k, &vma, vm_area_struct, vm_end),
+		 pgoff = GET(k, &vma, vm_area_struct, vm_pgoff) + ((start - from) >> k->arch->page_shift);
+	const struct vma_request r = { start, end, flags, GET(k, &vma, vm_area_struct, anon_vma), GET(k, &vma, vm_area_struct, vm_file), pgoff,
+				       GET(k, &vma, vm_area_struct, uffd_ctx), &vma };
+	TRY(vma_merge(e, mm, prev, &r, &merged));
+	if (!merged && start != from)
+		TRY(split_vma(e, mm, vma_addr, start, true, true));
+	if (!merged && end != to)
+		TRY(split_vma(e, mm, vma_addr, end, false, true));
+	return open_vma(e, merged ? merged : vma_addr, changed);
+}
+
+static struct error *madvise_behavior(struct advising *a, const struct object *vma, uint64_t start, uint64_t end)
+{
+	struct engine *e = a->e;
+	uint64_t old = GET(e->k, vma, vm_area_struct, vm_flags), flags = old;
+	struct object changed;
+	TRY(new_flags(a, vma, start, end, &flags));
+	TRACE(e, "madvise_behavior", flags == old ? "the area is like that already" : "other flags for the area, or a part of it", { "vma", vma->addr },
+	      { "vm_flags", old }, { "new_flags", flags });
+	if (flags == old)
+		return NULL;
+	TRY(vma_change_flags(e, a->mm, vma->addr, start, end, flags, &changed));
+	SET(e->k, &changed, vm_area_struct, vm_flags, flags);
+	a->changed = changed.addr;
+	return NULL;
+}
+
+/* ---- Pages given up ---- */
+
+/* can_madv_lru_vma(); and whoever watches would be told. */
+static struct error *may_give_up(struct advising *a, const struct object *vma)
+{
+	if (GET(a->e->k, vma, vm_area_struct, vm_flags) & (VM_LOCKED | VM_HUGETLB | VM_PFNMAP))
+		return kernel_error(EINVAL, "the area is locked, or a driver's: %" PRIx64, vma->addr);
+	if (GET(a->e->k, vma, vm_area_struct, uffd_ctx))
+		return error_at(ERR_UNSUPPORTED, vma->addr, "area %" PRIx64 " is watched by userfaultfd: telling it is not done", vma->addr);
+	return NULL;
+}
+
+/* mark_page_lazyfree(): through the CPU's batch to the end of the line of those that go first. */
+static struct error *mark_page_lazyfree(struct engine *e, struct page *p)
+{
+	uint64_t mapping = GET(e->k, &p->object, page, mapping);
+	const struct engine_modern *m = e->modern;
+	bool in_swap_cache = (p->flags >> m->swapcache & 1) && (p->flags >> m->swapbacked & 1);
+	if (!(p->flags >> e->bit_lru & 1) || !(mapping & PAGE_MAPPING_ANON) || !(p->flags >> m->swapbacked & 1) || in_swap_cache || (p->flags >> m->unevictable & 1))
+		return NULL;
+	return lru_lazyfree_add(e, p->object.addr);
+}
+
+static struct error *free_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
+{
+	struct advising *a = context;
+	struct engine *e = a->e;
+	const struct engine_modern *m = e->modern;
+	uint64_t frame = entry & e->k->geometry.frame_mask, page;
+	struct page p;
+	if (shift > e->k->arch->page_shift)
+		return error_at(ERR_UNSUPPORTED, addr, "a huge page is mapped at %" PRIx64 ": giving it up later is not done yet", addr);
+	if (!(entry & (X86_PRESENT | X86_GLOBAL))) {
+		struct swap_entry s;
+		swap_entry_decode(e->k, entry, &s);
+		return s.kind == SWAP_PAGE ? error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " is swapped out: giving it up is not done yet", addr) : NULL;
+	}
+	if (!(entry & X86_PRESENT) && e->k->geometry.inverts_absent)
+		frame ^= e->k->geometry.frame_mask;
+	if ((entry & PTE_SPECIAL) || frame >> shift == m->zero_pfn || !pfn_to_page(e->k, frame >> shift, &page))
+		return NULL;
+	TRY(page_open_writable(e, page, &p));
+	if ((p.flags >> m->head & 1) || page_is_tail(e->k, &p))
+		return error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " is part of a larger one: giving it up later is not done yet", addr);
+	bool cached = (p.flags >> m->swapcache & 1) && (p.flags >> m->swapbacked & 1);
+	if (cached || (p.flags >> e->bit_dirty & 1)) {
+		/* Somebody else's too: it stays as it is. */
+		if (page_mapcount_word(e->k, &p))
+			return NULL;
+		if (cached)
+			return error_at(ERR_UNSUPPORTED, addr, "page %" PRIx64 " is in the swap cache: giving it up later is not done yet", page);
+		p.flags &= ~(1ull << e->bit_dirty);
+		SET(e->k, &p.object, page, flags, p.flags);
+	}
+	if (entry & (X86_ACCESSED | X86_DIRTY))
+		set_pte(e, at, entry & ~(uint64_t)(X86_ACCESSED | X86_DIRTY));
+	TRACE(e, "madvise_free_pte_range", "clean, and free to go when memory is short", { "addr", addr }, { "pte", entry }, { "page", page });
+	return mark_page_lazyfree(e, &p);
+}
+
+static struct error *madvise_free(struct advising *a, const struct object *vma, uint64_t start, uint64_t end)
+{
+	if (GET(a->e->k, vma, vm_area_struct, vm_ops))
+		return kernel_error(EINVAL, "the area is not private memory of nothing: %" PRIx64, vma->addr);
+	TRY(lru_add_drain(a->e));
+	return area_entries(a->e, a->mm, start, end, free_entry, a);
+}
+
+/* ---- Pages wanted soon ---- */
+
+static struct error *wanted_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
+{
+	struct engine *e = context;
+	struct swap_entry s;
+	if (shift > e->k->arch->page_shift || (entry & (X86_PRESENT | X86_GLOBAL)))
+		return NULL;
+	swap_entry_decode(e->k, entry, &s);
+	return s.kind == SWAP_PAGE ? error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " would be read from swap ahead: that is not done yet", addr) : NULL;
+}
+
+static struct error *madvise_willneed(struct advising *a, const struct object *vma, uint64_t start, uint64_t end)
+{
+	if (GET(a->e->k, vma, vm_area_struct, vm_file))
+		return error_at(ERR_UNSUPPORTED, vma->addr, "the file of area %" PRIx64 " would be read ahead: that is not done yet", vma->addr);
+	TRY(area_entries(a->e, a->mm, start, end, wanted_entry, a->e));
+	return lru_add_drain(a->e);
+}
+
+/* ---- The system call ---- */
+
+static struct error *madvise_vma(struct advising *a, const struct object *vma, uint64_t start, uint64_t end)
+{
+	a->changed = vma->addr;
+	switch (a->advice) {
+	case MADV_WILLNEED:
+		return madvise_willneed(a, vma, start, end);
+	case MADV_DONTNEED:
+		TRY(may_give_up(a, vma));
+		TRACE(a->e, "madvise_dontneed_single_vma", "its pages go", { "start", start }, { "end", end });
+		TRY(lru_add_drain(a->e));
+		return unmap_page_range(a->e, a->mm, vma, start, end);
+	case MADV_FREE:
+		TRY(may_give_up(a, vma));
+		return madvise_free(a, vma, start, end);
+	case MADV_REMOVE:
+	case MADV_COLD:
+	case MADV_PAGEOUT:
+		return error_new(ERR_UNSUPPORTED, "this advice is not followed");
+	}
+	struct error *failure = madvise_behavior(a, vma, start, end);
+	if (!failure || failure->code != ERR_KERNEL || failure->addr != ENOMEM)
+		return failure;
+	error_free(failure);
+	return kernel_error(EAGAIN, "no memory, or no room, for another area");
+}
+
+/* Does the advice leave the areas alone? */
+static bool pages_only(int advice)
+{
+	return advice == MADV_WILLNEED || advice == MADV_DONTNEED || advice == MADV_FREE;
+}
+
+struct error *sys_madvise_areas(struct engine *e, uint64_t mm_addr, uint64_t start, uint64_t len, int advice)
+{
+	struct kernel *k = e->k;
+	struct object mm, vma;
+	struct advising a = { e, &mm, advice, 0 };
+	uint64_t mask = VMCORE_PAGE_SIZE - 1, end = start + ((len + mask) & ~mask), at;
+	bool hole = false;
+	if (!is_known(e, advice))
+		return kernel_error(EINVAL, "no such advice: %d", advice);
+	if (start & mask)
+		return kernel_error(EINVAL, "not at a page's start: %" PRIx64, start);
+	if (end < start || (len && end == start))
+		return kernel_error(EINVAL, "ends beyond the last address: %" PRIx64, start);
+	if (pages_only(advice))
+		TRY(open_mm_pages(e, mm_addr, &mm));
+	else
+		TRY(open_mm_areas(e, mm_addr, &mm));
+	while (start < end) {
+		TRY(find_vma(e, &mm, start, &at));
+		if (!at)
+			return kernel_error(ENOMEM, "nothing is mapped at %" PRIx64, start);
+		TRY(open_vma(e, at, &vma));
+		uint64_t from = GET(k, &vma, vm_area_struct, vm_start), to = GET(k, &vma, vm_area_struct, vm_end);
+		if (to <= start)
+			return error_at(ERR_BAD_LIST, at, "areas of mm %" PRIx64 " out of order: %" PRIx64, mm_addr, at);
+		/* What lies in holes is passed over, and said at the end. */
+		hole |= start < from;
+		start = start < from ? from : start;
+		if (start >= end)
+			break;
+		to = to < end ? to : end;
+		TRY(madvise_vma(&a, &vma, start, to));
+		start = to;
+		/* Joined with what comes after it, that is done already. */
+		TRY(kernel_get(k, a.changed, M_vm_area_struct_vm_end, &to));
+		start = to > start ? to : start;
+	}
+	return hole ? kernel_error(ENOMEM, "part of the range is not mapped") : NULL;
+}
