@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mremap, madvise: system calls that move areas, and that say how they will be used.
+ * mremap, madvise, mlock and its like: system calls that move areas, say how they will be used, keep them in memory.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -12,7 +12,9 @@ struct area_act {
 	uint64_t mm, addr, len;
 	uint64_t new_len, new_addr, result;
 	unsigned flags;
-	int advice;
+	int advice;  /* MADV_… */
+	int lock;    /* MCL_… */
+	bool on_fault;
 };
 
 static struct error *act_on(struct session *s, const char *word, struct area_act *a)
@@ -136,6 +138,90 @@ static struct error *run_madvise(struct session *s, int argc, char **argv)
 	return NULL;
 }
 
+/* ---- mlock, munlock, mlockall, munlockall ---- */
+
+static struct error *lock(struct engine *e, void *context)
+{
+	struct area_act *a = context;
+
+	return sys_mlock(e, a->mm, a->addr, a->len, a->on_fault);
+}
+
+static struct error *unlock(struct engine *e, void *context)
+{
+	struct area_act *a = context;
+
+	return sys_munlock(e, a->mm, a->addr, a->len);
+}
+
+static struct error *lock_all(struct engine *e, void *context)
+{
+	struct area_act *a = context;
+
+	return sys_mlockall(e, a->mm, a->lock);
+}
+
+static void print_locked(struct session *s, const struct area_act *a)
+{
+	struct object mm;
+
+	if (error_drop(object_open(s->kernel, a->mm, S_mm_struct, &mm)))
+		return;
+	out_dec(s->out, "locked_pages", "locked: %" PRIu64 " pages\n", GET(s->kernel, &mm, mm_struct, locked_vm));
+}
+
+static struct error *run_mlock(struct session *s, int argc, char **argv)
+{
+	bool locks = !strcmp(argv[0], "mlock");
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = locks ? "c:o" : "c:"};
+	struct area_act a = {0};
+	const char *word = NULL;
+	int c;
+
+	while ((c = next_option(&p))) {
+		if (c == '?')
+			return option_error(&p);
+		if (c == 'c')
+			word = p.argument;
+		else
+			a.on_fault = true;
+	}
+	if (argc - p.index != 2)
+		return usage_error(argv[0], NULL);
+	TRY(parse_address(s, argv[p.index], &a.addr));
+	TRY(parse_length(argv[p.index + 1], &a.len));
+	TRY(act_on(s, word, &a));
+	TRY(act_do(s, locks ? lock : unlock, &a));
+	print_locked(s, &a);
+	return NULL;
+}
+
+static struct error *run_mlockall(struct session *s, int argc, char **argv)
+{
+	bool locks = !strcmp(argv[0], "mlockall");
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = locks ? "c:pfo" : "c:"};
+	struct area_act a = {0};
+	const char *word = NULL;
+	int c;
+
+	while ((c = next_option(&p))) {
+		if (c == '?')
+			return option_error(&p);
+		if (c == 'c')
+			word = p.argument;
+		else
+			a.lock |= c == 'p' ? MCL_CURRENT : c == 'f' ? MCL_FUTURE : MCL_ONFAULT;
+	}
+	if (p.index < argc)
+		return usage_error(argv[0], NULL);
+	if (locks && !(a.lock & (MCL_CURRENT | MCL_FUTURE)))
+		a.lock |= MCL_CURRENT | MCL_FUTURE;
+	TRY(act_on(s, word, &a));
+	TRY(act_do(s, lock_all, &a));
+	print_locked(s, &a);
+	return NULL;
+}
+
 COMMAND(mremap) = {
 	.name = "mremap",
 	.summary = "a process moves, shrinks or grows a mapping",
@@ -196,4 +282,71 @@ COMMAND(madvise) = {
 		"    mmscope> madvise -c 273 50004000 8k random\n"
 		"    mmscope> vm -p 273\n",
 	.run = run_madvise,
+};
+
+COMMAND(mlock) = {
+	.name = "mlock",
+	.summary = "a process locks a range in memory",
+	.synopsis = "[-c pid | task] [-o] ADDR LENGTH",
+	.options = "-c -o",
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
+	.help = "DESCRIPTION\n"
+		"  Locks the areas of the range: their pages are brought in, and reclaim leaves them alone. On kernels\n"
+		"  with reverse mapping they go to the list of unevictable pages. Prints how much the process has locked.\n"
+		"\n"
+		"  -o  each page when it comes (mlock2() with MLOCK_ONFAULT, since 4.4)\n"
+		"\n"
+		"EXAMPLES\n"
+		"    mmscope> mmap -c 273 -A 50000000 64k\n"
+		"    mmscope> mlock -c 273 50004000 16k\n"
+		"    mmscope> vm -p 273\n",
+	.run = run_mlock,
+};
+
+COMMAND(munlock) = {
+	.name = "munlock",
+	.summary = "a process unlocks a range",
+	.synopsis = "[-c pid | task] ADDR LENGTH",
+	.options = "-c",
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
+	.help = "DESCRIPTION\n"
+		"  The areas of the range are not locked in memory any more; their pages stay until reclaim wants them.\n"
+		"\n"
+		"EXAMPLES\n"
+		"    mmscope> mmap -c 273 -l -A 50000000 64k\n"
+		"    mmscope> munlock -c 273 50004000 16k\n",
+	.run = run_mlock,
+};
+
+COMMAND(mlockall) = {
+	.name = "mlockall",
+	.summary = "a process locks all of its memory",
+	.synopsis = "[-c pid | task] [-p] [-f] [-o]",
+	.options = "-c -p -f -o",
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
+	.help = "DESCRIPTION\n"
+		"  Locks what is mapped at present, and what will be.\n"
+		"\n"
+		"  -p  only what is mapped at present (MCL_CURRENT)\n"
+		"  -f  only what will be mapped (MCL_FUTURE)\n"
+		"  -o  each page when it comes (MCL_ONFAULT, since 4.4)\n"
+		"\n"
+		"EXAMPLES\n"
+		"    mmscope> mlockall -c 273\n",
+	.run = run_mlockall,
+};
+
+COMMAND(munlockall) = {
+	.name = "munlockall",
+	.summary = "a process unlocks all of its memory",
+	.synopsis = "[-c pid | task]",
+	.options = "-c",
+	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
+	.help = "DESCRIPTION\n"
+		"  Nothing of the process is locked in memory any more, nor will be when it is mapped.\n"
+		"\n"
+		"EXAMPLES\n"
+		"    mmscope> mlockall -c 273\n"
+		"    mmscope> munlockall -c 273\n",
+	.run = run_mlockall,
 };

@@ -48,7 +48,7 @@ static struct error *map(struct engine *e, void *context)
 	/* The process closes it: the area keeps its own reference. */
 	if (file)
 		TRY(fput(e, file));
-	return a->flags & MAP_LOCKED ? make_pages_present(e, a->task, a->result, a->len) : NULL;
+	return e->classic && (a->flags & MAP_LOCKED) ? make_pages_present(e, a->task, a->result, a->len) : NULL;
 }
 
 static struct error *mmap_option(struct session *s, int option, const char *argument, struct area_act *a)
@@ -69,6 +69,9 @@ static struct error *mmap_option(struct session *s, int option, const char *argu
 	case 'l':
 		a->flags |= MAP_LOCKED;
 		return NULL;
+	case 'p':
+		a->flags |= MAP_POPULATE;
+		return NULL;
 	default: /* 'g' */
 		a->flags |= MAP_GROWSDOWN;
 		return NULL;
@@ -77,7 +80,7 @@ static struct error *mmap_option(struct session *s, int option, const char *argu
 
 static struct error *run_mmap(struct session *s, int argc, char **argv)
 {
-	struct option_parser p = {.argc = argc, .argv = argv, .spec = "c:a:A:f:o:slg"};
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "c:a:A:f:o:slpg"};
 	struct area_act a = {.flags = MAP_PRIVATE, .prot = PROT_READ | PROT_WRITE};
 	const char *word = NULL;
 	uint64_t task;
@@ -187,8 +190,8 @@ static struct error *run_brk(struct session *s, int argc, char **argv)
 COMMAND(mmap) = {
 	.name = "mmap",
 	.summary = "a process maps memory or a file",
-	.synopsis = "[-c pid | task] [-a ADDR | -A ADDR] [-f FILE [-o OFFSET]] [-s] [-l] [-g] LENGTH [PROT]",
-	.options = "-c -a -A -f -o -s -l -g",
+	.synopsis = "[-c pid | task] [-a ADDR | -A ADDR] [-f FILE [-o OFFSET]] [-s] [-l] [-p] [-g] LENGTH [PROT]",
+	.options = "-c -a -A -f -o -s -l -p -g",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  Maps LENGTH bytes (k, M and G may follow) with the protection PROT: letters of r, w, x, or \"-\"\n"
@@ -200,6 +203,7 @@ COMMAND(mmap) = {
 		"  -f  a file of the machine's file system, from -o on (hexadecimal)\n"
 		"  -s  shared; private without\n"
 		"  -l  locked in memory: its pages are brought in at once, and stay\n"
+		"  -p  its pages are brought in at once (MAP_POPULATE; not on kernels like 2.4)\n"
 		"  -g  grows down, as a stack does (MAP_GROWSDOWN)\n"
 		"\n"
 		"EXAMPLES\n"

@@ -125,7 +125,7 @@ static const struct {
 		    "  ps, set, vm         who is there, whose turn it is, what it has mapped\n"
 		    "  spawn, fork, clone, exec, exit-task\n"
 		    "                      processes come, change and go\n"
-		    "  mmap, munmap, mprotect, brk, mremap, madvise\n"
+		    "  mmap, munmap, mprotect, brk, mremap, madvise, mlock, munlock, mlockall, munlockall\n"
 		    "                      areas of a process\n"
 		    "  touch, poke, peek   a process uses its memory, with the faults that this takes\n"
 		    "  mkfile              a new file, to be mapped or executed\n"

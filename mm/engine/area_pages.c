@@ -248,25 +248,6 @@ struct error *munlock_range(struct engine *e, const struct object *mm, uint64_t 
 	return NULL;
 }
 
-static struct error *locked_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
-{
-	if (!(entry & (X86_PRESENT | X86_GLOBAL)))
-		return NULL;
-	return error_at(ERR_UNSUPPORTED, addr, "the page at %" PRIx64 " is locked in memory: unlocking pages is not done yet", addr);
-}
-
-struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)
-{
-	struct kernel *k = e->k;
-	SET(k, vma, vm_area_struct, vm_flags, GET(k, vma, vm_area_struct, vm_flags) & ~(VM_LOCKED | VM_LOCKONFAULT));
-	return area_entries(e, mm, start, end, locked_entry, e);
-}
-
-struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len)
-{
-	return error_at(ERR_UNSUPPORTED, start, "locked memory is filled with pages at once: that is not done on a kernel like this one yet");
-}
-
 /* ---- Tables that map nothing any more ---- */
 
 struct freeing {

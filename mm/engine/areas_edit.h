@@ -120,6 +120,13 @@ struct error *open_mm_pages(struct engine *e, uint64_t mm, struct object *o) MUS
 /* The driver's own say (vm_ops->open, close, split): nothing, known to be nothing, or ERR_UNSUPPORTED with its name. */
 struct error *vma_call(struct engine *e, const struct object *vma, enum member_id op, const char *what) MUST_CHECK;
 
+/* ---- mm/engine/mlock_pages.c ---- */
+
+struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
+/* Brings in the pages of the range, and locks those of locked areas; what cannot be had ends it, EFAULT or ENOMEM, or is passed over. */
+struct error *__mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len, bool ignore_errors) MUST_CHECK;
+struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len) MUST_CHECK;
+
 /* ---- mm/engine/mremap_areas.c, move_pages.c ---- */
 
 /* Each page of the range that ksmd has merged with others becomes the area's own again, if the area is one for that. */
@@ -146,8 +153,6 @@ struct error *vma_adjust_trans_huge(struct engine *e, const struct object *mm, c
 struct error *unmap_page_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
 /* Locked areas from `first` on that begin below `end` are so no more. */
 struct error *munlock_range(struct engine *e, const struct object *mm, uint64_t first, uint64_t end) MUST_CHECK;
-struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
-struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len) MUST_CHECK;
 /* Page tables of [start, end) (end 0: to the end) that lie wholly between floor and ceiling (0: none). */
 struct error *free_pgtables_between(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t floor, uint64_t ceiling) MUST_CHECK;
 /* The table that the entry of `level` points to. */

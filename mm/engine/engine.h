@@ -279,6 +279,10 @@ struct error *do_munmap(struct engine *e, uint64_t mm, uint64_t addr, uint64_t l
 struct error *do_brk(struct engine *e, uint64_t mm, uint64_t addr, uint64_t len) MUST_CHECK;
 struct error *sys_brk(struct engine *e, uint64_t mm, uint64_t brk, uint64_t *result) MUST_CHECK;
 struct error *sys_mprotect(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, unsigned prot) MUST_CHECK;
+/* `on_fault`: each page when it comes (mlock2(), MLOCK_ONFAULT). MCL_… flags; without any it is munlockall(). mm/engine/mlock.c */
+struct error *sys_mlock(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, bool on_fault) MUST_CHECK;
+struct error *sys_munlock(struct engine *e, uint64_t mm, uint64_t start, uint64_t len) MUST_CHECK;
+struct error *sys_mlockall(struct engine *e, uint64_t mm, int flags) MUST_CHECK;
 /* MADV_… as in <sys/mman.h>; ERR_UNSUPPORTED for advice that is not followed. */
 struct error *sys_madvise(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, int advice) MUST_CHECK;
 /* MREMAP_… flags as in <sys/mman.h>; new_addr counts with MREMAP_FIXED and MREMAP_DONTUNMAP. *result: where the area is then. */

@@ -168,6 +168,24 @@ static struct error *activate(struct engine *e, uint64_t page)
 	return change_list(e, &p, true);
 }
 
+struct error *lru_add_now(struct engine *e, uint64_t page)
+{
+	return lru_add(e, page);
+}
+
+struct error *isolate_lru_page(struct engine *e, uint64_t page, bool *isolated)
+{
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	*isolated = has(&p, e->bit_lru);
+	if (!*isolated)
+		return NULL;
+	TRY(change_list(e, &p, false));
+	SET(e->k, &p.object, page, flags, p.flags & ~bit_of(e->bit_lru));
+	SET(e->k, &p.object, page, refcount, (uint64_t)(page_refcount(e->k, &p) + 1));
+	return NULL;
+}
+
 /* ---- Batches ---- */
 
 typedef struct error *batch_function(struct engine *e, uint64_t page);
@@ -262,10 +280,7 @@ struct error *lru_lazyfree_add(struct engine *e, uint64_t page)
 
 struct error *lru_batch_add(struct fault *f, uint64_t page)
 {
-	bool explained;
-	if (f->vma->flags & VM_LOCKED)
-		return fault_refuse(f->e, &explained, "the area is locked: the page would go to the batch of locked pages, which is not followed");
-	return lru_cache_add_modern(f->e, page);
+	return f->vma->flags & VM_LOCKED ? lru_add_locked(f, page) : lru_cache_add_modern(f->e, page);
 }
 
 /* The second access makes it active; how often a page of generations was used is not followed. */

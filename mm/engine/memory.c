@@ -235,7 +235,11 @@ static struct error *map_copy_modern(struct fault *f, const struct page *old, ui
 	TRY(page_add_new_anon_rmap(f, page));
 	TRY(lru_batch_add(f, page));
 	set_pte(e, f->entry_addr, entry | dirty_bits(f));
-	return old->object.addr == e->empty_zero_page ? NULL : page_remove_rmap(f, old->object.addr);
+	if (old->object.addr == e->empty_zero_page)
+		return NULL;
+	TRY(page_remove_rmap(f, old->object.addr));
+	/* The copy is locked now; who else has the old page may lock it still. */
+	return f->vma->flags & VM_LOCKED ? munlock_vma_page(e, old->object.addr) : NULL;
 }
 
 /* The entry goes from the old page to its copy; 2.4 counts only that the process has a page more, if the old one was not counted. */
@@ -412,7 +416,7 @@ static struct error *area_for(struct engine *e, uint64_t task, const struct obje
 	return vma_open(e->k, vma_addr, vma);
 }
 
-static struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result)
+struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result)
 {
 	struct kernel *k = e->k;
 	struct object t;

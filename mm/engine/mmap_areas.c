@@ -359,7 +359,7 @@ struct error *do_mmap_areas(struct engine *e, uint64_t mm_addr, uint64_t file, u
 		vm_flags |= VM_NORESERVE;
 	TRY(mmap_region(e, &mm, file, addr, len, vm_flags, pgoff));
 	*result = addr;
-	return vm_flags & VM_LOCKED ? mm_populate(e, &mm, addr, len) : NULL;
+	return (vm_flags & VM_LOCKED) || (flags & (MAP_POPULATE | MAP_NONBLOCK)) == MAP_POPULATE ? mm_populate(e, &mm, addr, len) : NULL;
 }
 
 struct error *insert_vm_struct_areas(struct engine *e, uint64_t mm_addr, uint64_t vma_addr)

@@ -67,6 +67,9 @@ struct error *insert_vm_struct_areas(struct engine *e, uint64_t mm, uint64_t vma
 struct error *exit_mmap_areas(struct engine *e, uint64_t mm) MUST_CHECK;
 struct error *find_vma_areas(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *vma) MUST_CHECK;
 struct error *sys_mprotect_areas(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, unsigned prot) MUST_CHECK;
+struct error *sys_mlock_areas(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, bool on_fault) MUST_CHECK;
+struct error *sys_munlock_areas(struct engine *e, uint64_t mm, uint64_t start, uint64_t len) MUST_CHECK;
+struct error *sys_mlockall_areas(struct engine *e, uint64_t mm, int flags) MUST_CHECK;
 struct error *sys_madvise_areas(struct engine *e, uint64_t mm, uint64_t start, uint64_t len, int advice) MUST_CHECK;
 struct error *sys_mremap_areas(struct engine *e, uint64_t mm, uint64_t addr, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr,
 			       uint64_t *result) MUST_CHECK;

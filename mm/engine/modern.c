@@ -134,6 +134,8 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->event_rescued = enumerator(k, "UNEVICTABLE_PGRESCUED", -1);
 	m->event_mlocked = enumerator(k, "UNEVICTABLE_PGMLOCKED", -1);
 	m->event_munlocked = enumerator(k, "UNEVICTABLE_PGMUNLOCKED", -1);
+	m->event_cleared = enumerator(k, "UNEVICTABLE_PGCLEARED", -1);
+	m->event_stranded = enumerator(k, "UNEVICTABLE_PGSTRANDED", -1);
 	m->event_lazyfree = enumerator(k, "PGLAZYFREE", -1);
 	m->event_pgfree = enumerator(k, "PGFREE", -1);
 	m->event_pgactivate = enumerator(k, "PGACTIVATE", -1);
@@ -204,6 +206,9 @@ static void find_lru_batches(struct kernel *k, struct engine_modern *m)
 	uint64_t all = symbol_addr(k, SIZE_OF(k, cpu_fbatches) && !strcmp(k->structs[S_cpu_fbatches].name, "lru_pvecs") ? "lru_pvecs" : "cpu_fbatches");
 	m->lru_add = all && HAS(k, cpu_fbatches, lru_add) ? all + OFFSET(k, cpu_fbatches, lru_add) : symbol_addr(k, "lru_add_pvec");
 	m->lru_lazyfree = all && HAS(k, cpu_fbatches, lru_lazyfree) ? all + OFFSET(k, cpu_fbatches, lru_lazyfree) : symbol_addr(k, "lru_lazyfree_pvecs");
+	/* since 5.18 */
+	uint64_t locked = symbol_addr(k, "mlock_pvec") ? symbol_addr(k, "mlock_pvec") : symbol_addr(k, "mlock_fbatch");
+	m->mlock_batch = locked && HAS(k, mlock_batch, pages) ? locked + OFFSET(k, mlock_batch, pages) : 0;
 	m->activate_page = all && HAS(k, cpu_fbatches, activate_page) ? all + OFFSET(k, cpu_fbatches, activate_page) : symbol_addr(k, "activate_page_pvecs");
 }
 

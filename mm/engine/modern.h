@@ -54,13 +54,13 @@ struct engine_modern {
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	struct stat_item mlock; /* NR_MLOCK */
 	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */
-	int event_culled, event_rescued, event_mlocked, event_munlocked, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
+	int event_culled, event_rescued, event_mlocked, event_munlocked, event_cleared, event_stranded, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
 	int event_pgfault, event_pgmajfault, event_pgfree, event_pgactivate; /* enum vm_event_item, -1 */
 	struct stat_item shmem_thps_mapped, file_thps_mapped;
 	int event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
-	uint64_t vm_events, lru_add, activate_page, lru_lazyfree; /* per-CPU symbols, 0 */
+	uint64_t vm_events, lru_add, activate_page, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
 	uint64_t zero_pfn;
 	uint64_t list_poison; /* what list_del() leaves in next; prev has 0x22 more */
 	bool pti;	      /* user page tables have a twin of the top table (page-table isolation) */
@@ -118,6 +118,15 @@ struct error *lru_cache_add_modern(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *mark_page_accessed_modern(struct engine *e, uint64_t page) MUST_CHECK;
 /* The lists that the page belongs on: its cgroup's on its node (*info: what that cgroup keeps of the node), or without memory cgroups (*info 0) the node's own, until 4.8 the zone's. */
 struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info) MUST_CHECK;
+/* To the lists at once, as a batch's pages would; a reference is the caller's to put. */
+struct error *lru_add_now(struct engine *e, uint64_t page) MUST_CHECK;
+/* Off its list, with a reference for the caller; *isolated false: it is on none. */
+struct error *isolate_lru_page(struct engine *e, uint64_t page, bool *isolated) MUST_CHECK;
+/* mm/engine/mlock_pages.c: the page becomes locked, or is so no more (nothing where it is not); a new page of a locked area, for lru_batch_add(). */
+struct error *mlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
+struct error *munlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
+struct error *clear_page_mlock(struct engine *e, uint64_t page) MUST_CHECK;
+struct error *lru_add_locked(struct fault *f, uint64_t page) MUST_CHECK;
 /* Onto the CPU's batch of pages that are free to go (MADV_FREE). */
 struct error *lru_lazyfree_add(struct engine *e, uint64_t page) MUST_CHECK;
 /* Is the page on this CPU's batch? */

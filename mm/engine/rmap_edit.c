@@ -95,9 +95,12 @@ struct error *page_remove_rmap(struct fault *f, uint64_t page)
 	if (count < 0)
 		return error_at(ERR_BAD_OBJECT, page, "a mapped page says that nobody maps it: %" PRIx64 ", _mapcount %d", page, count);
 	SET(e->k, &p.object, page, mapcount, (uint64_t)(count - 1));
-	if (!count)
-		mod_page_state(e, page, page_counter_kind(e, &p) == e->modern->rss_anon ? e->modern->anon_mapped : e->modern->file_mapped, -1);
-	return NULL;
+	if (has(&p, e->modern->mlocked) && HAS(e->k, page, mlock_count) && (f->vma->flags & VM_LOCKED))
+		return munlock_vma_page(e, page);
+	if (count)
+		return NULL;
+	mod_page_state(e, page, page_counter_kind(e, &p) == e->modern->rss_anon ? e->modern->anon_mapped : e->modern->file_mapped, -1);
+	return has(&p, e->modern->mlocked) ? clear_page_mlock(e, page) : NULL;
 }
 
 int page_counter_kind(struct engine *e, const struct page *p)

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Pages locked in memory, on kernels with reverse mapping (mm/mlock.c): PG_mlocked, NR_MLOCK, the way to the list of unevictable pages and back. Since 5.18 a page counts the
+ * areas that lock it, and goes through a batch of its own.
+ */
+#include <errno.h>
+#include <inttypes.h>
+
+#include "mm/engine/areas_edit.h"
+#include "mm/engine/modern.h"
+#include "mm/engine/zap.h"
+#include "mm/pte.h"
+#include "mm/rmap.h"
+#include "mm/zone.h"
+
+static bool is_mlocked(const struct engine *e, const struct page *p)
+{
+	return e->modern->mlocked >= 0 && (p->flags >> e->modern->mlocked & 1);
+}
+
+/* TestSetPageMlocked(), TestClearPageMlocked() with their account. */
+static void set_mlocked(struct engine *e, struct page *p, bool on)
+{
+	p->flags ^= 1ull << e->modern->mlocked;
+	SET(e->k, &p->object, page, flags, p->flags);
+	mod_page_state(e, p->object.addr, e->modern->mlock, on ? 1 : -1);
+}
+
+/* Off its list and through the batch to the one where it belongs now. */
+static struct error *isolate_and_putback(struct engine *e, uint64_t page, bool *isolated)
+{
+	TRY(isolate_lru_page(e, page, isolated));
+	if (!*isolated)
+		return NULL;
+	TRY(lru_cache_add_modern(e, page));
+	return put_user_page(e, page);
+}
+
+struct error *mlock_vma_page(struct engine *e, uint64_t page)
+{
+	struct page p;
+	bool isolated;
+	TRY(page_open_writable(e, page, &p));
+	if (is_mlocked(e, &p))
+		return NULL;
+	set_mlocked(e, &p, true);
+	count_vm_event(e, e->modern->event_mlocked);
+	TRACE(e, "mlock_vma_page", "locked in memory", { "page", page });
+	return isolate_and_putback(e, page, &isolated);
+}
+
+struct error *clear_page_mlock(struct engine *e, uint64_t page)
+{
+	struct page p;
+	bool isolated;
+	TRY(page_open_writable(e, page, &p));
+	if (!is_mlocked(e, &p) || HAS(e->k, page, mlock_count))
+		return NULL;
+	set_mlocked(e, &p, false);
+	count_vm_event(e, e->modern->event_cleared);
+	return isolate_and_putback(e, page, &isolated);
+}
+
+/* try_to_munlock(): does another area lock it? */
+static bool locks_it(void *context, const struct rmap_mapping *mapping)
+{
+	bool *locked = context;
+	*locked = mapping->vma->flags & VM_LOCKED;
+	return !*locked;
+}
+
+static struct error *locked_elsewhere(struct engine *e, const struct page *p, bool *locked)
+{
+	struct rmap_page r;
+	*locked = false;
+	if (page_mapcount_word(e->k, p) < 1)
+		return NULL;
+	TRY(rmap_page_open(e->k, p->pfn, &r));
+	return rmap_walk(e->k, &r, locks_it, locked);
+}
+
+struct error *munlock_vma_page(struct engine *e, uint64_t page)
+{
+	struct page p;
+	bool isolated, locked;
+	TRY(page_open_writable(e, page, &p));
+	if (!is_mlocked(e, &p))
+		return NULL;
+	if (HAS(e->k, page, mlock_count))
+		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " counts the areas that lock it: unlocking it is not done", page);
+	set_mlocked(e, &p, false);
+	TRY(isolate_lru_page(e, page, &isolated));
+	TRACE(e, "munlock_vma_page", isolated ? "not locked any more: to the list that it would be on" : "not locked any more; it is on no list", { "page", page });
+	if (!isolated) {
+		count_vm_event(e, p.flags >> e->modern->unevictable & 1 ? e->modern->event_stranded : e->modern->event_munlocked);
+		return NULL;
+	}
+	TRY(locked_elsewhere(e, &p, &locked));
+	if (locked) {
+		TRY(mlock_vma_page(e, page));
+		TRY(lru_cache_add_modern(e, page));
+	} else {
+		count_vm_event(e, e->modern->event_munlocked);
+		TRY(lru_add_now(e, page));
+	}
+	return put_user_page(e, page);
+}
+
+/* mlock_new_page(), since 5.18: onto the batch of locked pages, with a mark in its low bits. */
+static struct error *mlock_new_page(struct fault *f, struct page *p)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	struct object batch;
+	bool explained;
+	if (!e->modern->mlock_batch)
+		return fault_refuse(e, &explained, "the area is locked: this kernel's batch of locked pages is not known");
+	TRY(object_open_writable(k, percpu_addr(k, e->modern->mlock_batch, e->cpu), S_folio_batch, &batch));
+	uint64_t count = GET(k, &batch, folio_batch, nr), room = k->members[M_folio_batch_folios].count;
+	if (count + 1 >= room)
+		return fault_refuse(e, &explained, "CPU %u's batch of locked pages is full: emptying it is not followed", e->cpu);
+	set_mlocked(e, p, true);
+	count_vm_event(e, e->modern->event_mlocked);
+	SET(k, &p->object, page, refcount, (uint64_t)(page_refcount(k, p) + 1));
+	object_set_element(k, &batch, M_folio_batch_folios, count, p->object.addr | 2 /* NEW_PAGE, NEW_FOLIO */);
+	SET(k, &batch, folio_batch, nr, count + 1);
+	TRACE(e, "mlock_new_page", "onto the CPU's batch of locked pages", { "page", p->object.addr }, { "nr", count + 1 });
+	return NULL;
+}
+
+struct error *lru_add_locked(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	if (HAS(e->k, page, mlock_count))
+		return mlock_new_page(f, &p);
+	if (!is_mlocked(e, &p)) {
+		set_mlocked(e, &p, true);
+		count_vm_event(e, e->modern->event_mlocked);
+	}
+	return lru_cache_add_modern(e, page);
+}
+
+/* ---- A range ---- */
+
+static struct error *unlock_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
+{
+	struct engine *e = context;
+	uint64_t page;
+	struct page p;
+	if (!(entry & X86_PRESENT) || (entry & PTE_SPECIAL) || !pfn_to_page(e->k, (entry & e->k->geometry.frame_mask) >> e->k->arch->page_shift, &page))
+		return NULL;
+	TRY(page_open(e->k, page, &p));
+	if (shift > e->k->arch->page_shift && is_mlocked(e, &p))
+		return error_at(ERR_UNSUPPORTED, addr, "a huge page is locked at %" PRIx64 ": unlocking it is not done yet", addr);
+	return munlock_vma_page(e, page);
+}
+
+struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)
+{
+	struct kernel *k = e->k;
+	SET(k, vma, vm_area_struct, vm_flags, GET(k, vma, vm_area_struct, vm_flags) & ~(VM_LOCKED | VM_LOCKONFAULT));
+	return area_entries(e, mm, start, end, unlock_entry, e);
+}
+
+struct populating {
+	struct engine *e;
+	const struct object *mm;
+	struct vma vma;
+};
+
+/* follow_page() with FOLL_TOUCH and FOLL_MLOCK, of a page that is there. */
+static struct error *touch_and_lock(struct populating *w, uint64_t addr, uint64_t frame, uint64_t entry, bool write)
+{
+	struct engine *e = w->e;
+	uint64_t page;
+	struct page p;
+	bool explained;
+	struct fault f = { .e = e, .mm = w->mm, .vma = &w->vma, .addr = addr };
+	if ((entry & X86_PSE) || (entry & PTE_SPECIAL) || frame >> e->k->arch->page_shift == e->modern->zero_pfn)
+		return (entry & X86_PSE) && (w->vma.flags & VM_LOCKED)
+			       ? fault_refuse(e, &explained, "a huge page is mapped at %" PRIx64 ": locking it is not done yet", addr)
+			       : NULL;
+	if (!pfn_to_page(e->k, frame >> e->k->arch->page_shift, &page))
+		return NULL;
+	TRY(page_open(e->k, page, &p));
+	if (write && !(entry & X86_DIRTY) && !(p.flags >> e->bit_dirty & 1))
+		TRY(mark_dirty(&f, page));
+	TRY(mark_page_accessed_modern(e, page));
+	if (!(w->vma.flags & VM_LOCKED) || !GET(e->k, &p.object, page, mapping) || (p.flags >> e->modern->head & 1) || page_is_tail(e->k, &p))
+		return NULL;
+	TRY(lru_add_drain(e));
+	return mlock_vma_page(e, page);
+}
+
+static struct error *populate_page(struct populating *w, uint64_t addr)
+{
+	struct engine *e = w->e;
+	bool write = (w->vma.flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	for (unsigned tries = 0; tries < 8; tries++) {
+		enum fault_result result;
+		uint64_t frame, at = leaf_offset(e, w->mm, addr, &frame), entry = at ? get_pte(e, at) : 0;
+		if ((entry & X86_PRESENT) && (!write || (entry & X86_RW)))
+			return touch_and_lock(w, addr, frame, entry, write);
+		if (w->vma.flags & VM_LOCKONFAULT)
+			return NULL;
+		count_vm_event(e, e->modern->event_pgfault);
+		TRY(handle_mm_fault(e, w->mm, &w->vma, addr, write, &result));
+		if (result == FAULT_OOM)
+			return kernel_error(ENOMEM, "no memory for the page of %" PRIx64, addr);
+		if (result != FAULT_MINOR && result != FAULT_MAJOR)
+			return kernel_error(EFAULT, "no page can be had at %" PRIx64, addr);
+		if (e->task)
+			TRY(count_fault(e, e->task, result));
+	}
+	return error_at(ERR_BAD_OBJECT, addr, "the access faults again and again: %" PRIx64, addr);
+}
+
+static struct error *populate_vma_page_range(struct populating *w, uint64_t start, uint64_t end)
+{
+	/* Not even by force (FOLL_FORCE): what nobody may touch. */
+	if (!(w->vma.flags & VM_ACCESS_FLAGS) || !(w->vma.flags & (VM_READ | VM_WRITE | VM_MAYREAD)))
+		return kernel_error(EFAULT, "the area may not be touched: %" PRIx64, w->vma.addr);
+	for (; start < end; start += VMCORE_PAGE_SIZE)
+		TRY(populate_page(w, start));
+	return NULL;
+}
+
+struct error *__mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len, bool ignore_errors)
+{
+	struct populating w = { .e = e, .mm = mm };
+	uint64_t end = start + len, at;
+	while (start < end) {
+		TRY(find_vma(e, mm, start, &at));
+		if (!at)
+			return NULL;
+		TRY(vma_open(e->k, at, &w.vma));
+		if (w.vma.start >= end)
+			return NULL;
+		uint64_t from = start > w.vma.start ? start : w.vma.start, to = end < w.vma.end ? end : w.vma.end;
+		struct error *failure = w.vma.flags & (VM_IO | VM_PFNMAP) ? NULL : populate_vma_page_range(&w, from, to);
+		if (failure && (!ignore_errors || failure->code != ERR_KERNEL))
+			return failure;
+		error_free(failure);
+		start = to;
+	}
+	return NULL;
+}
+
+struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len)
+{
+	return __mm_populate(e, mm, start, len, true);
+}
