@@ -43,7 +43,7 @@ static struct error *map(struct engine *e, void *context)
 	if (a->offset & (VMCORE_PAGE_SIZE - 1))
 		return error_new(ERR_KERNEL, "EINVAL: the offset is not at a page's start: %" PRIx64, a->offset);
 	if (a->path)
-		TRY(filp_open(e, a->path, &file));
+		TRY(filp_open(e, a->path, a->flags & MAP_SHARED, &file));
 	TRY(do_mmap_pgoff(e, a->mm, file, a->addr, a->len, a->prot, a->flags, a->offset >> VMCORE_PAGE_SHIFT, &a->result));
 	/* The process closes it: the area keeps its own reference. */
 	if (file)

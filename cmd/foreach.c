@@ -9,6 +9,7 @@
 
 #include "cmd/context.h"
 #include "core/interrupt.h"
+#include "core/progress.h"
 
 struct selection {
 	bool user, kernel, active, leaders;
@@ -187,7 +188,9 @@ static struct error *run_all(struct session *s, struct loop *loop, const struct 
 	struct error *e = NULL;
 
 	out_array_begin(s->out, "tasks");
+	progress_start(count);
 	for (size_t i = 0; i < count && !e; i++) {
+		progress_at(i);
 		e = run_one(s, loop, &tasks[i]);
 		/* Its reader has gone (q in the pager): nobody waits for the rest. */
 		if (s->out->failed)

@@ -8,6 +8,7 @@
 
 #include "cmd/kmem.h"
 #include "cmd/page_row.h"
+#include "core/progress.h"
 #include "mm/page.h"
 
 struct error *kmem_place(struct session *s, const char *word, bool physical, struct kmem_place *out)
@@ -151,10 +152,12 @@ static struct error *print_all(struct page_printer *p)
 {
 	struct kernel *k = p->s->kernel;
 	uint64_t pfn, end, addr;
+	progress_start(vmcore_max_phys(k->vmcore) >> k->arch->page_shift);
 	for (size_t i = 0; page_run(k, i, &pfn, &end, &addr); i++) {
 		for (; pfn < end && !p->s->out->failed;
 		     pfn += STRETCH, addr += (uint64_t)STRETCH * SIZE_OF(k, page)) {
 			TRY(check_interrupt());
+			progress_at(pfn);
 			print_stretch(p, pfn, end - pfn < STRETCH ? end - pfn : STRETCH, addr);
 		}
 	}

@@ -6,6 +6,7 @@
 
 #include "cmd/rmap.h"
 #include "core/interrupt.h"
+#include "core/progress.h"
 
 struct all {
 	struct session *s;
@@ -72,9 +73,11 @@ static struct error *walk_all(struct all *a)
 	struct kernel *k = a->s->kernel;
 	struct error *first = NULL;
 	uint64_t pfn, end, page;
+	progress_start(vmcore_max_phys(k->vmcore) >> k->arch->page_shift);
 	for (size_t i = 0; page_run(k, i, &pfn, &end, &page); i++) {
 		for (; pfn < end; pfn++) {
 			struct error *e = NULL;
+			progress_at(pfn);
 			if (!(pfn & 1023) && (e = check_interrupt())) {
 				error_free(first);
 				return e;

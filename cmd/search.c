@@ -12,6 +12,7 @@
 #include "cmd/session.h"
 #include "core/mapped.h"
 #include "core/match.h"
+#include "core/progress.h"
 #include "mm/task.h"
 
 enum space { OF_KERNEL, OF_USER, OF_PHYSICAL };
@@ -229,6 +230,8 @@ static struct error *search_memory(struct search *f)
 
 	if (f->stacks)
 		return search_stacks(f);
+	if (f->space == OF_PHYSICAL || f->parts)
+		progress_start(vmcore_max_phys(f->s->vmcore));
 	if (f->space == OF_PHYSICAL)
 		return mapped_scan_linear(f->s->vmcore, f->first, f->last == UINT64_MAX ? f->last : f->last + 1, 0, visit_piece,
 					  &f->matcher);

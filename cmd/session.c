@@ -16,9 +16,11 @@
 #include "cmd/guard.h"
 #include "cmd/line.h"
 #include "cmd/pager.h"
+#include "cmd/progress.h"
 #include "cmd/screen.h"
 #include "core/globals.h"
 #include "core/interrupt.h"
+
 
 /* How deep scripts may run scripts. */
 #define LINES_DEEP 16
@@ -220,6 +222,7 @@ void session_complain(struct session *s, const char *name, const struct error *e
 	FILE *file = stderr;
 
 	out_flush(s->out);
+	progress_clear();
 	if (s->settings.errors == ERRORS_FILE && s->settings.error_file)
 		file = fopen(s->settings.error_file, "ae");
 	if (s->settings.errors == ERRORS_REDIRECT && s->redirected && !out_json(s->out))
@@ -245,6 +248,9 @@ static struct error *run_command(struct session *s, struct line *line)
 
 	if (document)
 		out_document_begin(s->out, line->argv[0]);
+	/* What a pipe's reader writes to the terminal, and when, is not known. */
+	if (document && line->sink != SINK_PIPE && s->depth == 1)
+		progress_arm(s, line->sink != SINK_OUT || !isatty(STDOUT_FILENO));
 	s->quotes = line->quotes;
 	if (c && (c->flags & CMD_RAW_LINE)) {
 		char *argv[3] = {line->argv[0],
@@ -255,6 +261,8 @@ static struct error *run_command(struct session *s, struct line *line)
 		e = session_run(s, line->argc, line->argv);
 	}
 	s->quotes = quotes;
+	progress_end();
+	s->out->before_write = NULL;
 	if (document)
 		out_document_end(s->out, e ? e->message : NULL);
 	return e;

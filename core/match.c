@@ -6,6 +6,7 @@
 
 #include "core/interrupt.h"
 #include "core/kernel.h"
+#include "core/progress.h"
 
 /* What is looked through between two looks at Ctrl-C; small enough for several patterns to find it in the cache. */
 #define STRETCH (128ul << 10)
@@ -99,6 +100,7 @@ static bool match_words(struct matcher *m, uint64_t addr, const unsigned char *p
 		addr += done;
 		p += done;
 		len -= done;
+		progress_at(progress.done + done);
 	}
 	return !interrupted() && look_at(m, addr, p, len);
 }
@@ -147,8 +149,10 @@ static bool match_stretch(struct matcher *m, uint64_t addr, const unsigned char 
 		for (unsigned i = 0; i < m->count; i++)
 			if (next[i] < ends[i] && (first == m->count || next[i] < next[first]))
 				first = i;
-		if (first == m->count)
+		if (first == m->count) {
+			progress_at(progress.done + end - at);
 			return !interrupted();
+		}
 		if (interrupted() || !m->visit(m->context, addr + next[first], first, 0))
 			return false;
 		next[first] = find_string(p, next[first] + 1, ends[first], m->strings[first], m->lengths[first]);

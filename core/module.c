@@ -402,6 +402,11 @@ struct error *symbols_add_modules(struct kernel *k)
 		return s->modules_error ? error_at(s->modules_error->code, s->modules_error->addr,
 						   "%s", s->modules_error->message)
 					: NULL;
+	/* A kernel that was built without modules knows neither the list nor what is in it. */
+	if (!HAS_STRUCT(k, module) && !symbol_addr(k, "modules")) {
+		s->modules_state = MODULES_READ;
+		return NULL;
+	}
 	TRY(members_require(k, "the list of modules", M_module_list, M_module_name, MEMBER_NONE));
 
 	struct found_module *found;

@@ -113,6 +113,10 @@ void out_flush(struct out *o)
 {
 	if (o->fd < 0)
 		return;
+	if (o->before_write && o->at > o->buffer) {
+		o->before_write();
+		o->before_write = NULL;
+	}
 	write_all(o, o->buffer, (size_t)(o->at - o->buffer));
 	o->at = o->buffer;
 }

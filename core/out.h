@@ -56,6 +56,7 @@ struct out {
 	bool failed; /* a write failed (EPIPE, ENOSPC): everything after is dropped, and the
 			interrupt flag is raised unless steadfast */
 	int error;   /* errno of the failed write */
+	void (*before_write)(void); /* called before the next bytes are written, then forgotten; or NULL */
 	bool steadfast; /* what is done must be done whole, whoever reads of it (an act): a failed
 			   write does not raise the interrupt flag */
 	bool stopped;	/* a failed write has raised it */

@@ -8,6 +8,7 @@
 
 #include "core/globals.h"
 #include "core/interrupt.h"
+#include "core/progress.h"
 #include "mm/changes_parts.h"
 #include "mm/page.h"
 #include "mm/task.h"
@@ -449,9 +450,11 @@ static bool collect(void *context, uint64_t phys, const void *before, const void
 static struct error *visit_all(struct changes *c)
 {
 	struct page_array array = { .type = type_find(c->k, TYPE_STRUCT, "page") };
+	progress_start(c->count);
 	for (size_t i = 0; i < c->count; i++) {
 		uint64_t phys = c->pages[i].phys;
 		TRY(check_interrupt());
+		progress_at(i);
 		if (in_page_array(c, phys, &array))
 			visit_page_structs(c, phys, &array);
 		else if (!visit_task(c, phys) && !visit_kernel(c, phys) && !visit_table(c, phys) && !visit_slab(c, phys))

@@ -14,6 +14,7 @@ struct mount_walk {
 	mount_visitor *visit;
 	void *context;
 	uint32_t link; /* of the list or tree in struct mount */
+	bool lone;     /* the one that a task's root is on, be there a super block or not */
 };
 
 static void read_text(struct kernel *k, uint64_t addr, char *buf, size_t size)
@@ -33,7 +34,7 @@ static bool visit_mount(void *context, uint64_t node)
 		return true;
 	/* Since 6.18 a tree may hold a cursor of a reader; it has no super block. */
 	m.sb = GET(k, &o, mount, mnt_sb);
-	if (!m.sb)
+	if (!m.sb && !w->lone)
 		return true;
 	m.root = GET(k, &o, mount, mnt_root);
 	m.vfsmount = m.addr + OFFSET(k, mount, mnt);
@@ -53,11 +54,26 @@ static struct error *namespace_of(struct kernel *k, const struct task *t, uint64
 	return proxy ? kernel_get(k, proxy, M_nsproxy_mnt_ns, out) : NULL;
 }
 
+/* A list that is not there, holds nothing, or was never set up. */
+static bool is_empty(struct kernel *k, uint64_t list)
+{
+	uint64_t first;
+	return !list || error_drop(kernel_read_pointer(k, list, &first)) || !first || first == list;
+}
+
 struct error *mounts_for_each(struct kernel *k, const struct task *t, mount_visitor *visit, void *context)
 {
-	struct mount_walk w = {k, visit, context, 0};
+	struct mount_walk w = {.k = k, .visit = visit, .context = context};
 	uint64_t ns, root, old = symbol_addr(k, "vfsmntlist");
+	struct task_places places;
 	TRY(namespace_of(k, t, &ns));
+	/* Before there were namespaces for all: at least the one that the task's root is on. */
+	task_places(k, t, &places);
+	if (!ns && is_empty(k, old) && !HAS(k, task_struct, nsproxy) && places.root_mnt && !OFFSET(k, mount, mnt)) {
+		w.lone = true;
+		visit_mount(&w, places.root_mnt);
+		return NULL;
+	}
 	if (ns && HAS(k, mnt_namespace, mounts) && HAS(k, mount, mnt_node)) {
 		w.link = OFFSET(k, mount, mnt_node);
 		TRY(kernel_get(k, ns, M_mnt_namespace_mounts, &root));

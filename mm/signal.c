@@ -34,7 +34,7 @@ const char *signal_name(unsigned number, char *buf)
 
 const char *signal_other_name(unsigned number)
 {
-	return number == 6 ? "SIGIOT" : number == 17 ? "SIGCLD" : number == 29 ? "SIGPOLL" : NULL;
+	return number == 6 ? "SIGIOT" : number == 17 ? "SIGCLD" : number == 29 ? "SIGPOLL" : number == 31 ? "SIGUNUSED" : NULL;
 }
 
 /* include/uapi/asm-generic/signal-defs.h, arch/x86/include/uapi/asm/signal.h */

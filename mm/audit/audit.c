@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/interrupt.h"
+#include "core/progress.h"
 #include "mm/audit/parts.h"
 #include "mm/state.h"
 #include "mm/task.h"
@@ -322,8 +323,10 @@ static struct error *run_parts(struct audit *a)
 	TRY(open_frames(a));
 	find_bits(a);
 	find_zero_pages(a);
+	progress_start(sizeof(parts) / sizeof(parts[0]));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		TRY(check_interrupt());
+		progress_at(i);
 		a->about_mm = 0;
 		a->about_zone = NULL;
 		a->about_pfn = UINT64_MAX;

@@ -380,15 +380,19 @@ struct error *exec_empty(struct engine *e, uint64_t task, const char *name) MUST
 struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *mmput(struct engine *e, uint64_t mm) MUST_CHECK;
 
-/* Files: a struct file for the path (its count is 1), ENOENT. */
+/* Files: a struct file for the path (its count is 1), to be read, or also written. ENOENT, ETXTBSY. */
 /* The names in a directory of the machine, in no order; a directory's ends in a slash. ENOENT, ENOTDIR. */
 typedef void file_name_visitor(void *context, const char *name);
 struct error *file_names(struct engine *e, const char *directory, file_name_visitor *visit, void *context) MUST_CHECK;
-struct error *filp_open(struct engine *e, const char *path, uint64_t *file) MUST_CHECK;
+struct error *filp_open(struct engine *e, const char *path, bool write, uint64_t *file) MUST_CHECK;
 void get_file(struct engine *e, uint64_t file);
 struct error *fput(struct engine *e, uint64_t file) MUST_CHECK;
 /* A root directory in the super block sim_super_block, mounted at sim_root_mnt, as init_fs's root: at boot. */
 struct error *mount_root(struct engine *e) MUST_CHECK;
+struct error *make_directory(struct engine *e, const char *path) MUST_CHECK;
+/* While a file is executed nobody may open it for writing, and while somebody has it open so it is not executed: ETXTBSY. */
+struct error *deny_write_access(struct engine *e, uint64_t file, const char *path) MUST_CHECK;
+struct error *allow_write_access(struct engine *e, uint64_t file) MUST_CHECK;
 /* A new file (with the directories that lack) of those bytes. EEXIST, ENOSPC. */
 struct error *make_file(struct engine *e, const char *path, const void *bytes, uint64_t size) MUST_CHECK;
 

@@ -290,6 +290,13 @@ static void set_layout(struct engine *e, const struct object *mm, const struct e
 	SET(k, mm, mm_struct, start_stack, stack);
 }
 
+/* Done with a program's file: it may be written again, but for the areas that deny it. */
+static struct error *close_exec(struct engine *e, uint64_t file)
+{
+	TRY(allow_write_access(e, file));
+	return fput(e, file);
+}
+
 /* From here on there is no way back in the kernel: a failure ends the process. */
 static struct error *load_elf_binary(struct engine *e, struct binprm *b, const char *path)
 {
@@ -308,14 +315,14 @@ static struct error *load_elf_binary(struct engine *e, struct binprm *b, const c
 	TRY(elf_map_program(e, b, &program));
 	if (b->interpreter.file) {
 		TRY(elf_map_interpreter(e, b, &interpreter));
-		TRY(fput(e, b->interpreter.file));
+		TRY(close_exec(e, b->interpreter.file));
 	}
 	TRY(create_elf_tables(e, b, &mm, &task, &program, interpreter.load_addr));
 	set_layout(e, &mm, &program, b->p);
 	TRY(elf_set_brk(e, b, program.bss, program.brk));
 	uint32_t odd = program.bss & (uint32_t)(VMCORE_PAGE_SIZE - 1);
 	TRY(elf_pad_zero(e, b, program.bss, odd ? (uint32_t)VMCORE_PAGE_SIZE - odd : 0));
-	TRY(fput(e, b->program.file));
+	TRY(close_exec(e, b->program.file));
 	return start_thread(e, b->task, b->interpreter.file ? interpreter.entry : program.entry, b->p);
 }
 
@@ -326,8 +333,8 @@ static struct error *give_up(struct engine *e, const struct binprm *b)
 		if (b->pages[i])
 			TRY(put_page(e, b->pages[i]));
 	if (b->interpreter.file)
-		TRY(fput(e, b->interpreter.file));
-	return b->program.file ? fput(e, b->program.file) : NULL;
+		TRY(close_exec(e, b->interpreter.file));
+	return b->program.file ? close_exec(e, b->program.file) : NULL;
 }
 
 /* All that can be refused while the old program is still there. */

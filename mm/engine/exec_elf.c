@@ -26,9 +26,8 @@
 static struct error *open_exec(struct engine *e, const char *path, uint64_t *file, uint64_t *inode)
 {
 	struct kernel *k = e->k;
-	struct object f;
 	uint64_t mode;
-	struct error *failure = filp_open(e, path, file);
+	struct error *failure = filp_open(e, path, false, file);
 	if (failure && failure->code == ERR_KERNEL && failure->addr == EISDIR) {
 		error_free(failure);
 		return kernel_error(EACCES, "not a regular file: %s", path);
@@ -39,12 +38,15 @@ static struct error *open_exec(struct engine *e, const char *path, uint64_t *fil
 	TRY(kernel_get(k, *inode, M_inode_i_mode, &mode));
 	if (!S_ISREG(mode) || !(mode & 0111)) {
 		TRY(fput(e, *file));
+		*file = 0;
 		return kernel_error(EACCES, S_ISREG(mode) ? "not executable: %s" : "not a regular file: %s", path);
 	}
-	/* Open for reading only. */
-	TRY(object_open_writable(k, *file, S_file, &f));
-	SET(k, &f, file, f_mode, 1);
-	return NULL;
+	failure = deny_write_access(e, *file, path);
+	if (!failure)
+		return NULL;
+	uint64_t opened = *file;
+	*file = 0;
+	return error_worse(failure, fput(e, opened));
 }
 
 static struct error *check_segment(const struct engine *e, const struct elf_image *image, const struct elf_segment *s)

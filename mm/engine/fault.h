@@ -56,6 +56,8 @@ struct error *fault_pte(struct fault *f, bool *explained) MUST_CHECK;
 struct error *do_fault(struct fault *f) MUST_CHECK;
 void shared_page_dirtied(struct fault *f, const struct page *p, bool mkwrite);
 struct error *mark_dirty(struct fault *f, uint64_t page) MUST_CHECK;
+/* vm_ops->page_mkwrite() (or pfn_mkwrite(), page 0), where it is known what it does; *explained: it is not. */
+struct error *ask_file_system(struct fault *f, uint64_t function, uint64_t page, bool *explained) MUST_CHECK;
 /* mm/engine/memory_swap.c */
 struct error *do_absent_page(struct fault *f) MUST_CHECK;
 /* mm/engine/memory_wp.c */

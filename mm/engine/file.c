@@ -8,11 +8,15 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "mm/engine/dcache.h"
 #include "mm/engine/engine.h"
 #include "mm/engine/file_edit.h"
 #include "mm/list.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/mmap_edit.h"
+
+#define FMODE_READ  1u /* include/linux/fs.h */
+#define FMODE_WRITE 2u
 
 /* ---- The disk ---- */
 
@@ -94,10 +98,12 @@ static struct error *new_inode(struct engine *e, uint64_t sb, unsigned mode, uin
 	ADD(k, &disk, sim_disk, next_ino, 1);
 	SET(k, &o, inode, i_count, 1);
 	SET(k, &o, inode, i_mode, mode);
-	SET(k, &o, inode, i_nlink, 1);
+	SET(k, &o, inode, i_nlink, S_ISDIR(mode) && !e->classic ? 2 : 1);
 	SET(k, &o, inode, i_size, size);
 	SET(k, &o, inode, i_sb, sb);
 	SET(k, &o, inode, generic_ip, phys);
+	if (!e->classic)
+		return fill_inode_modern(e, &o);
 	TRY(list_init(k, MEMBER_ADDR(k, &o, inode, i_hash)));
 	TRY(list_init(k, MEMBER_ADDR(k, &o, inode, i_list)));
 	TRY(list_init(k, MEMBER_ADDR(k, &o, inode, i_dentry)));
@@ -127,7 +133,8 @@ static struct error *set_name(struct engine *e, const struct object *dentry, con
 	TRY(kernel_write_uint(k, at + len, 1, 0));
 	SET(k, dentry, dentry, name, at);
 	SET(k, dentry, dentry, len, len);
-	SET(k, dentry, dentry, hash, name_hash(name, len));
+	if (e->classic)
+		SET(k, dentry, dentry, hash, name_hash(name, len));
 	return NULL;
 }
 
@@ -147,9 +154,13 @@ static struct error *new_dentry(struct engine *e, uint64_t parent, const char *n
 	TRY(set_name(e, &d, name, len));
 	TRY(list_init(k, MEMBER_ADDR(k, &d, dentry, d_lru)));
 	TRY(list_init(k, MEMBER_ADDR(k, &d, dentry, d_subdirs)));
-	/* The hash of dentries is not kept; one that pointed to itself would be unhashed, that is deleted. */
-	TRY(kernel_write_pointer(k, MEMBER_ADDR(k, &d, dentry, d_hash), 0));
-	TRY(list_add(k, MEMBER_ADDR(k, &d, dentry, d_alias), inode + OFFSET(k, inode, i_dentry)));
+	if (e->classic) {
+		/* The hash of dentries is not kept; one that pointed to itself would be unhashed, that is deleted. */
+		TRY(kernel_write_pointer(k, MEMBER_ADDR(k, &d, dentry, d_hash), 0));
+		TRY(list_add(k, MEMBER_ADDR(k, &d, dentry, d_alias), inode + OFFSET(k, inode, i_dentry)));
+	} else {
+		TRY(fill_dentry_modern(e, &d, parent, name, len));
+	}
 	if (!parent)
 		return list_init(k, MEMBER_ADDR(k, &d, dentry, d_child));
 	struct object p;
@@ -241,7 +252,6 @@ static struct error *walk_path(struct engine *e, const char *path, bool make, ui
 
 struct error *make_file(struct engine *e, const char *path, const void *bytes, uint64_t size)
 {
-	TRY(need_classic(e, "making a file"));
 	uint64_t parent, dentry, inode, sb, phys = 0;
 	const char *name = NULL;
 	TRY(walk_path(e, path, true, &parent, &dentry, &name));
@@ -252,6 +262,18 @@ struct error *make_file(struct engine *e, const char *path, const void *bytes, u
 	TRY(new_inode(e, sb, S_IFREG | 0755, size, phys, &inode));
 	TRY(new_dentry(e, parent, name, strlen(name), inode, sb, &dentry));
 	return size ? vmcore_write(e->k->vmcore, phys, bytes, size) : NULL;
+}
+
+struct error *make_directory(struct engine *e, const char *path)
+{
+	uint64_t parent, dentry, inode, sb;
+	const char *name = NULL;
+	TRY(walk_path(e, path, true, &parent, &dentry, &name));
+	if (dentry || !name)
+		return kernel_error(EEXIST, "there is such a file already: %s", path);
+	TRY(kernel_get(e->k, parent, M_dentry_d_sb, &sb));
+	TRY(new_inode(e, sb, S_IFDIR | 0755, 0, 0, &inode));
+	return new_dentry(e, parent, name, strlen(name), inode, sb, &dentry);
 }
 
 struct name_list {
@@ -310,20 +332,32 @@ struct error *hold_device(struct engine *e, const char *path, uint64_t *dentry, 
 	return NULL;
 }
 
+/* Of 2.4 the mount is a variable itself, later one points to it. */
+static struct error *root_mount(struct engine *e, uint64_t *mnt)
+{
+	*mnt = symbol_addr(e->k, "sim_root_mnt");
+	return *mnt && !e->classic ? kernel_read_pointer(e->k, *mnt, mnt) : NULL;
+}
+
 struct error *mount_root(struct engine *e)
 {
 	struct kernel *k = e->k;
-	uint64_t sb = symbol_addr(k, "sim_super_block"), mnt = symbol_addr(k, "sim_root_mnt"), fs_addr = symbol_addr(k, "init_fs");
+	uint64_t sb = symbol_addr(k, "sim_super_block"), mnt, fs_addr = symbol_addr(k, "init_fs");
 	uint64_t inode, dentry;
 	struct object m, fs;
+	TRY(root_mount(e, &mnt));
 	if (!sb || !mnt || !fs_addr)
 		return error_new(ERR_UNSUPPORTED, "the machine has no place for a root file system");
 	TRY(new_inode(e, sb, S_IFDIR | 0755, 0, 0, &inode));
 	TRY(new_dentry(e, 0, "/", 1, inode, sb, &dentry));
-	TRY(object_open_writable(k, mnt, S_mount, &m));
-	SET(k, &m, mount, mnt_parent, mnt);
-	SET(k, &m, mount, mnt_mountpoint, dentry);
-	SET(k, &m, mount, mnt_root, dentry);
+	if (e->classic) {
+		TRY(object_open_writable(k, mnt, S_mount, &m));
+		SET(k, &m, mount, mnt_parent, mnt);
+		SET(k, &m, mount, mnt_mountpoint, dentry);
+		SET(k, &m, mount, mnt_root, dentry);
+	} else {
+		TRY(set_root_modern(e, sb, mnt, dentry));
+	}
 	TRY(object_open_writable(k, fs_addr, S_fs_struct, &fs));
 	SET(k, &fs, fs_struct, root_dentry, dentry);
 	SET(k, &fs, fs_struct, root_mnt, mnt);
@@ -334,9 +368,41 @@ struct error *mount_root(struct engine *e)
 
 /* ---- Open files ---- */
 
-struct error *filp_open(struct engine *e, const char *path, uint64_t *file)
+/* get_write_access(): a file that is executed cannot be opened for writing. */
+static struct error *get_write_access(struct engine *e, uint64_t inode, const char *path)
 {
-	TRY(need_classic(e, "opening a file"));
+	struct object o;
+	TRY(object_open_writable(e->k, inode, S_inode, &o));
+	if ((int32_t)GET(e->k, &o, inode, i_writecount) < 0)
+		return kernel_error(ETXTBSY, "the file is being executed: %s", path);
+	ADD(e->k, &o, inode, i_writecount, 1);
+	return NULL;
+}
+
+struct error *deny_write_access(struct engine *e, uint64_t file, const char *path)
+{
+	uint64_t inode;
+	struct object o;
+	TRY(file_inode(e, file, &inode));
+	TRY(object_open_writable(e->k, inode, S_inode, &o));
+	if ((int32_t)GET(e->k, &o, inode, i_writecount) > 0)
+		return kernel_error(ETXTBSY, "the file is open for writing: %s", path);
+	ADD(e->k, &o, inode, i_writecount, -1);
+	return NULL;
+}
+
+struct error *allow_write_access(struct engine *e, uint64_t file)
+{
+	uint64_t inode;
+	struct object o;
+	TRY(file_inode(e, file, &inode));
+	TRY(object_open_writable(e->k, inode, S_inode, &o));
+	ADD(e->k, &o, inode, i_writecount, 1);
+	return NULL;
+}
+
+struct error *filp_open(struct engine *e, const char *path, bool write, uint64_t *file)
+{
 	struct kernel *k = e->k;
 	uint64_t parent, dentry, root, mnt, inode, mode;
 	const char *name = NULL;
@@ -352,6 +418,8 @@ struct error *filp_open(struct engine *e, const char *path, uint64_t *file)
 		return kernel_error(EISDIR, "a directory: %s", path);
 	if (S_ISBLK(mode))
 		return kernel_error(ENXIO, "a device without a driver: %s", path);
+	if (write)
+		TRY(get_write_access(e, inode, path));
 	TRY(kmem_cache_alloc(e, e->filp_cachep, GFP24_KERNEL, file));
 	TRY(object_open_writable(k, *file, S_file, &f));
 	memset((void *)f.bytes, 0, f.size);
@@ -359,8 +427,9 @@ struct error *filp_open(struct engine *e, const char *path, uint64_t *file)
 	SET(k, &f, file, f_count, 1);
 	SET(k, &f, file, dentry, dentry);
 	SET(k, &f, file, mnt, mnt);
-	/* FMODE_READ and FMODE_WRITE. */
-	SET(k, &f, file, f_mode, 3);
+	if (!e->classic)
+		return fill_file_modern(e, &f, inode, write);
+	SET(k, &f, file, f_mode, FMODE_READ | (write ? FMODE_WRITE : 0));
 	return list_init(k, MEMBER_ADDR(k, &f, file, f_list));
 }
 
@@ -371,16 +440,31 @@ void get_file(struct engine *e, uint64_t file)
 		ADD(e->k, &f, file, f_count, 1);
 }
 
+static struct error *put_write_access(struct engine *e, uint64_t file)
+{
+	uint64_t inode;
+	struct object o;
+	TRY(file_inode(e, file, &inode));
+	TRY(object_open_writable(e->k, inode, S_inode, &o));
+	ADD(e->k, &o, inode, i_writecount, -1);
+	return NULL;
+}
+
 struct error *fput(struct engine *e, uint64_t file)
 {
 	struct kernel *k = e->k;
 	struct object f, d;
+	bool done = true;
 	TRY(object_open_writable(k, file, S_file, &f));
 	ADD(k, &f, file, f_count, -1);
 	if (GET(k, &f, file, f_count))
 		return NULL;
 	if (!e->classic)
+		TRY(close_file_modern(e, &f, &done));
+	if (!done)
 		return fput_delayed(e, file);
+	if (GET(k, &f, file, f_mode) & FMODE_WRITE)
+		TRY(put_write_access(e, file));
 	TRY(object_open_writable(k, GET(k, &f, file, dentry), S_dentry, &d));
 	ADD(k, &d, dentry, d_count, -1);
 	return kmem_cache_free(e, e->filp_cachep, file);

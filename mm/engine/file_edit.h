@@ -13,6 +13,11 @@ struct error *file_inode(struct engine *e, uint64_t file, uint64_t *inode) MUST_
 struct error *disk_read(struct engine *e, uint64_t inode, uint64_t offset, void *buffer, size_t len) MUST_CHECK;
 struct error *disk_write(struct engine *e, uint64_t inode, uint64_t offset, const void *buffer, size_t len) MUST_CHECK;
 
+/* 2.4: the area's file is denied to writers once more, or less. mm/engine/mmap.c */
+struct error *count_denials(struct engine *e, const struct object *vma, int delta) MUST_CHECK;
+/* All of a file into the page cache, as reading it does. mm/engine/filemap_read.c */
+struct error *read_file(struct engine *e, const char *path) MUST_CHECK;
+
 /* A device's node in the file system, made when there is none: its dentry, which is held, and the mount that it is on. */
 struct error *hold_device(struct engine *e, const char *path, uint64_t *dentry, uint64_t *mnt) MUST_CHECK;
 

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "mm/engine/fork_edit.h"
+#include "mm/engine/file_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/rbtree_edit.h"
 
@@ -115,6 +116,7 @@ static struct error *share_file(struct engine *e, const struct object *from, con
 	struct kernel *k = e->k;
 	uint64_t next = GET(k, from, vm_area_struct, vm_next_share);
 	get_file(e, GET(k, from, vm_area_struct, vm_file));
+	TRY(count_denials(e, to, 1));
 	SET(k, to, vm_area_struct, vm_next_share, next);
 	if (next)
 		TRY(kernel_write_pointer(k, next + OFFSET(k, vm_area_struct, vm_pprev_share), MEMBER_ADDR(k, to, vm_area_struct, vm_next_share)));

@@ -9,6 +9,7 @@
 
 #include "mm/engine/huge.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/page_cache.h"
 #include "mm/path.h"
 #include "mm/pte.h"
 #include "mm/xarray.h"
@@ -114,11 +115,28 @@ static struct error *shmem_absent(struct fault *f, const struct backing *b)
 			    b->index, path_of_file(f->e->k, f->vma->file)->path);
 }
 
-/* Is there a page to go on with? Else the fault ends here. */
-static struct error *find_page(struct fault *f, const struct backing *b, struct page *p, bool *done)
+/* filemap_fault(): the page that is not there, or not up to date, from the machine's disk. *page is the tree's entry then. */
+static struct error *read_missing(struct fault *f, struct backing *b, bool *done)
 {
 	struct engine *e = f->e;
-	bool explained;
+	*done = true;
+	if (b->handler != HANDLER_FILE || !has_disk(e) || b->page)
+		return would_read(f, b);
+	f->result = FAULT_MAJOR;
+	fault_outcome(e, OUTCOME_FILE_READ);
+	TRACE(e, "filemap_fault", "not in the page cache: read from the disk", { "mapping", b->mapping }, { "pgoff", b->index }, { "size in pages", b->size });
+	TRY(read_around(e, f->vma->file, b->mapping, b->index, b->size));
+	TRY(find_page_nolock(e, b->mapping, b->index, &b->page));
+	TRY(kernel_get(e->k, b->mapping, M_address_space_i_pages, &b->tree));
+	*done = !b->page;
+	return NULL;
+}
+
+/* Is there a page to go on with? Else the fault ends here. */
+static struct error *find_page(struct fault *f, struct backing *b, struct page *p, bool *done)
+{
+	struct engine *e = f->e;
+	bool explained, missing = false;
 	*done = true;
 	f->result = FAULT_MINOR;
 	switch (b->handler) {
@@ -145,8 +163,12 @@ static struct error *find_page(struct fault *f, const struct backing *b, struct 
 		f->result = FAULT_SIGBUS;
 		return NULL;
 	}
+	if (!b->page && b->handler == HANDLER_SHMEM)
+		return shmem_absent(f, b);
 	if (!b->page)
-		return b->handler == HANDLER_SHMEM ? shmem_absent(f, b) : would_read(f, b);
+		TRY(read_missing(f, b, &missing));
+	if (missing)
+		return NULL;
 	if (!page_of_entry(f, b, b->page, b->index, p))
 		return error_at(ERR_BAD_OBJECT, b->page, "the page cache has no page of the file there: %" PRIx64, b->page);
 	if (has(p, e->modern->hwpoison)) {
@@ -285,12 +307,20 @@ static struct error *do_cow_fault(struct fault *f)
 struct error *mark_dirty(struct fault *f, uint64_t page)
 {
 	struct page p;
-	uint64_t head;
-	TRY(page_open_writable(f->e, page, &p));
-	head = page_compound_head(f->e->k, &p);
-	TRY(page_open_writable(f->e, head, &p));
-	SET(f->e->k, &p.object, page, flags, p.flags | 1ull << f->e->bit_dirty);
-	return NULL;
+	TRY(page_open(f->e->k, page, &p));
+	return set_page_dirty(f->e, page_compound_head(f->e->k, &p));
+}
+
+/* filemap_page_mkwrite() makes the page dirty; the file's times, which it also sets, are the host's clock's to know. */
+struct error *ask_file_system(struct fault *f, uint64_t function, uint64_t page, bool *explained)
+{
+	char name[96];
+	*explained = false;
+	symbol_format(f->e->k, function, name, sizeof(name));
+	if (!page || strcmp(name, "filemap_page_mkwrite"))
+		return fault_refuse(f->e, explained, "the file system is asked first: %s()", name);
+	TRACE(f->e, "filemap_page_mkwrite", "may be written", { "page", page });
+	return mark_dirty(f, page);
 }
 
 /*
@@ -309,8 +339,7 @@ static struct error *do_shared_fault(struct fault *f)
 	struct backing b;
 	struct page p;
 	uint64_t function;
-	bool done, explained;
-	char name[96];
+	bool done, explained = false;
 	TRY(look_up(f, &b));
 	TRY(find_page(f, &b, &p, &done));
 	if (done)
@@ -320,10 +349,10 @@ static struct error *do_shared_fault(struct fault *f)
 	shared_page_dirtied(f, &p, function != 0);
 	TRACE(e, "do_shared_fault", function ? "the file system is asked first" : "mapped writable, and dirty", { "page", p.object.addr },
 	      { "vma->vm_ops->page_mkwrite", function });
-	if (function) {
-		symbol_format(e->k, function, name, sizeof(name));
-		return fault_refuse(e, &explained, "the file system is asked first: %s()", name);
-	}
+	if (function)
+		TRY(ask_file_system(f, function, p.object.addr, &explained));
+	if (explained)
+		return NULL;
 	TRY(do_set_pmd(f, p.object.addr, &done));
 	if (done)
 		return mark_dirty(f, p.object.addr);

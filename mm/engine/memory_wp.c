@@ -136,7 +136,6 @@ static struct error *wp_shared(struct fault *f, uint64_t page)
 	struct engine *e = f->e;
 	uint64_t function;
 	bool explained;
-	char name[128];
 	TRY(ops_member(f, page ? M_vm_operations_struct_page_mkwrite : M_vm_operations_struct_pfn_mkwrite, &function));
 	TRACE(e, page ? "wp_page_shared" : "wp_pfn_shared", "a shared mapping: made writable, and dirty", { "vma->vm_flags", f->vma->flags },
 	      { page ? "page" : "pte", page ? page : f->entry }, { page ? "vm_ops->page_mkwrite" : "vm_ops->pfn_mkwrite", function });
@@ -147,9 +146,11 @@ static struct error *wp_shared(struct fault *f, uint64_t page)
 		shared_page_dirtied(f, &p, function != 0);
 	}
 	if (function) {
-		fault_outcome(e, OUTCOME_SHARED_DIRTY);
-		symbol_format(e->k, function, name, sizeof(name));
-		return fault_refuse(e, &explained, "the file system is asked first: %s()", name);
+		TRY(ask_file_system(f, function, page, &explained));
+		if (explained) {
+			fault_outcome(e, OUTCOME_SHARED_DIRTY);
+			return NULL;
+		}
 	}
 	TRY(wp_page_reuse(f, OUTCOME_SHARED_DIRTY));
 	return page ? mark_dirty(f, page) : NULL;

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "mm/engine/engine.h"
+#include "mm/engine/file_edit.h"
 #include "mm/engine/mmap_edit.h"
 #include "mm/engine/rbtree_edit.h"
 
@@ -87,6 +88,19 @@ struct error *find_vma(struct engine *e, const struct object *mm, uint64_t addr,
 
 /* ---- Linking ---- */
 
+/* Areas of programs (VM_DENYWRITE) keep their file from being written: fs.h's deny_write_access(), without the look at who writes. */
+struct error *count_denials(struct engine *e, const struct object *vma, int delta)
+{
+	uint64_t file = GET(e->k, vma, vm_area_struct, vm_file), inode;
+	struct object o;
+	if (!file || !(GET(e->k, vma, vm_area_struct, vm_flags) & MAP_DENYWRITE))
+		return NULL;
+	TRY(file_inode(e, file, &inode));
+	TRY(object_open_writable(e->k, inode, S_inode, &o));
+	ADD(e->k, &o, inode, i_writecount, -delta);
+	return NULL;
+}
+
 /* The list of a file's areas: i_mmap or i_mmap_shared, by vm_next_share and vm_pprev_share. */
 static struct error *link_into_file(struct engine *e, const struct object *vma)
 {
@@ -95,6 +109,7 @@ static struct error *link_into_file(struct engine *e, const struct object *vma)
 	TRY(file_mapping_list(e, vma, &head));
 	if (!head)
 		return NULL;
+	TRY(count_denials(e, vma, 1));
 	TRY(kernel_read_pointer(k, head, &first));
 	SET(k, vma, vm_area_struct, vm_next_share, first);
 	SET(k, vma, vm_area_struct, vm_pprev_share, head);
@@ -110,6 +125,7 @@ static struct error *unlink_from_file(struct engine *e, const struct object *vma
 	uint64_t next = GET(k, vma, vm_area_struct, vm_next_share), pprev = GET(k, vma, vm_area_struct, vm_pprev_share);
 	if (!GET(k, vma, vm_area_struct, vm_file) || !pprev)
 		return NULL;
+	TRY(count_denials(e, vma, -1));
 	if (next)
 		TRY(kernel_write_pointer(k, next + OFFSET(k, vm_area_struct, vm_pprev_share), pprev));
 	SET(k, vma, vm_area_struct, vm_pprev_share, 0);

@@ -23,4 +23,11 @@ struct error *set_page_dirty_modern(struct engine *e, uint64_t page) MUST_CHECK;
 /* The page's PG_locked. */
 struct error *page_set_locked(struct engine *e, uint64_t page, bool locked) MUST_CHECK;
 
+/* ---- mm/engine/filemap_read.c ---- */
+
+/* Has the image a disk of its own, that files can be read from? */
+bool has_disk(const struct engine *e);
+/* filemap_fault()'s reading of a page that is not cached, with those around it; `end`: pages of the file. */
+struct error *read_around(struct engine *e, uint64_t file, uint64_t mapping, uint64_t index, uint64_t end) MUST_CHECK;
+
 #endif

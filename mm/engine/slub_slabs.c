@@ -23,29 +23,40 @@ static void mark_slab(struct kernel *k, const struct page *p)
 		SET(k, &p->object, page, page_type, w->slab.mask == 0xff000000u ? w->slab.value : w->slab.value | ~w->slab.mask);
 }
 
-/* Does this function have that name? */
-static bool is_function(struct kernel *k, uint64_t function, const char *name)
-{
-	return function == symbol_addr(k, name);
-}
-
 /*
- * What is made of a new slab's objects once for all (kmem_cache.ctor): locks that are free, lists that are empty. Known are those of the objects that acts here take.
+ * What is made of a new slab's objects once for all (kmem_cache.ctor): locks that are free, lists that are empty (mm/rmap.c, lib/radix-tree.c, kernel/fork.c,
+ * fs/inode.c, mm/shmem.c). Known are those of the objects that acts here take.
  */
+static const struct constructor {
+	const char *name;
+	enum member_id lists[5]; /* list_heads of the object, or of what stands at `within` in it */
+	enum member_id within;
+} constructors[] = {
+	{ "anon_vma_ctor", { M_anon_vma_rwsem_wait_list }, 0 },
+	{ "radix_tree_node_ctor", { M_xa_node_private_list }, 0 },
+	{ "sighand_ctor", { M_sighand_struct_signalfd_list }, 0 },
+	{ "init_once", { M_inode_i_devices, M_inode_i_io_list, M_inode_i_wb_list, M_inode_i_lru, M_inode_i_private_list }, 0 },
+	{ "shmem_init_inode", { M_inode_i_devices, M_inode_i_io_list, M_inode_i_wb_list, M_inode_i_lru, M_inode_i_private_list }, M_shmem_inode_info_vfs_inode },
+};
+
 static struct error *construct(struct engine *e, uint64_t ctor, uint64_t object, uint32_t size)
 {
 	struct kernel *k = e->k;
+	const struct constructor *c = constructors, *end = c + sizeof(constructors) / sizeof(constructors[0]);
 	struct object o;
 	if (!ctor)
 		return NULL;
-	bool anon_vma = is_function(k, ctor, "anon_vma_ctor") && HAS(k, anon_vma, rwsem_wait_list);
-	bool node = is_function(k, ctor, "radix_tree_node_ctor") && HAS(k, xa_node, private_list);
-	bool sighand = is_function(k, ctor, "sighand_ctor") && HAS(k, sighand_struct, signalfd_list);
-	if (!anon_vma && !node && !sighand)
+	while (c < end && ctor != symbol_addr(k, c->name))
+		c++;
+	if (c == end || (c->within && !k->members[c->within].present))
 		return error_at(ERR_UNSUPPORTED, ctor, "a new slab's objects would be made by a constructor that is not known: %" PRIx64, ctor);
 	TRY(object_open_bytes_writable(k, object, size, &o));
 	memset((void *)o.bytes, 0, o.size);
-	return list_init(k, object + (anon_vma ? OFFSET(k, anon_vma, rwsem_wait_list) : node ? OFFSET(k, xa_node, private_list) : OFFSET(k, sighand_struct, signalfd_list)));
+	uint64_t inner = object + (c->within ? k->members[c->within].offset : 0);
+	for (size_t i = 0; i < sizeof(c->lists) / sizeof(c->lists[0]) && c->lists[i]; i++)
+		if (k->members[c->lists[i]].present)
+			TRY(list_init(k, inner + k->members[c->lists[i]].offset));
+	return NULL;
 }
 
 /* A slab on its way to or from the page allocator. */

@@ -63,12 +63,10 @@ struct zapping {
 static struct error *tell_file_page(struct zapping *z, const struct page *p, uint64_t entry)
 {
 	struct engine *e = z->e;
-	bool referenced = p->flags >> e->bit_referenced & 1;
-	if ((entry & X86_DIRTY) && !(p->flags >> e->bit_dirty & 1))
-		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " of a file becomes dirty: telling its file system is not done yet", p->object.addr);
-	/* A second access would activate it, through the CPU's batch for that: left out. */
-	if ((entry & X86_ACCESSED) && !referenced && !(z->vma.flags & VM_SEQ_READ))
-		SET(e->k, &p->object, page, flags, p->flags | 1ull << e->bit_referenced);
+	if (entry & X86_DIRTY)
+		TRY(set_page_dirty(e, p->object.addr));
+	if ((entry & X86_ACCESSED) && !(z->vma.flags & VM_SEQ_READ))
+		TRY(mark_page_accessed(e, p->object.addr));
 	return NULL;
 }
 

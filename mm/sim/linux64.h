@@ -185,9 +185,11 @@ uint64_t l64_kmalloc(struct linux64 *m, uint32_t size);
 uint64_t l64_discard_slab(struct linux64 *m, const char *cache);
 /* Sets up the slab that CPU 0 allocates from in each cache, and counts: last of all allocations. */
 void linux64_finish_slabs(struct linux64 *m);
-/* linux64_files.c: hash tables, from boot memory; then a root file system with a few files, two of them in the page cache. */
+/* linux64_files.c: hash tables, from boot memory; super block and mount. */
 void linux64_hash_tables(struct linux64 *m);
 void linux64_files(struct linux64 *m);
+/* Once the kernel can act: a root file system with a few files, two of them in the page cache. */
+struct error *linux64_user_files(struct kernel *k) MUST_CHECK;
 /* linux64_uses.c: an example of each use of struct page that the kernel itself can make. */
 void linux64_uses(struct linux64 *m);
 /* linux64_log.c: what the kernel says while it boots. */

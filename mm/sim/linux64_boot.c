@@ -108,5 +108,7 @@ struct error *linux64_boot(const struct linux64_flavour *flavour, const struct m
 	free(m->section_map);
 	types_free(m->layout);
 	free(m);
-	return e ? e : kernel_open(vc, NULL, k);
+	if (!e)
+		e = kernel_open(vc, NULL, k);
+	return e ? e : linux64_user_files(*k);
 }

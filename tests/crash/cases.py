@@ -107,10 +107,15 @@ def tasks(facts):
         yield ("task -x %d" % pid,)
         yield ("task -R pid,comm,mm,flags %d" % pid,)
         yield ("task -R se,thread_info -x %d" % pid,)
+        yield ("sig %d" % pid,)
+        yield ("sig -g " + task,)
+        yield ("ipcs -n %d" % pid,)
     names = sorted({comm for pid, _, _, comm in facts.tasks if pid in user and re.fullmatch(r"[\w-]+", comm)})
     for name in names[:6]:
         yield ("ps " + name,)
     yield ("ps %s" % " ".join(str(pid) for pid in some),)
+    yield from [("sig -l",), ("sig -s 800a000000000201",), ("runq",), ("runq -t",), ("runq -T",), ("runq -m",), ("runq -g",), ("runq -c 0",),
+                ("timer",), ("timer -r",), ("timer -C 1",), ("ipcs",), ("ipcs -M",), ("ipcs -q",), ("ipcs -s",), ("waitq log_wait",)]
     for command in ("ps", "set", "task -R pid,mm", "vtop %x" % facts.areas[user[0]][0][1]):
         for selector in ("user", "kernel", "gleader", "active", "%d %d" % (user[0], user[-1]), names[0], "RU", "IN",
                          "ST", "ZO", "ID"):

@@ -26,7 +26,7 @@ static void set_up(void)
 		poke32(&m, task, A + i * PAGE, i);
 	for (int i = 0; i < 3; i++)
 		ok(try_to_free_pages(m.e, 32, &freed));
-	ok(filp_open(m.e, "/file", &file));
+	ok(filp_open(m.e, "/file", true, &file));
 	ok(do_mmap_pgoff(m.e, mm, file, A + (1 << 22), 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, 0, &at));
 	ok(fput(m.e, file));
 	peek32(&m, task, at);

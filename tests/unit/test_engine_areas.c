@@ -197,7 +197,7 @@ static void test_nothing_changes(void **state)
 	static const unsigned char bytes[4 * PAGE];
 	uint64_t file, at;
 	ok(make_file(m.e, "/nothing", bytes, sizeof(bytes)));
-	ok(filp_open(m.e, "/nothing", &file));
+	ok(filp_open(m.e, "/nothing", true, &file));
 	ok(do_mmap_pgoff(m.e, mm, file, A, 4 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, 0, &at));
 	ok(fput(m.e, file));
 	protect(1, 2, PROT_READ);

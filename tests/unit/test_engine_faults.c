@@ -198,7 +198,7 @@ static unsigned char content[3 * PAGE + 100];
 static uint64_t open_file(const char *path)
 {
 	uint64_t file;
-	ok(filp_open(m.e, path, &file));
+	ok(filp_open(m.e, path, true, &file));
 	return file;
 }
 
@@ -273,7 +273,7 @@ static void test_file(void **state)
 	assert_int_equal(peek32(&m, other, A + PAGE + 8), 0xef);
 	assert_int_equal(peek32(&m, other, A), word_of_content(0));
 	ok(do_exit(m.e, other));
-	refused(filp_open(m.e, "/none", &file), ENOENT);
+	refused(filp_open(m.e, "/none", true, &file), ENOENT);
 	refused(make_file(m.e, "/file", "x", 1), EEXIST);
 }
 

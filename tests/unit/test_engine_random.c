@@ -317,7 +317,7 @@ static void act_mmap(void)
 		 "mmap %" PRIx64 ", %u pages, prot %x, kind %u, file page %u", addr, pages, s.prot,
 		 s.kind, s.index);
 	done(vmcore_mark(r.m.vc, NULL));
-	struct error *error = s.kind == PRIVATE ? NULL : filp_open(r.m.e, path, &file);
+	struct error *error = s.kind == PRIVATE ? NULL : filp_open(r.m.e, path, s.kind != PRIVATE, &file);
 	if (!error)
 		error = do_mmap_pgoff(r.m.e, mm_of(&r.m, p->task), file, addr, pages * PAGE, s.prot,
 				      flags, s.index, &at);

@@ -2,6 +2,7 @@
 /*
  * Kernels for x86_64 as they are when booted: what they count against what can be found, and a page of each use.
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,6 +71,14 @@ static void for_each_machine(void (*check)(struct kernel *k, const struct machin
 		}
 }
 
+/* A counter of vmstat may be behind by what a CPU keeps for itself: less than its threshold, which is 125 at most. */
+static void assert_counted(uint64_t counted, uint64_t found)
+{
+	int64_t behind = (int64_t)(found - counted);
+	if (behind > 125 || behind < -125)
+		fail_msg("counted %" PRIu64 ", found %" PRIu64, counted, found);
+}
+
 /* ---- Free memory ---- */
 
 struct list_walk {
@@ -98,10 +107,23 @@ static uint64_t check_zone(struct kernel *k, const struct zone *z, unsigned char
 		assert_int_equal(w.blocks, free_area_count(k, z, order));
 		free += w.blocks << order;
 	}
-	assert_int_equal(zone_vmstat(k, z, 0), free);
+	assert_counted(zone_vmstat(k, z, 0), free);
 	assert_true(z->managed_pages <= z->present_pages && z->present_pages <= z->spanned_pages);
 	assert_true(!z->present_pages || (z->min < z->low && z->low < z->high && z->high < z->managed_pages));
 	return free;
+}
+
+/* Pages that CPUs have for themselves: the first files took theirs by the batch. */
+static uint64_t on_cpu_lists(struct kernel *k)
+{
+	uint64_t sum = 0, pageset, count;
+	for (size_t i = 0; i < zones_count(k); i++)
+		for (unsigned cpu = 0; cpu < k->cpus && zones_get(k, i)->present_pages; cpu++) {
+			ok(kernel_get(k, zones_get(k, i)->addr, M_zone_pageset, &pageset));
+			ok(kernel_get(k, percpu_ptr(k, pageset, cpu) + OFFSET(k, per_cpu_pageset, pcp), M_per_cpu_pages_count, &count));
+			sum += count;
+		}
+	return sum;
 }
 
 static void check_memory(struct kernel *k, const struct machine_options *o)
@@ -134,15 +156,15 @@ static void check_memory(struct kernel *k, const struct machine_options *o)
 	}
 	/* The stacks of idle tasks are blocks of four frames, where they are not of vmalloc space: not compound, so only the first has a count. */
 	bool mapped = page_flag_bit(k, "tail") < 0;
-	assert_int_equal(inside, mapped || !o->cpus ? 0 : 3 * (o->cpus - 1));
+	assert_int_equal(inside, (mapped || !o->cpus ? 0 : 3 * (o->cpus - 1)) + on_cpu_lists(k));
 	assert_int_equal(reserved, frames - 1 - managed);
 	ok(meminfo_read(k, &info));
 	assert_int_equal(info.total, managed);
-	assert_int_equal(info.free, free_pages);
+	assert_counted(info.free, free_pages);
 	free_pages = 0;
 	for (uint64_t pfn = 0; pfn < frames; pfn++)
 		free_pages += seen[pfn];
-	assert_int_equal(info.free, free_pages);
+	assert_counted(info.free, free_pages);
 	free(seen);
 }
 
@@ -156,6 +178,7 @@ static void test_memory(void **state)
 struct slabs {
 	struct kernel *k;
 	unsigned caches;
+	unsigned empty;
 	uint64_t frames; /* of all slabs */
 };
 
@@ -167,7 +190,9 @@ static bool visit_cache(void *context, uint64_t node)
 	ok(slab_cache_open(s->k, node - OFFSET(s->k, kmem_cache, list), &c));
 	ok(slab_cache_totals(s->k, &c, &t));
 	assert_true(t.known);
-	assert_true(t.allocated <= t.objects && (t.allocated || !t.slabs));
+	assert_true(t.allocated <= t.objects);
+	/* Of files that were opened to be read none is open any more. */
+	s->empty += t.slabs && !t.allocated;
 	s->frames += t.slabs * (t.slab_size >> 12);
 	s->caches++;
 	return true;
@@ -177,6 +202,7 @@ static void check_slabs(struct kernel *k, const struct machine_options *o)
 {
 	struct slabs s = { .k = k };
 	uint64_t pfn, end, page, found = 0, waiting = 0;
+	unsigned empty = 0;
 	struct meminfo info;
 	ok(list_for_each(k, symbol_addr(k, "slab_caches"), visit_cache, &s));
 	assert_true(s.caches > 35);
@@ -200,12 +226,13 @@ static void check_slabs(struct kernel *k, const struct machine_options *o)
 			unsigned in_use = 0;
 			for (uint32_t n = 0; n < slab.objects; n++)
 				in_use += status[n].state == OBJECT_ALLOCATED;
-			assert_true(in_use > 0);
+			empty += !in_use;
 			free(status);
 		}
 	assert_int_equal(found, s.frames + waiting);
+	assert_true(s.empty == 1 && empty == 1);
 	ok(meminfo_read(k, &info));
-	assert_int_equal(info.slab, found);
+	assert_counted(info.slab, found);
 }
 
 static void test_slabs(void **state)

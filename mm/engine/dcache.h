@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Inside mm/engine/: inodes, dentries and open files of a simulated machine whose kernel has reverse mapping, for mm/engine/file.c.
+ */
+#ifndef MM_DCACHE_H
+#define MM_DCACHE_H
+
+#include "mm/engine/engine.h"
+
+/* A zeroed inode gets what fs/inode.c and the file system fill in: lists, operations, mapping; it enters the hash and the super block's list. */
+struct error *fill_inode_modern(struct engine *e, const struct object *inode) MUST_CHECK;
+/* fs/dcache.c: the flags, the hash and the lists of a new dentry that is filled otherwise; `parent` 0 for a root. */
+struct error *fill_dentry_modern(struct engine *e, const struct object *dentry, uint64_t parent, const char *name, size_t len) MUST_CHECK;
+/* fs/open.c: what do_dentry_open() fills in beyond path and count. */
+struct error *fill_file_modern(struct engine *e, const struct object *file, uint64_t inode, bool write) MUST_CHECK;
+/* __fput() of a file of the machine's own file system: *done false where another has a say. */
+struct error *close_file_modern(struct engine *e, const struct object *file, bool *done) MUST_CHECK;
+/* The mount of a path is held once more, or less (mntget(), mntput()). */
+struct error *mount_hold(struct engine *e, uint64_t mnt, int delta) MUST_CHECK;
+/* The super block's root, and the mount's. */
+struct error *set_root_modern(struct engine *e, uint64_t sb, uint64_t mnt, uint64_t dentry) MUST_CHECK;
+
+#endif
