@@ -61,7 +61,7 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(LIBRARY)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
 # Random acts on the areas of a dump's processes: tests/guest/check-guests runs it on kernels that have such areas.
-$(OUT)/tests/random-areas: $(OUT)/tests/areas/areas.o $(LIBRARY)
+$(OUT)/tests/random-areas: $(OUT)/tests/areas/areas.o $(OUT)/tests/areas/host.o $(LIBRARY)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
@@ -113,6 +113,6 @@ install: all
 clean:
 	rm -rf out mmscope
 
--include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(OUT)/tests/areas/areas.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
+-include $(OBJECTS:.o=.d) $(OUT)/bench/engine.d $(OUT)/tests/areas/areas.d $(OUT)/tests/areas/host.d $(UNIT:$(OUT)/tests/%=$(OUT)/tests/unit/%.d)
 
 .PHONY: all unit run demo check check-newest check-crash bench bench-engine install clean

@@ -11,7 +11,7 @@
 #include "cmd/vma_row.h"
 
 struct area_act {
-	uint64_t task, mm;
+	uint64_t mm;
 	uint64_t addr, len, offset;
 	unsigned prot, flags;
 	const char *path; /* NULL: no file */
@@ -46,9 +46,7 @@ static struct error *map(struct engine *e, void *context)
 		TRY(filp_open(e, a->path, a->flags & MAP_SHARED, &file));
 	TRY(do_mmap_pgoff(e, a->mm, file, a->addr, a->len, a->prot, a->flags, a->offset >> VMCORE_PAGE_SHIFT, &a->result));
 	/* The process closes it: the area keeps its own reference. */
-	if (file)
-		TRY(fput(e, file));
-	return e->classic && (a->flags & MAP_LOCKED) ? make_pages_present(e, a->task, a->result, a->len) : NULL;
+	return file ? fput(e, file) : NULL;
 }
 
 static struct error *mmap_option(struct session *s, int option, const char *argument, struct area_act *a)
@@ -101,7 +99,6 @@ static struct error *run_mmap(struct session *s, int argc, char **argv)
 		TRY(parse_protection(argv[p.index + 1], &a.prot));
 	TRY(act_task(s, word, &task));
 	TRY(act_mm(s, task, &a.mm));
-	a.task = task;
 	TRY(act_do(s, map, &a));
 	out_hex(s->out, "address", NULL, a.result);
 	act_print_area(s, a.mm, a.result);

@@ -15,6 +15,7 @@
 #include "mm/vma.h"
 
 #define CELLS_MAX 512
+#define MAP_CELLS_MAX 1000000u /* of one area, in a scale that was given */
 #define ROWS	  3 /* that the largest area takes at most, unless the scale was given */
 
 struct drawing {
@@ -182,11 +183,15 @@ static struct error *draw(struct drawing *d, uint64_t start, uint64_t end, const
 }
 
 /* The least power of two pages with which the largest area takes no more than ROWS rows. */
-static void choose_scale(struct drawing *d, uint64_t largest)
+static struct error *choose_scale(struct drawing *d, uint64_t largest)
 {
 	d->cell = d->fixed ? d->fixed : 1ull << d->s->kernel->arch->page_shift;
 	while (!d->fixed && largest / d->cell > d->cells * ROWS)
 		d->cell *= 2;
+	if (largest / d->cell > MAP_CELLS_MAX)
+		return error_new(ERR_USAGE, "an area would take %" PRIu64 " cells of %" PRIu64 " kB: more than %u", largest / d->cell, d->cell / 1024,
+				 MAP_CELLS_MAX);
+	return NULL;
 }
 
 static void say_scale(struct drawing *d, const char *what)
@@ -255,7 +260,7 @@ static struct error *draw_process(struct drawing *d, const struct task *t)
 	if (e && (e->code == ERR_INTERRUPTED || e->code == ERR_UNSUPPORTED))
 		return e;
 	error_free(e); /* it will come again, after the areas that can be read */
-	choose_scale(d, largest);
+	TRY(choose_scale(d, largest));
 	say_scale(d, "MAP");
 	d->last_end = 0;
 	out_array_begin(d->s->out, "areas");
@@ -302,7 +307,7 @@ static struct error *draw_extents(struct drawing *d, const struct kernel_region 
 	for (size_t i = 0; i < x->count; i++)
 		if (x->list[i].end - x->list[i].start > largest)
 			largest = x->list[i].end - x->list[i].start;
-	choose_scale(d, largest);
+	TRY(choose_scale(d, largest));
 	format_size(d->cell, size, sizeof(size));
 	snprintf(tail, sizeof(tail), "%s (%s)", r->name, size);
 	out_dec(o, "cell", NULL, d->cell);

@@ -3,9 +3,9 @@
  * oom: the OOM killer's points of each process, and whom it would choose.
  */
 #include <inttypes.h>
+#include <string.h>
 
-#include "cmd/command.h"
-#include "cmd/session.h"
+#include "cmd/act.h"
 #include "core/interrupt.h"
 #include "mm/oom.h"
 
@@ -44,6 +44,11 @@ static void print_row(struct session *s, const struct task *t, const struct oom_
 	out_row_end(o);
 }
 
+static struct error *kill_victim(struct engine *e, void *context)
+{
+	return oom_kill(e, context);
+}
+
 static struct error *run_oom(struct session *s, int argc, char **argv)
 {
 	struct kernel *k = s->kernel;
@@ -51,6 +56,13 @@ static struct error *run_oom(struct session *s, int argc, char **argv)
 	struct oom_points p;
 	const char *why;
 
+	if (argc == 2 && !strcmp(argv[1], "-k")) {
+		uint32_t pid = 0;
+
+		TRY(act_do(s, kill_victim, &pid));
+		out_dec(s->out, "killed", "killed: %" PRIu64 "\n", pid);
+		return NULL;
+	}
 	if (argc > 1)
 		return usage_error(argv[0], NULL);
 	TRY(oom_select(k, &victim, &why));
@@ -78,7 +90,8 @@ static struct error *run_oom(struct session *s, int argc, char **argv)
 COMMAND(oom) = {
 	.name = "oom",
 	.summary = "whom the OOM killer would choose",
-	.synopsis = "",
+	.synopsis = "[-k]",
+	.options = "-k",
 	.flags = CMD_NEEDS_KERNEL,
 	.help = "DESCRIPTION\n"
 		"  The badness of each process as this kernel counts it: the pages that it has, that are swapped out\n"
@@ -86,6 +99,8 @@ COMMAND(oom) = {
 		"  /proc/PID/oom_score says. The process marked \">\" would be killed if the machine as a whole were\n"
 		"  out of memory now; those that never are say why (EXEMPT). 2.4 weighs total_vm by the time that a\n"
 		"  process has run, and spares the superuser's. Control groups and cpusets are not looked at.\n"
+		"\n"
+		"  -k  kills it: it exits, with whoever shares its memory\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> oom\n",

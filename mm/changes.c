@@ -457,7 +457,8 @@ static struct error *visit_all(struct changes *c)
 		progress_at(i);
 		if (in_page_array(c, phys, &array))
 			visit_page_structs(c, phys, &array);
-		else if (!visit_task(c, phys) && !visit_kernel(c, phys) && !visit_table(c, phys) && !visit_slab(c, phys))
+		else if (!visit_task(c, phys) && !visit_kernel(c, phys) && !visit_table(c, phys) && !visit_slab(c, phys) &&
+			 !changes_of_swap_map(c, phys))
 			visit_frame(c, phys);
 	}
 	return NULL;

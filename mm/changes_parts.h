@@ -27,6 +27,9 @@ bool changes_now(const struct changes *c, uint64_t phys, void *buffer, size_t le
 /* The members of a struct or union of that type that differ, one visit each; `like` has object, addr and owner. mm/changes_struct.c */
 void changes_of_struct(const struct changes *c, struct type type, const unsigned char *before, const unsigned char *now, const struct change *like);
 
+/* The slots of swap areas whose counts are in that frame (mm/changes_swap.c); false when none's are. */
+bool changes_of_swap_map(const struct changes *c, uint64_t phys);
+
 /* ---- Whose page tables, areas and mms (mm/changes_owners.c) ---- */
 
 /* Finds them all; freed by owners_free(). */

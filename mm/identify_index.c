@@ -107,9 +107,6 @@ static bool add_table(struct build *b, uint64_t pfn, uint64_t mm, uint64_t base,
 	return true;
 }
 
-/* A page table that processes share (of the kernel's half, or of hugetlb) is found with each of them. */
-#define TABLES_MAX (1u << 24)
-
 /* `kernel_half`: the entries from there on are the kernel's own, walked once for it alone. */
 static bool walk_tables(struct build *b, uint64_t mm, unsigned level, uint64_t table, uint64_t base, bool kernel_half)
 {
@@ -117,7 +114,8 @@ static bool walk_tables(struct build *b, uint64_t mm, unsigned level, uint64_t t
 	const struct pagetable_geometry *g = &k->geometry;
 	const struct pagetable_level *l = &g->level[level];
 	uint64_t count = 1ull << l->bits, first = 0, end = count;
-	if (b->i->table_count >= TABLES_MAX || interrupted() || !add_table(b, phys_to_pfn(k, table), mm, base, level))
+	/* Tables that processes share (hugetlb's) are found with each; damaged ones that lead back to themselves must end. */
+	if (b->i->table_count > 2 * phys_to_pfn(k, vmcore_max_phys(k->vmcore)) || interrupted() || !add_table(b, phys_to_pfn(k, table), mm, base, level))
 		return false;
 	if (level + 1u == g->levels)
 		return true;
@@ -156,6 +154,12 @@ static int compare_tables(const void *x, const void *y)
 
 /* ---- */
 
+static void sort(void *array, size_t count, size_t size, int (*compare)(const void *, const void *))
+{
+	if (count)
+		qsort(array, count, size, compare);
+}
+
 static bool build(struct build *b)
 {
 	struct kernel *k = b->k;
@@ -163,7 +167,7 @@ static bool build(struct build *b)
 	uint64_t pgd;
 	/* What cannot be read is missing from the answers, no more. */
 	error_drop(vmalloc_for_each(k, add_area, b));
-	qsort(b->i->areas, b->i->area_count, sizeof(*b->i->areas), compare_areas);
+	sort(b->i->areas, b->i->area_count, sizeof(*b->i->areas), compare_areas);
 	if (!walk_tables(b, 0, 0, k->kernel_pgd, 0, true) && (b->failed || interrupted()))
 		return false;
 	if (error_drop(tasks_count(k, &count)))
@@ -174,8 +178,8 @@ static bool build(struct build *b)
 		if (t->mm && task_of_mm(k, t->mm, 0) == t && !error_drop(mm_pgd(k, t->mm, &pgd)))
 			walk_tables(b, t->mm, 0, pgd, 0, false);
 	}
-	qsort(b->i->owners, b->i->owner_count, sizeof(*b->i->owners), compare_owners);
-	qsort(b->i->tables, b->i->table_count, sizeof(*b->i->tables), compare_tables);
+	sort(b->i->owners, b->i->owner_count, sizeof(*b->i->owners), compare_owners);
+	sort(b->i->tables, b->i->table_count, sizeof(*b->i->tables), compare_tables);
 	return !b->failed && !interrupted();
 }
 

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "mm/orc.h"
 
+#include <stdlib.h>
+
+#include "mm/state.h"
+
 /*
  * Two numberings of the registers, neither of which leaves a trace in types: since 4.14 with the stack pointer as 5, and a later one (seen in 7.2) with
  * it as 3, the previous one as 8. Most entries count from the stack pointer, so they tell.
@@ -41,7 +45,7 @@ static const uint8_t *numbering(struct kernel *k, const struct orc_tables *t)
 	return three > five ? numbered_3 : numbered_5;
 }
 
-struct error *orc_open(struct kernel *k, struct orc_tables *out)
+static struct error *find_tables(struct kernel *k, struct orc_tables *out)
 {
 	uint64_t end = symbol_addr(k, "__stop_orc_unwind_ip");
 
@@ -51,6 +55,24 @@ struct error *orc_open(struct kernel *k, struct orc_tables *out)
 	if (!HAS(k, orc_entry, sp_reg) || !HAS(k, orc_entry, type) || !out->ips || !out->entries || !out->count || out->count > UINT32_MAX)
 		return error_new(ERR_UNSUPPORTED, "this kernel has no ORC tables to unwind its stacks by");
 	out->registers = numbering(k, out);
+	return NULL;
+}
+
+struct error *orc_open(struct kernel *k, struct orc_tables *out)
+{
+	struct mm_state *s = mm_state(k);
+
+	/* Each stack of each task asks. */
+	if (!s->orc) {
+		struct orc_tables found;
+
+		TRY(find_tables(k, &found));
+		s->orc = malloc(sizeof(*s->orc));
+		if (!s->orc)
+			return error_new(ERR_NO_MEMORY, "out of memory");
+		*s->orc = found;
+	}
+	*out = *s->orc;
 	return NULL;
 }
 

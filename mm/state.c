@@ -19,6 +19,7 @@ static void state_free(struct kernel *k)
 	swap_table_free(s->swap);
 	path_cache_free(s->paths);
 	identify_index_free(s->identify);
+	free(s->orc);
 	engine_free(s->engine);
 	free(s);
 	k->mm = NULL;

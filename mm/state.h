@@ -21,6 +21,7 @@ struct mm_state {
 	struct swap_table *swap;      /* mm/swap.c */
 	struct path_cache *paths;     /* mm/path.c */
 	struct identify_index *identify; /* mm/identify_index.c */
+	struct orc_tables *orc;	      /* mm/orc.c */
 	struct engine *engine;	      /* mm/engine.c */
 };
 

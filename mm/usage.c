@@ -42,25 +42,29 @@ static bool add_area(void *context, const struct vma *vma)
 	return !interrupted();
 }
 
-/* Tables below the one at `table`, and itself, that map user addresses; the last level's are not looked into. */
-static uint64_t count_tables(struct kernel *k, uint64_t table, unsigned level)
+/*
+ * Tables below the one at `table`, and itself, that map user addresses; the last level's are not looked into. No more than memory has frames: damaged ones may
+ * lead back to themselves.
+ */
+static void count_tables(struct kernel *k, uint64_t table, unsigned level, uint64_t *count)
 {
 	const struct pagetable_geometry *g = &k->geometry;
 	const struct pagetable_level *l = &g->level[level];
-	uint64_t end = level ? 1ull << l->bits : k->wide ? 1ull << (l->bits - 1) : k->page_offset >> l->shift, count = 1;
+	uint64_t end = level ? 1ull << l->bits : k->wide ? 1ull << (l->bits - 1) : k->page_offset >> l->shift;
+	if (++*count > phys_to_pfn(k, vmcore_max_phys(k->vmcore)))
+		return;
 	const unsigned char *entries = level + 1u < g->levels ? vmcore_try_map(k->vmcore, table, g->entry_size * end) : NULL;
 	for (uint64_t i = 0; entries && i < end && !interrupted(); i++) {
 		uint64_t entry = load_uint(entries + i * g->entry_size, g->entry_size);
 		if (entry & X86_PRESENT && !(l->may_be_leaf && entry & X86_PSE))
-			count += count_tables(k, pagetable_entry_phys(g, entry, level), level + 1);
+			count_tables(k, pagetable_entry_phys(g, entry, level), level + 1, count);
 	}
-	return count;
 }
 
 /* mm_pgtables_bytes(): in bytes since 4.15, before by level; 2.4 does not count them. */
 static uint64_t table_bytes(struct kernel *k, uint64_t mm)
 {
-	uint64_t value, pgd, bytes = 0;
+	uint64_t value, pgd, tables = 0, bytes = 0;
 	if (HAS(k, mm_struct, pgtables_bytes) && !error_drop(kernel_get(k, mm, M_mm_struct_pgtables_bytes, &value)))
 		return value;
 	if (HAS(k, mm_struct, nr_ptes) && !error_drop(kernel_get(k, mm, M_mm_struct_nr_ptes, &value)))
@@ -68,8 +72,8 @@ static uint64_t table_bytes(struct kernel *k, uint64_t mm)
 	if (HAS(k, mm_struct, nr_pmds) && !error_drop(kernel_get(k, mm, M_mm_struct_nr_pmds, &value)))
 		bytes += value << k->arch->page_shift;
 	if (!HAS(k, mm_struct, nr_ptes) && !error_drop(mm_pgd(k, mm, &pgd)))
-		bytes = count_tables(k, pgd, 0) << k->arch->page_shift;
-	return bytes;
+		count_tables(k, pgd, 0, &tables);
+	return bytes + (tables << k->arch->page_shift);
 }
 
 static int compare_processes(const void *x, const void *y)

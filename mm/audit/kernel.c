@@ -173,7 +173,8 @@ struct error *audit_kernel_space(struct audit *a)
 		e = NULL;
 	}
 	if (!e) {
-		qsort(w.areas, w.count, sizeof(*w.areas), compare_areas);
+		if (w.count)
+			qsort(w.areas, w.count, sizeof(*w.areas), compare_areas);
 		e = audit_take(a, AUDIT_FRAMES, 0, name_areas(&w));
 	}
 	if (!e)

@@ -178,6 +178,14 @@ static void huge_page(struct table_walk *w, const struct audit_area *area, uint6
 	audit_rmap_entry(a, w->mm, area, addr, &p, pfn);
 }
 
+/* Where pages of tables have no type, NR_PAGETABLE's are told by their place: it counts the lowest level (pgtable_page_ctor()). */
+static void count_untyped(struct audit *a, uint64_t pfn)
+{
+	const struct zone *z = a->words->table.mask ? NULL : zone_of_pfn(a->k, pfn);
+	if (z)
+		a->zone_sums[z - zones_get(a->k, 0)].sum[SUM_TABLES]++;
+}
+
 /* Page tables kept for when a huge page is split: a ring without a head (mm/pgtable-generic.c: pgtable_trans_huge_deposit()). */
 static void deposited(struct table_walk *w, uint64_t first, uint64_t most)
 {
@@ -189,6 +197,7 @@ static void deposited(struct table_walk *w, uint64_t first, uint64_t most)
 			return;
 		}
 		audit_claim(w->a, pfn, 1, AUDIT_USE_TABLE, true);
+		count_untyped(w->a, pfn);
 		w->deposited++;
 		if (error_drop(kernel_read_pointer(k, at + OFFSET(k, page, lru), &next)))
 			return;
@@ -226,6 +235,8 @@ static bool enter_table(struct table_walk *w, unsigned level, uint64_t phys, uin
 	audit_claim(a, pfn, 1, AUDIT_USE_TABLE, true);
 	if (!level)
 		return true;
+	if (level + 1 == g->levels)
+		count_untyped(a, pfn);
 	w->table_busy = GET(k, &p.object, page, ptl) != 0;
 	w->mm->busy |= w->table_busy;
 	/* Constructed at every kernel's last two levels (pgtable_pte_page_ctor(), pgtable_pmd_page_ctor()). */

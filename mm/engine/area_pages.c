@@ -75,17 +75,24 @@ static bool any_soft_dirty(struct kernel *k, uint64_t at)
 	return false;
 }
 
-/* CONFIG_MEM_SOFT_DIRTY leaves no trace but this: then every area has the flag from its birth until somebody clears it. */
+/*
+ * CONFIG_MEM_SOFT_DIRTY leaves no trace but this: then every area has the flag from its birth until somebody clears it. Before there is any area: as on every
+ * 64-bit kernel that distributions build.
+ */
 uint64_t soft_dirty_flag(struct engine *e, const struct object *mm)
 {
 	struct kernel *k = e->k;
 	if (e->areas.soft_dirty == SOFT_DIRTY_UNKNOWN) {
 		const struct task *init = task_by_pid(k, 1);
 		uint64_t other, first;
-		bool any = any_soft_dirty(k, GET(k, mm, mm_struct, mmap));
+		bool any = any_soft_dirty(k, GET(k, mm, mm_struct, mmap)), areas = GET(k, mm, mm_struct, mmap) != 0;
 		if (!any && init && !error_drop(kernel_get(k, init->addr, M_task_struct_mm, &other)) && other &&
-		    !error_drop(kernel_get(k, other, M_mm_struct_mmap, &first)))
+		    !error_drop(kernel_get(k, other, M_mm_struct_mmap, &first))) {
 			any = any_soft_dirty(k, first);
+			areas |= first != 0;
+		}
+		if (!areas)
+			return k->arch->pointer_size == 8 ? VM_SOFTDIRTY : 0;
 		e->areas.soft_dirty = any ? SOFT_DIRTY_KEPT : SOFT_DIRTY_NOT_KEPT;
 	}
 	return e->areas.soft_dirty == SOFT_DIRTY_KEPT ? VM_SOFTDIRTY : 0;

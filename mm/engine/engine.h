@@ -380,6 +380,9 @@ struct error *exec_empty(struct engine *e, uint64_t task, const char *name) MUST
 struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *mmput(struct engine *e, uint64_t mm) MUST_CHECK;
 
+/* The OOM killer (mm/engine/oom_kill.c): the process that it would choose now ends, with those that have the same mm. *pid: which. ESRCH when none may be killed. */
+struct error *oom_kill(struct engine *e, uint32_t *pid) MUST_CHECK;
+
 /* Files: a struct file for the path (its count is 1), to be read, or also written. ENOENT, ETXTBSY. */
 /* The names in a directory of the machine, in no order; a directory's ends in a slash. ENOENT, ENOTDIR. */
 typedef void file_name_visitor(void *context, const char *name);

@@ -443,6 +443,8 @@ static struct error *refuse(struct forking *f)
 	struct kernel *k = f->e->k;
 	TRY(members_require(k, "tasks of this kernel are not made", M_task_struct_tasks, M_task_struct_children, M_task_struct_sibling, M_task_struct_stack, M_task_struct_signal,
 			    M_task_struct_sighand, M_task_struct_cred, M_task_struct_pid_links, M_task_struct_nsproxy, M_files_struct_fdt, M_sighand_struct_action, MEMBER_NONE));
+	if (GET(k, &f->parent, task_struct, exit_state))
+		return kernel_error(ESRCH, "the task has ended: pid %" PRIu64, GET(k, &f->parent, task_struct, pid));
 	if (GET(k, &f->parent, task_struct, mempolicy))
 		return error_at(ERR_UNSUPPORTED, f->parent.addr, "the task has a memory policy, which would be copied: not done");
 	return f->e->init_task ? NULL : error_new(ERR_NO_SYMBOL, "no such symbol: init_task");

@@ -331,8 +331,14 @@ struct error *fault_above_pte(struct fault *f, bool *done)
 	*done = true;
 	if (f->vma->flags & VM_HUGETLB)
 		return hugetlb_fault(f);
-	uint64_t at = table_descend(e, f->mm, f->addr, &level), entry = at ? get_pte(e, at) : 0;
+	uint64_t at = table_descend(e, f->mm, f->addr, &level), entry;
 	*done = false;
+	/* __handle_mm_fault() has the tables above made before it decides anything. */
+	if (!at) {
+		bool explained;
+		TRY(fault_tables(f, e->modern->pmd_level, &at, &explained));
+	}
+	entry = at ? get_pte(e, at) : 0;
 	if (entry && level == e->modern->pmd_level && pagetable_entry_present(&e->k->geometry, entry) && !(g->level[level].may_be_leaf && (entry & X86_PSE))) {
 		f->entry_addr = table_entry(g, entry & g->frame_mask, g->levels - 1u, f->addr);
 		return NULL;

@@ -7,6 +7,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/lru_gen_edit.h"
+#include "mm/engine/reclaim.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -18,6 +19,13 @@ static bool has(const struct page *p, int bit)
 static uint64_t bit_of(int bit)
 {
 	return bit >= 0 ? 1ull << bit : 0;
+}
+
+/* The static key of LRU_GEN_CORE. Then a page that a fault brings is marked active. */
+bool lru_gen_enabled(struct engine *e)
+{
+	uint64_t key = symbol_addr(e->k, "lru_gen_caps"), v;
+	return key && !error_drop(kernel_read_uint(e->k, key, 4, &v)) && v;
 }
 
 static struct error *open_batch(struct engine *e, uint64_t percpu, struct object *o)
@@ -80,14 +88,12 @@ static struct error *count_lru(struct engine *e, uint64_t zone, uint64_t pgdat, 
 
 #define LRU_UNEVICTABLE 4
 
-/* enum lru_list: anonymous before file, inactive before active, unevictable last. */
-static unsigned lru_list(struct engine *e, const struct page *p)
+unsigned lru_list(struct engine *e, const struct page *p)
 {
 	return has(p, e->modern->unevictable) ? LRU_UNEVICTABLE : (has(p, e->modern->swapbacked) ? 0 : 2) + has(p, e->bit_active);
 }
 
-/* Onto the list of its kind, or off it. */
-static struct error *change_list(struct engine *e, struct page *p, bool add)
+struct error *lru_change_list(struct engine *e, struct page *p, bool add)
 {
 	struct kernel *k = e->k;
 	uint64_t page = p->object.addr, zone = zone_of_page(e, page), pgdat, lruvec, info;
@@ -135,7 +141,7 @@ static struct error *lru_add(struct engine *e, uint64_t page)
 	SET(e->k, &p.object, page, flags, p.flags);
 	if (was_unevictable == evictable)
 		count_vm_event(e, evictable ? m->event_rescued : m->event_culled);
-	return change_list(e, &p, true);
+	return lru_change_list(e, &p, true);
 }
 
 /* lru_lazyfree_fn(), since 4.12: not swap-backed any more, and with the inactive files, which go first. */
@@ -147,11 +153,11 @@ static struct error *lazyfree(struct engine *e, uint64_t page)
 	bool anon = GET(e->k, &p.object, page, mapping) & PAGE_MAPPING_ANON;
 	if (!has(&p, e->bit_lru) || !anon || !has(&p, m->swapbacked) || has(&p, m->swapcache) || has(&p, m->unevictable))
 		return NULL;
-	TRY(change_list(e, &p, false));
+	TRY(lru_change_list(e, &p, false));
 	p.flags &= ~(bit_of(e->bit_active) | bit_of(e->bit_referenced) | bit_of(m->swapbacked));
 	SET(e->k, &p.object, page, flags, p.flags);
 	count_vm_event(e, m->event_lazyfree);
-	return change_list(e, &p, true);
+	return lru_change_list(e, &p, true);
 }
 
 /* __activate_page(): from the inactive pages of its kind to the active ones. */
@@ -161,11 +167,11 @@ static struct error *activate(struct engine *e, uint64_t page)
 	TRY(page_open_writable(e, page, &p));
 	if (!has(&p, e->bit_lru) || has(&p, e->bit_active) || has(&p, e->modern->unevictable))
 		return NULL;
-	TRY(change_list(e, &p, false));
+	TRY(lru_change_list(e, &p, false));
 	p.flags |= bit_of(e->bit_active);
 	SET(e->k, &p.object, page, flags, p.flags);
 	count_vm_event(e, e->modern->event_pgactivate);
-	return change_list(e, &p, true);
+	return lru_change_list(e, &p, true);
 }
 
 struct error *lru_add_now(struct engine *e, uint64_t page)
@@ -180,7 +186,7 @@ struct error *isolate_lru_page(struct engine *e, uint64_t page, bool *isolated)
 	*isolated = has(&p, e->bit_lru);
 	if (!*isolated)
 		return NULL;
-	TRY(change_list(e, &p, false));
+	TRY(lru_change_list(e, &p, false));
 	SET(e->k, &p.object, page, flags, p.flags & ~bit_of(e->bit_lru));
 	SET(e->k, &p.object, page, refcount, (uint64_t)(page_refcount(e->k, &p) + 1));
 	return NULL;

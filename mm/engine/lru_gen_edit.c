@@ -13,12 +13,6 @@
 #define GEN_BITS    3u /* LRU_GEN_WIDTH: a generation less one, 0 for none */
 #define LISTS       2u /* anonymous, file */
 
-bool lru_gen_enabled(struct engine *e)
-{
-	uint64_t key = symbol_addr(e->k, "lru_gen_caps"), v;
-	return key && !error_drop(kernel_read_uint(e->k, key, 4, &v)) && v;
-}
-
 /* One lruvec's generations. */
 struct generations {
 	struct kernel *k;

@@ -4,10 +4,9 @@
 #define MM_LRU_GEN_EDIT_H
 
 #include "mm/engine/modern.h"
+#include "mm/engine/reclaim.h"
 #include "mm/zone.h"
 
-/* Is it used? Then a page that a fault brings is marked active. (The static key of LRU_GEN_CORE.) */
-bool lru_gen_enabled(struct engine *e);
 /* Onto the list of its generation of the lruvec, counted there and in vmstat; the page is opened to be changed, and its flags with it. */
 struct error *lru_gen_add_folio(struct engine *e, uint64_t lruvec, struct page *p) MUST_CHECK;
 /* Off it; not *listed: it is on none of a generation. */

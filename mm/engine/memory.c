@@ -69,33 +69,33 @@ static struct error *do_anonymous_page(struct fault *f)
 	struct engine *e = f->e;
 	uint64_t page, entry;
 	void *bytes;
-	bool explained;
+	bool explained = false;
+	if (e->modern)
+		TRY(fault_pte(f, &explained));
 	if (!f->write) {
 		entry = pte_wrprotect(mk_pte(e, e->empty_zero_page, f->vma->page_prot)) | (e->modern ? PTE_SPECIAL : 0);
 		fault_outcome(e, OUTCOME_ZERO);
 		TRACE(e, "do_anonymous_page", "read: the zero page, write-protected", { "address", f->addr }, { "write_access", 0 },
 		      { "pte", entry });
 		f->result = FAULT_MINOR;
-		TRY(fault_pte(f, &explained));
 		if (!explained)
 			set_pte(e, f->entry_addr, entry);
 		return NULL;
 	}
 	fault_outcome(e, OUTCOME_NEW);
 	f->result = FAULT_MINOR;
-	if (e->modern)
+	if (e->modern) {
+		TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 });
 		TRY(fault_anon_vma_prepare(f));
+	}
 	TRY(alloc_user_page(f, &page));
 	if (!page)
 		return NULL;
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
 	clear_page(bytes);
 	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
-	if (e->modern) {
-		TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },
-		      { "pte", entry });
+	if (e->modern)
 		return map_new_page(f, page);
-	}
 	ADD(e->k, f->mm, mm_struct, rss, 1);
 	TRY(lru_cache_add_accessed(e, page));
 	TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },

@@ -32,6 +32,17 @@ struct error *make_pages_present(struct engine *e, uint64_t task, uint64_t addr,
 	return NULL;
 }
 
+struct error *lock_new_pages(struct engine *e, const struct object *mm, uint64_t flags, uint64_t addr, uint64_t len)
+{
+	uint64_t own = 0;
+	if (!(flags & VM_LOCKED))
+		return NULL;
+	ADD(e->k, mm, mm_struct, locked_vm, (int64_t)(len >> e->k->arch->page_shift));
+	if (e->task)
+		TRY(kernel_get(e->k, e->task, M_task_struct_mm, &own));
+	return own == mm->addr ? make_pages_present(e, e->task, addr, len) : NULL;
+}
+
 static struct error *mlock_fixup(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, bool lock)
 {
 	uint64_t flags = GET(e->k, vma, vm_area_struct, vm_flags), now = lock ? flags | VM_LOCKED : flags & ~VM_LOCKED, len = end - start;

@@ -79,7 +79,8 @@ static struct error *locked_elsewhere(struct engine *e, const struct page *p, bo
 	return rmap_walk(e->k, &r, locks_it, locked);
 }
 
-struct error *munlock_vma_page(struct engine *e, uint64_t page)
+/* `pagevec`: with others of a range, where one that nobody else maps goes to its list at once (__putback_lru_fast()); else the CPU's batch is its way. */
+static struct error *munlock_page(struct engine *e, uint64_t page, bool pagevec)
 {
 	struct page p;
 	bool isolated, locked;
@@ -96,14 +97,20 @@ struct error *munlock_vma_page(struct engine *e, uint64_t page)
 		return NULL;
 	}
 	TRY(locked_elsewhere(e, &p, &locked));
-	if (locked) {
+	if (locked)
 		TRY(mlock_vma_page(e, page));
-		TRY(lru_cache_add_modern(e, page));
-	} else {
+	else
 		count_vm_event(e, e->modern->event_munlocked);
+	if (pagevec && !locked && page_mapcount_word(e->k, &p) < 1)
 		TRY(lru_add_now(e, page));
-	}
+	else
+		TRY(lru_cache_add_modern(e, page));
 	return put_user_page(e, page);
+}
+
+struct error *munlock_vma_page(struct engine *e, uint64_t page)
+{
+	return munlock_page(e, page, false);
 }
 
 /* mlock_new_page(), since 5.18: onto the batch of locked pages, with a mark in its low bits. */
@@ -154,7 +161,7 @@ static struct error *unlock_entry(void *context, uint64_t addr, uint64_t end, ui
 	TRY(page_open(e->k, page, &p));
 	if (shift > e->k->arch->page_shift && is_mlocked(e, &p))
 		return error_at(ERR_UNSUPPORTED, addr, "a huge page is locked at %" PRIx64 ": unlocking it is not done yet", addr);
-	return munlock_vma_page(e, page);
+	return munlock_page(e, page, true);
 }
 
 struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)

@@ -515,6 +515,8 @@ struct error *do_mmap_pgoff(struct engine *e, uint64_t mm_addr, uint64_t file, u
 	vm_flags = calc_vm_flags(prot, flags) | GET(k, &mm, mm_struct, def_flags) | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC;
 	if (flags & MAP_LOCKED)
 		vm_flags |= VM_LOCKED;
+	if ((vm_flags & VM_LOCKED) && (GET(k, &mm, mm_struct, locked_vm) << k->arch->page_shift) + len > rlimit_of(e, e->task, RESOURCE_MEMLOCK))
+		return kernel_error(EAGAIN, "more locked memory than RLIMIT_MEMLOCK allows");
 	if (file)
 		TRY(file_flags(e, file, prot, flags, &vm_flags));
 	else if ((flags & MAP_TYPE) == MAP_SHARED)
@@ -532,10 +534,8 @@ struct error *do_mmap_pgoff(struct engine *e, uint64_t mm_addr, uint64_t file, u
 		TRACE(e, "do_mmap_pgoff", "a new area", { "vma", vma }, { "vm_start", addr }, { "vm_flags", vm_flags });
 	}
 	ADD(k, &mm, mm_struct, total_vm, (int64_t)(len >> k->arch->page_shift));
-	if (vm_flags & VM_LOCKED)
-		ADD(k, &mm, mm_struct, locked_vm, (int64_t)(len >> k->arch->page_shift));
 	*result = addr;
-	return NULL;
+	return lock_new_pages(e, &mm, vm_flags, addr, len);
 }
 
 /* ---- The heap ---- */
@@ -565,7 +565,7 @@ struct error *do_brk(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t
 		TRY(insert_vm_struct(e, mm_addr, vma));
 	}
 	ADD(k, &mm, mm_struct, total_vm, (int64_t)(len >> k->arch->page_shift));
-	return NULL;
+	return lock_new_pages(e, &mm, vm_flags, addr, len);
 }
 
 struct error *sys_brk(struct engine *e, uint64_t mm_addr, uint64_t brk, uint64_t *result)

@@ -166,7 +166,8 @@ static struct error *unmap_region(struct engine *e, const struct object *mm, uin
 	}
 	if (prev)
 		TRY(kernel_get(k, prev, M_vm_area_struct_vm_end, &floor));
-	if (next)
+	/* At the end of all (end 0) the areas still stand in the mm's list: what follows is the first of those that go. */
+	if (next && end)
 		TRY(kernel_get(k, next, M_vm_area_struct_vm_start, &ceiling));
 	return free_pgtables_between(e, mm, start, end, floor, ceiling);
 }

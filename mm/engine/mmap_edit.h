@@ -39,6 +39,9 @@ enum fixup_kind { FIXUP_MPROTECT, FIXUP_MLOCK, FIXUP_MADVISE };
 struct error *vma_fixup(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, uint64_t flags,
 			enum fixup_kind kind) MUST_CHECK;
 
+/* Pages of 2.4 come into an area: where that is locked they count, and are brought in if the acting task has that mm. mm/engine/mlock.c */
+struct error *lock_new_pages(struct engine *e, const struct object *mm, uint64_t flags, uint64_t addr, uint64_t len) MUST_CHECK;
+
 /* mprotect's way through the page tables: new protection for present entries of [start, end). mm/engine/pgtable.c */
 struct error *change_protection(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t page_prot) MUST_CHECK;
 

@@ -46,7 +46,8 @@ static void find_flags(struct kernel *k, struct engine_modern *m)
 	} bits[] = {
 		{ "swapbacked", &m->swapbacked },     { "swapcache", &m->swapcache }, { "anon_exclusive", &m->anon_exclusive },
 		{ "head", &m->head },		      { "mlocked", &m->mlocked },     { "unevictable", &m->unevictable },
-		{ "workingset", &m->workingset },     { "readahead", &m->readahead }, { "hwpoison", &m->hwpoison },
+		{ "workingset", &m->workingset },     { "writeback", &m->writeback }, { "private", &m->has_private },
+		{ "readahead", &m->readahead }, { "hwpoison", &m->hwpoison },
 		{ "double_map", &m->double_map },     { "partially_mapped", &m->partially_mapped }, { "large_rmappable", &m->large_rmappable },
 	};
 	const struct {
@@ -103,6 +104,19 @@ static bool zero_frame(struct kernel *k, uint64_t *pfn)
 	return true;
 }
 
+static void find_reclaim_events(struct kernel *k, struct engine_modern *m)
+{
+	int normal = enumerator(k, "ALLOCSTALL_NORMAL", -1);
+	m->reclaim_events.allocstall = normal < 0 ? -1 : normal - enumerator(k, "ZONE_NORMAL", 0);
+	m->reclaim_events.scan_direct = enumerator(k, "PGSCAN_DIRECT", -1);
+	m->reclaim_events.scan_anon = enumerator(k, "PGSCAN_ANON", -1);
+	m->reclaim_events.steal_direct = enumerator(k, "PGSTEAL_DIRECT", -1);
+	m->reclaim_events.steal_anon = enumerator(k, "PGSTEAL_ANON", -1);
+	m->reclaim_events.refill = enumerator(k, "PGREFILL", -1);
+	m->reclaim_events.deactivate = enumerator(k, "PGDEACTIVATE", -1);
+	m->reclaim_events.lazyfreed = enumerator(k, "PGLAZYFREED", -1);
+}
+
 static void find_counters(struct kernel *k, struct engine_modern *m)
 {
 	m->free_pages = stat_item(k, "NR_FREE_PAGES", NULL);
@@ -114,6 +128,9 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->file_dirty = stat_item(k, "NR_FILE_DIRTY", NULL);
 	m->write_pending = stat_item(k, "NR_ZONE_WRITE_PENDING", NULL);
 	m->dirtied = stat_item(k, "NR_DIRTIED", NULL);
+	m->isolated = stat_item(k, "NR_ISOLATED_ANON", NULL);
+	m->workingset_activate = stat_item(k, "WORKINGSET_ACTIVATE_ANON", NULL);
+	m->vmscan_immediate = stat_item(k, "NR_VMSCAN_IMMEDIATE", NULL);
 	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
 	m->kernel_stack = stat_item(k, "NR_KERNEL_STACK_KB", "NR_KERNEL_STACK");
 	m->anon_thps = stat_item(k, "NR_ANON_THPS", "NR_ANON_TRANSPARENT_HUGEPAGES");
@@ -225,6 +242,7 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out)
 		return error_new(ERR_NO_MEMORY, "out of memory");
 	find_flags(k, m);
 	find_counters(k, m);
+	find_reclaim_events(k, m);
 	find_lru_batches(k, m);
 	m->reuse = m->reuse_inferred = infer_reuse(k, m);
 	find_huge(k, m);

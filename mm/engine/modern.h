@@ -31,6 +31,7 @@ struct stat_item {
 
 struct engine_modern {
 	/* Bits of page.flags, -1 for none. */
+	int writeback, has_private; /* PG_writeback, PG_private */
 	int swapbacked, swapcache, anon_exclusive, head, mlocked, unevictable, workingset, readahead, hwpoison;
 	/* Of the second page of a large folio. */
 	int double_map, partially_mapped, large_rmappable;
@@ -52,6 +53,12 @@ struct engine_modern {
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
 	struct stat_item file_pages, shmem, file_dirty, write_pending, dirtied;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
+	/* mm/engine/vmscan_…: isolated and workingset_activate have those of files behind those of anonymous pages; so have the events scan_anon and steal_anon;
+	 * allocstall is that of zone 0 */
+	struct stat_item isolated, workingset_activate, vmscan_immediate;
+	struct {
+		int allocstall, scan_direct, scan_anon, steal_direct, steal_anon, refill, deactivate, lazyfreed;
+	} reclaim_events;
 	struct stat_item mlock; /* NR_MLOCK */
 	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */
 	int event_culled, event_rescued, event_mlocked, event_munlocked, event_cleared, event_stranded, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
@@ -80,12 +87,15 @@ void mod_node_state(struct engine *e, uint64_t pgdat, struct stat_item item, int
 /* Of the zone or node that the page lies in, whichever counts it. */
 void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int delta);
 void count_vm_event(struct engine *e, int event);
+void count_vm_events(struct engine *e, int event, uint64_t n);
 /* lib/percpu_counter.c: what one CPU keeps to itself stays below the batch. */
 struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64_t n, int64_t batch) MUST_CHECK;
 /* Of folios of that order (mthp_stats, 6.8): the enumerator of enum mthp_stat_item. Nothing where there is none. */
 void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta);
 /* mm->rss_stat[member] += n: `task`, when it is of this mm, keeps its own (SPLIT_RSS_COUNTING) if `fast`. */
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast) MUST_CHECK;
+/* The number of the node that the acting CPU is on. */
+unsigned acting_node(struct engine *e);
 /* The zone of a frame (address), 0 when there is none. */
 uint64_t zone_of_page(struct engine *e, uint64_t page);
 
@@ -97,6 +107,8 @@ enum page_class { PAGES_MOVABLE, PAGES_KERNEL, PAGES_RECLAIMABLE };
  * compaction or a memory policy's choice is refused (fault_refuse()). A block of several frames is not made a compound page.
  */
 struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page) MUST_CHECK;
+/* The highest zone (enum zone_type) that pages of the class may lie in: gfp_zone(). */
+unsigned highest_zone(struct kernel *k, enum page_class class);
 /* Would a block of that order be had without reclaim? As alloc_pages_pcp(), without taking it. *zone 0: no. */
 struct error *pages_available(struct engine *e, enum page_class class, unsigned order, uint64_t *zone) MUST_CHECK;
 

@@ -94,14 +94,6 @@ static struct error *fill_moved(struct engine *e, const struct object *mm, const
 	return insert_vm_struct(e, mm->addr, moved_addr);
 }
 
-static struct error *lock_grown(struct engine *e, const struct object *mm, uint64_t flags, uint64_t addr, uint64_t len)
-{
-	if (!(flags & VM_LOCKED))
-		return NULL;
-	ADD(e->k, mm, mm_struct, locked_vm, (int64_t)(len >> e->k->arch->page_shift));
-	return e->task ? make_pages_present(e, e->task, addr, len) : NULL;
-}
-
 static struct error *move_vma(struct engine *e, const struct object *mm, const struct object *old, uint64_t addr, uint64_t old_len, uint64_t new_len,
 			      uint64_t new_addr)
 {
@@ -117,7 +109,7 @@ static struct error *move_vma(struct engine *e, const struct object *mm, const s
 		TRY(fill_moved(e, mm, old, made, addr, new_addr, new_addr + new_len));
 	TRY(do_munmap(e, mm->addr, addr, old_len));
 	ADD(k, mm, mm_struct, total_vm, (int64_t)(new_len >> k->arch->page_shift));
-	return lock_grown(e, mm, flags, new_addr, new_len);
+	return lock_new_pages(e, mm, flags, new_addr, new_len);
 }
 
 /* ---- The system call ---- */
@@ -189,7 +181,7 @@ static struct error *grow_in_place(const struct remap *r, const struct object *v
 		return NULL;
 	SET(k, vma, vm_area_struct, vm_end, r->addr + r->new_len);
 	ADD(k, r->mm, mm_struct, total_vm, (int64_t)(more >> k->arch->page_shift));
-	return lock_grown(r->e, r->mm, GET(k, vma, vm_area_struct, vm_flags), r->addr + r->old_len, more);
+	return lock_new_pages(r->e, r->mm, GET(k, vma, vm_area_struct, vm_flags), r->addr + r->old_len, more);
 }
 
 static struct error *grow_or_move(struct remap *r, uint64_t *result)

@@ -9,7 +9,10 @@
 #include "mm/engine/list_edit.h"
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/reclaim.h"
 #include "mm/zone.h"
+
+#define MAX_RECLAIM_RETRIES 16 /* mm/internal.h */
 
 /* One zone of the zonelist while a page is sought in it. */
 struct search {
@@ -17,14 +20,15 @@ struct search {
 	uint64_t zone;
 	struct object o;
 	unsigned order, type; /* migrate type */
+	enum { MARK_MIN, MARK_LOW } mark; /* that a zone must be above: enum zone_watermarks */
 	unsigned highest;     /* zone index that the request may use at most */
 	bool nofragment;      /* rather another zone than another type's blocks */
 };
 
 /* ---- The zonelist ---- */
 
-/* The node of the acting CPU: the per-CPU variable numa_node; 0 without one. */
-static unsigned cpu_node(struct engine *e)
+/* The per-CPU variable numa_node; 0 without one. */
+unsigned acting_node(struct engine *e)
 {
 	struct kernel *k = e->k;
 	uint64_t v, symbol = symbol_addr(k, "numa_node");
@@ -35,7 +39,7 @@ static unsigned cpu_node(struct engine *e)
 
 static const struct node *node_of_cpu(struct engine *e)
 {
-	unsigned id = cpu_node(e);
+	unsigned id = acting_node(e);
 	for (size_t i = 0; i < nodes_count(e->k); i++)
 		if (nodes_get(e->k, i)->id == id)
 			return nodes_get(e->k, i);
@@ -57,7 +61,7 @@ static uint64_t zonelist_zone(struct engine *e, const struct node *n, unsigned i
 }
 
 /* gfp_zone(): user pages that may move go as high as ZONE_MOVABLE, the kernel's own no higher than ZONE_NORMAL. */
-static unsigned highest_zone(struct kernel *k, enum page_class class)
+unsigned highest_zone(struct kernel *k, enum page_class class)
 {
 	int64_t v;
 	if (enumerator_find(k, class == PAGES_MOVABLE ? "ZONE_MOVABLE" : "ZONE_NORMAL", &v))
@@ -83,13 +87,14 @@ static int64_t lowmem_reserve(const struct search *s)
 	return (int64_t)object_get_element(s->e->k, &s->o, M_zone_lowmem_reserve, s->highest);
 }
 
-/* zone_watermark_ok(): for the low mark. */
-static bool watermark_ok(const struct search *s, uint64_t *mark)
+/* zone_watermark_ok(): for the mark that is asked for, with so many pages more than are free. */
+static bool watermark_ok(const struct search *s, int64_t more, uint64_t *mark)
 {
 	struct kernel *k = s->e->k;
-	*mark = HAS(k, zone, watermark) ? object_get_element(k, &s->o, M_zone_watermark, 1) + GET(k, &s->o, zone, watermark_boost)
+	*mark = HAS(k, zone, watermark) ? object_get_element(k, &s->o, M_zone_watermark, s->mark) + GET(k, &s->o, zone, watermark_boost)
+	      : s->mark == MARK_MIN	? GET(k, &s->o, zone, pages_min)
 					: GET(k, &s->o, zone, pages_low);
-	int64_t free = zone_free(s) - ((1ll << s->order) - 1) - (int64_t)GET(k, &s->o, zone, nr_reserved_highatomic);
+	int64_t free = zone_free(s) + more - ((1ll << s->order) - 1) - (int64_t)GET(k, &s->o, zone, nr_reserved_highatomic);
 	return free > (int64_t)*mark + lowmem_reserve(s);
 }
 
@@ -244,9 +249,9 @@ static struct error *find_zone(struct search *s, enum page_class class, unsigned
 		if (index > s->highest)
 			continue;
 		TRY(object_open_writable(e->k, s->zone, S_zone, &s->o));
-		bool ok = watermark_ok(s, &mark);
+		bool ok = watermark_ok(s, 0, &mark);
 		TRACE(e, "get_page_from_freelist", ok ? "the zone has enough" : "the zone is below its mark", { "zone", s->zone },
-		      { "NR_FREE_PAGES", (uint64_t)zone_free(s) }, { "low watermark", mark }, { "lowmem_reserve", (uint64_t)lowmem_reserve(s) });
+		      { "NR_FREE_PAGES", (uint64_t)zone_free(s) }, { s->mark == MARK_MIN ? "min watermark" : "low watermark", mark }, { "lowmem_reserve", (uint64_t)lowmem_reserve(s) });
 		if (ok)
 			return NULL;
 	}
@@ -281,7 +286,7 @@ static struct error *take_directly(const struct search *s, uint64_t *page)
 
 struct error *pages_available(struct engine *e, enum page_class class, unsigned order, uint64_t *zone)
 {
-	struct search s = { .e = e, .order = order };
+	struct search s = { .e = e, .order = order, .mark = MARK_LOW };
 	unsigned at = 0;
 	*zone = 0;
 	TRY(nodes_open(e->k));
@@ -298,35 +303,91 @@ struct error *pages_available(struct engine *e, enum page_class class, unsigned 
 	}
 }
 
+/* get_page_from_freelist(): *page 0 when no zone above its mark has one. */
+static struct error *get_page_from_freelist(struct search *s, enum page_class class, uint64_t *page)
+{
+	struct engine *e = s->e;
+	*page = 0;
+	for (unsigned at = 0;; at++) {
+		TRY(find_zone(s, class, &at));
+		if (!s->zone && s->nofragment) {
+			s->nofragment = false;
+			at = 0;
+			TRY(find_zone(s, class, &at));
+		}
+		if (!s->zone)
+			return NULL;
+		uint64_t list = pcp_list(s, pcp_of(s));
+		if (list)
+			TRY(take_from_pcp(s, list, page));
+		else
+			TRY(take_directly(s, page));
+		if (!*page)
+			continue;
+		TRACE(e, "rmqueue", list ? "from the CPU's own list" : "from the buddy lists", { "zone", s->zone }, { "cpu", e->cpu }, { "order", s->order },
+		      { "migratetype", s->type }, { "page", *page }, { "pfn", engine_page_pfn(e, *page) });
+		return prep_new_page(s, *page);
+	}
+}
+
+/* should_reclaim_retry(): could a zone be above its mark if all of its files' pages went? */
+static struct error *could_be_reclaimed(struct search *s, bool *could)
+{
+	struct kernel *k = s->e->k;
+	const struct node *n = node_of_cpu(s->e);
+	uint64_t mark, pages, lists;
+	*could = false;
+	for (unsigned at = 0, index; n && !*could && (s->zone = zonelist_zone(s->e, n, at, &index)); at++) {
+		if (index > s->highest)
+			continue;
+		TRY(object_open_writable(k, s->zone, S_zone, &s->o));
+		pages = 0;
+		for (int lru = 2; lru < 4; lru++) {
+			TRY(kernel_read_pointer(k, s->zone + OFFSET(k, zone, vm_stat) + (uint64_t)(s->e->modern->zone_lru_base.index + lru) * k->arch->pointer_size,
+						&lists));
+			pages += lists;
+		}
+		*could = watermark_ok(s, (int64_t)pages, &mark);
+	}
+	return NULL;
+}
+
+/* __alloc_pages_slowpath(): down to the min mark; then this task reclaims, for as long as that brings something; then somebody is killed. */
+static struct error *alloc_pages_slowpath(struct search *s, enum page_class class, uint64_t *page)
+{
+	struct engine *e = s->e;
+	bool explained, could = true;
+	unsigned freed;
+	TRACE(e, "wake_all_kswapds", "no zone is above its low mark: kswapd is woken, but does not run by itself here", { "order", s->order });
+	s->mark = MARK_MIN;
+	s->nofragment = false;
+	TRY(get_page_from_freelist(s, class, page));
+	for (unsigned rounds = 0; !*page && could && rounds <= MAX_RECLAIM_RETRIES; rounds++) {
+		struct error *failure = try_to_free_pages_modern(e, s->highest, SWAP_CLUSTER_MAX, &freed);
+		if (failure && failure->code == ERR_UNSUPPORTED) {
+			struct error *refused = fault_refuse(e, &explained, "no zone has a free page above its min mark, and %s", failure->message);
+			error_free(failure);
+			return refused;
+		}
+		TRY(failure);
+		TRY(get_page_from_freelist(s, class, page));
+		rounds = freed ? 0 : rounds;
+		if (!*page)
+			TRY(could_be_reclaimed(s, &could));
+	}
+	return *page ? NULL : out_of_memory(e);
+}
+
 struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page)
 {
-	struct search s = { .e = e, .order = order };
+	struct search s = { .e = e, .order = order, .mark = MARK_LOW };
 	bool explained;
-	unsigned at = 0;
 	*page = 0;
 	TRY(nodes_open(e->k));
 	TRY(policy_of_task(e, &explained));
 	if (explained)
 		return NULL;
 	s.nofragment = avoids_fragments(&s, class);
-	for (;; at++) {
-		TRY(find_zone(&s, class, &at));
-		if (!s.zone && s.nofragment) {
-			s.nofragment = false;
-			at = 0;
-			TRY(find_zone(&s, class, &at));
-		}
-		if (!s.zone)
-			return fault_refuse(e, &explained, "no zone has a free page above its low mark: reclaim is not followed");
-		uint64_t list = pcp_list(&s, pcp_of(&s));
-		if (list)
-			TRY(take_from_pcp(&s, list, page));
-		else
-			TRY(take_directly(&s, page));
-		if (!*page)
-			continue;
-		TRACE(e, "rmqueue", list ? "from the CPU's own list" : "from the buddy lists", { "zone", s.zone }, { "cpu", e->cpu }, { "order", order },
-		      { "migratetype", s.type }, { "page", *page }, { "pfn", engine_page_pfn(e, *page) });
-		return prep_new_page(&s, *page);
-	}
+	TRY(get_page_from_freelist(&s, class, page));
+	return *page ? NULL : alloc_pages_slowpath(&s, class, page);
 }

@@ -93,6 +93,8 @@ struct error *table_alloc(struct engine *e, const struct object *mm, const struc
 	const struct pagetable_geometry *g = &e->k->geometry;
 	uint64_t entry = get_pte(e, entry_addr), made;
 	if (!pagetable_entry_present(g, entry)) {
+		TRACE(e, level + 2u == g->levels ? "__pte_alloc" : level + 3u == g->levels ? "__pmd_alloc" : "__pud_alloc", "a new page table", { "address", addr },
+		      { "entry", entry });
 		TRY(new_page_table(e, mm, like, level + 1, &made));
 		*table = 0;
 		if (!made)
@@ -104,8 +106,6 @@ struct error *table_alloc(struct engine *e, const struct object *mm, const struc
 			entry |= X86_NX;
 		}
 		set_pte(e, entry_addr, entry);
-		TRACE(e, level + 2u == g->levels ? "__pte_alloc" : level + 3u == g->levels ? "__pmd_alloc" : "__pud_alloc", "a new page table", { "address", addr },
-		      { "entry", entry });
 	}
 	*table = entry & g->frame_mask;
 	return NULL;

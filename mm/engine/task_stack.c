@@ -7,12 +7,10 @@
 
 #include "mm/engine/buddy_edit.h"
 #include "mm/engine/fork_edit.h"
-#include "mm/engine/list_edit.h"
 #include "mm/engine/pgtable_edit.h"
-#include "mm/engine/rbtree_edit.h"
+#include "mm/engine/vmalloc_edit.h"
 #include "mm/pte.h"
 #include "mm/task.h"
-#include "mm/vmalloc.h"
 
 #define NR_CACHED_STACKS 2
 #define VM_ALLOC	 2u			/* include/linux/vmalloc.h */
@@ -26,60 +24,6 @@ static struct error *account(struct engine *e, uint64_t page, uint64_t bytes, in
 	int n = enumerator_find(e->k, "NR_KERNEL_STACK_KB", &kb) ? (int)(bytes >> 10) : 1;
 	mod_page_state(e, page, e->modern->kernel_stack, sign * n);
 	return NULL;
-}
-
-/* ---- A hole in vmalloc space ---- */
-
-struct hole {
-	uint64_t size, align, start; /* start: the lowest address that may still do */
-	bool found;
-};
-
-static bool look_below(void *context, const struct vmalloc_area *a)
-{
-	struct hole *h = context;
-	uint64_t start = (h->start + h->align - 1) & -h->align;
-	if (start + h->size <= a->start) {
-		h->start = start;
-		h->found = true;
-		return false;
-	}
-	if (a->end > h->start)
-		h->start = a->end;
-	return true;
-}
-
-static struct error *find_hole(struct engine *e, struct hole *h)
-{
-	h->start = e->k->vmalloc_start;
-	TRY(vmalloc_for_each(e->k, look_below, h));
-	if (!h->found)
-		h->start = (h->start + h->align - 1) & -h->align;
-	return h->start + h->size <= e->k->vmalloc_end ? NULL : kernel_error(12, "vmalloc space is full");
-}
-
-/* ---- Areas ---- */
-
-/* Into list and tree, both by addresses (insert_vmap_area()). */
-static struct error *insert_area(struct engine *e, uint64_t area, uint64_t start)
-{
-	struct kernel *k = e->k;
-	uint64_t root = symbol_addr(k, "vmap_area_root"), list = symbol_addr(k, "vmap_area_list"), parent = 0, link = root, at, other, before = list;
-	if (!root || !list || symbol_addr(k, "free_vmap_area_root"))
-		return error_new(ERR_UNSUPPORTED, "a new area of vmalloc space, as this kernel keeps them, is not made yet");
-	TRY(kernel_read_pointer(k, root, &at));
-	for (unsigned depth = 0; at; depth++) {
-		if (depth > 64)
-			return error_at(ERR_BAD_LIST, root, "the tree of vmalloc areas never ends");
-		TRY(kernel_get(k, at - OFFSET(k, vmap_area, rb_node), M_vmap_area_va_start, &other));
-		parent = at;
-		link = at + (start < other ? OFFSET(k, rb_node, rb_left) : OFFSET(k, rb_node, rb_right));
-		if (start > other)
-			before = at - OFFSET(k, vmap_area, rb_node) + OFFSET(k, vmap_area, list);
-		TRY(kernel_read_pointer(k, link, &at));
-	}
-	TRY(list_add(k, area + OFFSET(k, vmap_area, list), before));
-	return rb_insert(k, root, area + OFFSET(k, vmap_area, rb_node), parent, link);
 }
 
 static struct error *zeroed(struct engine *e, uint64_t cache, uint32_t size, struct object *o)
@@ -132,52 +76,35 @@ static struct error *vmalloc_stack(struct engine *e, uint64_t size, uint64_t *vm
 	struct object area, vm, pages;
 	uint64_t cache;
 	unsigned count = (unsigned)(size >> k->arch->page_shift);
-	struct hole h = { .size = size + VMCORE_PAGE_SIZE, .align = size };
+	uint64_t start, whole = size + VMCORE_PAGE_SIZE; /* the page behind it is never mapped */
 	TRY(members_require(k, "vmalloc space of this kernel is not changed", M_vmap_area_rb_node, M_vmap_area_list, M_vm_struct_pages, MEMBER_NONE));
 	TRY(kernel_read_symbol(k, "vmap_area_cachep", 0, &cache));
-	TRY(find_hole(e, &h));
 	TRY(zeroed(e, 0, SIZE_OF(k, vm_struct), &vm));
 	TRY(zeroed(e, cache, SIZE_OF(k, vmap_area), &area));
-	SET(k, &area, vmap_area, va_start, h.start);
-	SET(k, &area, vmap_area, va_end, h.start + h.size);
-	TRY(insert_area(e, area.addr, h.start));
+	TRY(alloc_vmap_area(e, area.addr, whole, size, &start));
 	SET(k, &area, vmap_area, flags, 4); /* VM_VM_AREA, where there are flags */
 	SET(k, &area, vmap_area, vm, vm.addr);
 	TRY(zeroed(e, 0, count * k->arch->pointer_size, &pages));
-	SET(k, &vm, vm_struct, addr, h.start);
-	SET(k, &vm, vm_struct, size, h.size);
+	SET(k, &vm, vm_struct, addr, start);
+	SET(k, &vm, vm_struct, size, whole);
 	SET(k, &vm, vm_struct, flags, VM_ALLOC);
 	SET(k, &vm, vm_struct, caller, symbol_addr(k, "copy_process"));
 	SET(k, &vm, vm_struct, pages, pages.addr);
 	SET(k, &vm, vm_struct, nr_pages, count);
 	*vm_addr = vm.addr;
-	TRACE(e, "__vmalloc_node_range", "a new area", { "vm_struct", vm.addr }, { "addr", h.start }, { "nr_pages", count });
-	return map_pages(e, h.start, pages.addr, count);
-}
-
-struct search {
-	uint64_t vm, area;
-};
-
-static bool match_vm(void *context, const struct vmalloc_area *a)
-{
-	struct search *s = context;
-	s->area = a->vm == s->vm ? a->addr : 0;
-	return !s->area;
+	TRACE(e, "__vmalloc_node_range", "a new area", { "vm_struct", vm.addr }, { "addr", start }, { "nr_pages", count });
+	return map_pages(e, start, pages.addr, count);
 }
 
 /* vfree(): entries, pages, then what described them. */
 static struct error *vfree_stack(struct engine *e, const struct object *vm)
 {
 	struct kernel *k = e->k;
-	uint64_t addr = GET(k, vm, vm_struct, addr), pages = GET(k, vm, vm_struct, pages), count = GET(k, vm, vm_struct, nr_pages), at, page, cache;
-	struct search s = { .vm = vm->addr };
+	uint64_t addr = GET(k, vm, vm_struct, addr), pages = GET(k, vm, vm_struct, pages), count = GET(k, vm, vm_struct, nr_pages), at, page;
 	struct page p;
-	TRY(vmalloc_for_each(k, match_vm, &s));
-	if (!s.area || count > STACK_PAGES_MAX || symbol_addr(k, "free_vmap_area_root"))
-		return error_at(s.area && count <= STACK_PAGES_MAX ? ERR_UNSUPPORTED : ERR_BAD_OBJECT, vm->addr, "vmalloc area %" PRIx64 " is not freed as this kernel would", vm->addr);
-	TRY(list_del(k, s.area + OFFSET(k, vmap_area, list)));
-	TRY(rb_erase(k, symbol_addr(k, "vmap_area_root"), s.area + OFFSET(k, vmap_area, rb_node)));
+	if (count > STACK_PAGES_MAX)
+		return error_at(ERR_BAD_OBJECT, vm->addr, "no stack has as many pages as vm_struct %" PRIx64, vm->addr);
+	TRY(free_vmap_area(e, vm->addr));
 	for (unsigned n = 0; n < count; n++) {
 		TRY(kernel_entry(e, addr + (uint64_t)n * VMCORE_PAGE_SIZE, &at));
 		set_pte(e, at, 0);
@@ -187,8 +114,6 @@ static struct error *vfree_stack(struct engine *e, const struct object *vm)
 		TRY(free_pages_modern(e, page, 0));
 	}
 	TRACE(e, "vfree", "the area goes", { "vm_struct", vm->addr }, { "addr", addr });
-	TRY(kernel_read_symbol(k, "vmap_area_cachep", 0, &cache));
-	TRY(kmem_cache_free(e, cache, s.area));
 	TRY(kfree(e, pages));
 	return kfree(e, vm->addr);
 }

@@ -10,11 +10,11 @@
 #include "mm/engine/file_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/mmap_edit.h"
+#include "mm/engine/reclaim.h"
 #include "mm/pte.h"
 #include "mm/engine/swap_edit.h"
 
 #define DEF_PRIORITY	 6
-#define SWAP_CLUSTER_MAX 32 /* include/linux/swap.h */
 
 /* One call of try_to_free_pages_zone(). */
 struct reclaim {
@@ -355,6 +355,8 @@ struct error *try_to_free_pages_zone(struct engine *e, uint64_t classzone, unsig
 struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *freed)
 {
 	struct kernel *k = e->k;
+	if (!e->classic)
+		return try_to_free_pages_modern(e, highest_zone(k, PAGES_MOVABLE), nr_pages, freed);
 	uint64_t classzone, zonelist = e->contig_page_data + OFFSET(k, pglist_data, node_zonelists) +
 				       (uint64_t)(GFP24_HIGHUSER & 15) * SIZE_OF(k, zonelist);
 	bool enough;

@@ -77,13 +77,18 @@ void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int 
 
 void count_vm_event(struct engine *e, int event)
 {
+	count_vm_events(e, event, 1);
+}
+
+void count_vm_events(struct engine *e, int event, uint64_t n)
+{
 	struct kernel *k = e->k;
 	uint64_t v, at;
 	if (!e->modern->vm_events || event < 0)
 		return;
 	at = percpu_addr(k, e->modern->vm_events, e->cpu) + (uint64_t)event * k->arch->pointer_size;
 	if (!error_drop(kernel_read_pointer(k, at, &v)))
-		error_drop(kernel_write_pointer(k, at, v + 1));
+		error_drop(kernel_write_pointer(k, at, v + n));
 }
 
 void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta)

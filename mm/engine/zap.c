@@ -135,7 +135,7 @@ uint64_t get_mm_rss(struct engine *e, const struct object *mm)
 	return rss;
 }
 
-static void update_hiwater_rss(struct engine *e, const struct object *mm)
+void update_hiwater_rss(struct engine *e, const struct object *mm)
 {
 	uint64_t rss = get_mm_rss(e, mm);
 	if (HAS(e->k, mm_struct, rss_count) && GET(e->k, mm, mm_struct, hiwater_rss) < rss)

@@ -23,6 +23,8 @@ uint64_t get_mm_rss(struct engine *e, const struct object *mm);
 struct error *free_table_page(struct engine *e, const struct object *mm, uint64_t page, unsigned level) MUST_CHECK;
 /* The page's control group has it no more on that LRU list (enum lru_list); has it no more at all. */
 struct error *lru_count_in_group(struct engine *e, const struct page *p, int list) MUST_CHECK;
+/* The most pages that the mm ever had, before some go. */
+void update_hiwater_rss(struct engine *e, const struct object *mm);
 struct error *uncharge_page(struct engine *e, const struct page *p) MUST_CHECK;
 
 #endif

@@ -307,7 +307,7 @@ static void enter_general(struct linux64 *m, const struct boot_cache *c)
 	} kinds[] = { { "kmalloc-rcl-", 1 }, { "dma-kmalloc-", 2 }, { "kmalloc-", 0 } };
 	bool one_table = !image_has_symbol(&m->image, "kmalloc_dma_caches");
 	uint32_t size = c->fact->object_size;
-	unsigned index = size == 96 ? 1 : size == 192 ? 2 : 31 - (unsigned)__builtin_clz(size);
+	unsigned index = size == 96 ? 1 : size == 192 ? 2 : size ? 31 - (unsigned)__builtin_clz(size) : 0;
 	for (unsigned n = 0; n < 3; n++)
 		if (!strncmp(c->fact->name, kinds[n].prefix, strlen(kinds[n].prefix))) {
 			const char *table = kinds[n].type == 2 && !one_table ? "kmalloc_dma_caches" : "kmalloc_caches";

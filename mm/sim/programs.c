@@ -4,6 +4,7 @@
  */
 #include "mm/sim/programs.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define EMBED(id, file)                                                                                                \
@@ -16,6 +17,7 @@ EMBED(ld, "programs/ld");
 EMBED(stack_val, "programs/stack_val");
 EMBED(pair, "programs/pair");
 EMBED(linux24, "mm/sim/scenarios/linux-2.4-i386");
+EMBED(linux64, "mm/sim/scenarios/linux-x86_64");
 EMBED(types510, "mm/sim/types/linux-5.10-x86_64");
 EMBED(names510, "mm/sim/types/linux-5.10-x86_64.names");
 EMBED(types319, "mm/sim/types/linux-3.19-x86_64");
@@ -43,11 +45,10 @@ const struct sim_program *sim_program_find(const char *name)
 
 const char *sim_scenario(const char *flavour, size_t *len)
 {
-	*len = 0;
-	if (strcmp(flavour, "linux-2.4-i386"))
-		return NULL;
-	*len = (size_t)(embedded_end_linux24 - embedded_linux24);
-	return (const char *)embedded_linux24;
+	/* Kernels for x86_64 start with the same. */
+	bool wide = strstr(flavour, "-x86_64");
+	*len = wide ? (size_t)(embedded_end_linux64 - embedded_linux64) : (size_t)(embedded_end_linux24 - embedded_linux24);
+	return (const char *)(wide ? embedded_linux64 : embedded_linux24);
 }
 
 static const struct {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * areas DUMP [SEED [STEPS]]: random acts on the areas of a dump's processes, over the overlay. After each act every structure that the kernel keeps of the areas is held
+ * areas DUMP [SEED [STEPS [touch]]]: random acts on the areas of a dump's processes, over the overlay. After each act every structure that the kernel keeps of the areas is held
  * against the others (list, tree, gaps, counters, chains, interval trees, accounts), and against a plain model: one word a page, areas being the runs of equal pages.
- * For kernels that keep areas in a list and a tree. Prints the seed; ends with 1 at the first difference.
+ * For kernels that keep areas in a list and a tree. With "touch" pages are written
+ * too, and then acts of every kind are held against this machine's own kernel (tests/areas/host.c). Prints the seed; ends with 1 at the first difference.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,37 +12,19 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "mm/engine/areas_edit.h"
 #include "mm/list.h"
 #include "mm/task.h"
+#include "tests/areas/areas.h"
 
-#define PAGE	    4096ull
-#define WINDOW	    0x500000000000ull /* no process has anything here */
-#define PAGES	    64u
-#define MOST_TASKS  12u
 #define MOST_CHAINS 4096u
 
-static struct kernel *k;
-static struct engine *e;
-static uint64_t seed, state, step, touches;
-static char act[200];
+struct kernel *k;
+struct engine *e;
+uint64_t seed, step;
+char act[200];
+static uint64_t state, touches;
 
-#define bad(...)                                                                                                       \
-	do {                                                                                                           \
-		printf("areas: seed %" PRIu64 ", step %" PRIu64 ", after %s: ", seed, step, act);                          \
-		printf(__VA_ARGS__);                                                                                   \
-		printf("\n");                                                                                          \
-		exit(1);                                                                                               \
-	} while (0)
-
-#define ok(call)                                                                                                       \
-	do {                                                                                                           \
-		struct error *ok_error_ = (call);                                                                      \
-		if (ok_error_)                                                                                         \
-			bad("%s: %s", #call, ok_error_->message);                                                      \
-	} while (0)
-
-static unsigned pick(unsigned n)
+unsigned pick(unsigned n)
 {
 	state = state * 6364136223846793005ull + 1442695040888963407ull;
 	return (unsigned)((state >> 33) % n);
@@ -496,6 +479,33 @@ static void run(uint64_t steps, bool touching)
 		bad("%" PRId64 " pages more are promised, areas account for %" PRId64, promised() - before, now - accounted);
 }
 
+static void check_one(uint64_t mm, bool deep)
+{
+	check_mm(mm, deep);
+}
+
+/* By the tasks that may lock memory, as this process may, or the limit is not reached. */
+static void run_on_both(uint64_t steps)
+{
+	struct host_process both[MOST_TASKS];
+	unsigned n = 0;
+	int64_t before = promised(), accounted = 0, now = 0;
+	for (unsigned i = 0; i < count; i++) {
+		struct object mm;
+		accounted += check_mm(processes[i].mm, false).account;
+		ok(object_open(k, processes[i].mm, S_mm_struct, &mm));
+		ok(engine_set_current(e, processes[i].task));
+		if (capable(e, &mm, CAPABILITY_IPC_LOCK))
+			both[n++] = (struct host_process){ processes[i].task, processes[i].mm };
+	}
+	if (n)
+		run_against_host(both, n, steps, check_one);
+	for (unsigned i = 0; i < count; i++)
+		now += check_mm(processes[i].mm, true).account;
+	if (promised() - before != now - accounted)
+		bad("%" PRId64 " pages more are promised, areas account for %" PRId64, promised() - before, now - accounted);
+}
+
 int main(int argc, char **argv)
 {
 	struct vmcore *vc;
@@ -514,6 +524,8 @@ int main(int argc, char **argv)
 	run(steps, false);
 	if (argc > 4)
 		run(steps, true);
+	if (argc > 4)
+		run_on_both(steps);
 	printf("areas: seed %" PRIu64 ": %" PRIu64 " acts on %u processes, %" PRIu64 " pages written, no difference\n", seed, step, count, touches);
 	kernel_close(k);
 	vmcore_close(vc);

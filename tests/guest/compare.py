@@ -19,7 +19,7 @@ from scope import Judge, Scope, ScopeError
 LEAST = {"sig": 1500, "sig: queues": 400, "ipcs": 6, "runq": 2, "rmap": 40000, "rmap: pagemap": 30000, "rmap: kpagecount": 20000, "smaps": 60000, "smaps: lines": 2500,
          "ps": 800, "ps -r": 2000, "regs": 800, "log": 900, "sym -l": 80000, "vm": 3000, "vm -p": 80000, "rd": 60000,
          "vtop": 5000, "vtop: swap": 2000, "kmem -f": 100, "buddyinfo": 2, "pagetypeinfo": 12, "frag: unusable_index": 15,
-         "who: pages": 500, "who: file pages": 40, "who: vmalloc": 150, "who: tasks": 140, "map": 30000, "top-mem: caches": 80, "top-mem: callers": 10, "top-mem: processes": 60, "top-mem: sums": 5, "frag: extfrag_index": 15, "kmem -z": 30, "kmem -i": 6, "kmem -p: flags": 250000,
+         "who: pages": 250, "who: file pages": 40, "who: vmalloc": 150, "who: tasks": 140, "map": 30000, "top-mem: caches": 80, "top-mem: callers": 10, "top-mem: processes": 30, "top-mem: sums": 5, "frag: extfrag_index": 15, "kmem -z": 30, "kmem -i": 6, "kmem -p: flags": 250000,
          "kmem -m: mapcount": 15000, "struct cred": 250, "kmem: vmalloc": 150, "kmem: slab": 250, "audit": 30, "audit: wrong values": 20,
          "fault": 1300, "fault -n": 1200, "fault: undone": 400}
 

@@ -187,7 +187,9 @@ static const char *const acts[] = {
 	"touch -c %p -w %a %l", "touch -c %p -r %a %l", "poke -c %p %a 12345678", "peek -c %p %a 4", "fork -c %p", "clone -c %p",
 	"clone -t -c %p", "exit-task %p", "exec -c %p /bin/pair", "exec -c %p /sbin/init", "spawn /bin/pair one two",
 	"mmap -c %p %l", "mmap -c %p -A %a %l rx", "mmap -c %p -f /lib/libc-2.3.6.so 64k r", "mmap -c %p -s -f /sbin/init -A %a 8k rw",
-	"munmap -c %p %a %l", "mprotect -c %p %a %l r", "mprotect -c %p %a %l rw", "brk -c %p 8090000", "brk -c %p 8060000", "reclaim 64",
+	"munmap -c %p %a %l", "mprotect -c %p %a %l r", "mprotect -c %p %a %l rw", "mremap -c %p -m %a %l 1M", "mremap -c %p -A 60000000 %a %l",
+	"madvise -c %p %a %l dontneed", "madvise -c %p %a %l random", "madvise -c %p %a %l willneed", "mlock -c %p %a %l", "munlock -c %p %a %l", "mlockall -c %p",
+	"brk -c %p 8090000", "brk -c %p 8060000", "reclaim 64",
 	"reclaim 500", "swapon", "mkfile -t hello /tmp/x", "mkfile -z 64k /tmp/y/z", "pin", "pin frame 800000", "undo", "diff", "diff -v",
 	"trace on", "touch -c %p -w 20000000", "exit-task %p",
 };

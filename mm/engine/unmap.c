@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What reclaim does to a page's mappings, found by reverse mapping (mm/rmap.c): was it used (page_referenced()), and all of them gone (try_to_unmap()).
+ */
+#include <inttypes.h>
+
+#include "mm/engine/list_edit.h"
+#include "mm/engine/reclaim.h"
+#include "mm/engine/zap.h"
+#include "mm/pte.h"
+#include "mm/rmap.h"
+
+#define VM_SEQ_READ 0x8000ull
+
+static bool is_huge(const struct engine *e, const struct rmap_mapping *m)
+{
+	return e->k->geometry.level[m->level].shift > e->k->arch->page_shift;
+}
+
+static bool has(const struct page *p, int bit)
+{
+	return bit >= 0 && (p->flags >> bit & 1);
+}
+
+/* ---- Was it used? ---- */
+
+struct reference_walk {
+	struct engine *e;
+	struct page_references *out;
+	int32_t left; /* mappings not seen yet */
+	struct error *error;
+};
+
+/* page_referenced_one(): the entry's accessed bit goes. */
+static bool look_at_entry(void *context, const struct rmap_mapping *m)
+{
+	struct reference_walk *w = context;
+	if (m->vma->flags & VM_LOCKED) {
+		w->out->vm_flags |= VM_LOCKED;
+		return false;
+	}
+	if (is_huge(w->e, m)) {
+		w->error = error_at(ERR_UNSUPPORTED, m->address, "a huge page is mapped at %" PRIx64 ": reclaiming it is not done yet", m->address);
+		return false;
+	}
+	if (m->entry & X86_ACCESSED) {
+		set_pte(w->e, m->entry_addr, m->entry & ~X86_ACCESSED);
+		if (!(m->vma->flags & VM_SEQ_READ)) {
+			w->out->entries++;
+			w->out->vm_flags |= m->vma->flags;
+		}
+	}
+	TRACE(w->e, "page_referenced_one", m->entry & X86_ACCESSED ? "used since it was looked at last" : "not used", { "address", m->address },
+	      { "pte", m->entry }, { "vm_flags", m->vma->flags });
+	return --w->left > 0;
+}
+
+struct error *page_referenced(struct engine *e, const struct page *p, struct page_references *out)
+{
+	struct rmap_page page;
+	struct reference_walk w = { .e = e, .out = out, .left = page_mapcount_word(e->k, p) + 1 };
+	*out = (struct page_references){ 0 };
+	if (w.left <= 0)
+		return NULL;
+	TRY(rmap_page_open(e->k, p->pfn, &page));
+	struct error *failure = rmap_walk(e->k, &page, look_at_entry, &w);
+	if (!w.error)
+		return failure;
+	error_free(failure);
+	return w.error;
+}
+
+/* ---- All mappings gone ---- */
+
+struct unmap_walk {
+	struct engine *e;
+	const struct page *p;
+	bool given_up; /* MADV_FREE */
+	bool failed;   /* a mapping stays */
+	struct error *error;
+};
+
+static struct error *unmap_entry(struct unmap_walk *w, const struct rmap_mapping *m)
+{
+	struct engine *e = w->e;
+	struct fault f = { .e = e, .vma = m->vma };
+	struct object mm;
+	if ((m->vma->flags & VM_LOCKED) || is_huge(e, m) || m->kind != LEAF_PAGE) {
+		w->failed = true;
+		return NULL;
+	}
+	if (m->entry & x86_dirty_bits(e->k))
+		TRY(set_page_dirty(e, w->p->object.addr));
+	/* Written since MADV_FREE: the page is wanted after all. */
+	if (w->given_up && (GET(e->k, &w->p->object, page, flags) >> e->bit_dirty & 1)) {
+		SET(e->k, &w->p->object, page, flags, GET(e->k, &w->p->object, page, flags) | 1ull << e->modern->swapbacked);
+		w->failed = true;
+		return NULL;
+	}
+	TRY(object_open_writable(e->k, m->vma->mm, S_mm_struct, &mm));
+	update_hiwater_rss(e, &mm);
+	set_pte(e, m->entry_addr, 0);
+	TRY(add_mm_counter(e, &mm, page_counter_kind(e, w->p), -1, false));
+	TRACE(e, "try_to_unmap_one", "the entry goes: the page can be read again, or is not wanted", { "address", m->address }, { "mm", mm.addr }, { "pte", m->entry });
+	TRY(page_remove_rmap(&f, w->p->object.addr));
+	return put_user_page(e, w->p->object.addr);
+}
+
+static bool visit_mapping(void *context, const struct rmap_mapping *m)
+{
+	struct unmap_walk *w = context;
+	w->error = unmap_entry(w, m);
+	return !w->error && !w->failed && page_mapcount_word(w->e->k, w->p) >= 0;
+}
+
+struct error *try_to_unmap(struct engine *e, const struct page *p, bool *unmapped)
+{
+	struct rmap_page page;
+	struct unmap_walk w = { .e = e, .p = p };
+	*unmapped = false;
+	bool anon = page_counter_kind(e, p) == e->modern->rss_anon;
+	w.given_up = anon && !has(p, e->modern->swapbacked);
+	if (anon && !w.given_up)
+		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " is anonymous: swapping it out is not done on a kernel like this one yet", p->object.addr);
+	TRY(rmap_page_open(e->k, p->pfn, &page));
+	struct error *failure = rmap_walk(e->k, &page, visit_mapping, &w);
+	if (w.error) {
+		error_free(failure);
+		return w.error;
+	}
+	TRY(failure);
+	*unmapped = page_mapcount_word(e->k, p) < 0;
+	return NULL;
+}

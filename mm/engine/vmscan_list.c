@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Pages from the end of an LRU list, up to 32 at once: taken off, looked at, given up or put back (mm/vmscan.c: isolate_lru_pages(), shrink_page_list(),
+ * shrink_active_list()); and what stands in a page's place in its file afterwards (mm/workingset.c).
+ */
+#include <inttypes.h>
+
+#include "core/types.h"
+#include "mm/engine/list_edit.h"
+#include "mm/engine/page_cache.h"
+#include "mm/engine/vmscan_parts.h"
+#include "mm/engine/zap.h"
+#include "mm/zone.h"
+
+static bool has(const struct page *p, int bit)
+{
+	return bit >= 0 && (p->flags >> bit & 1);
+}
+
+/* p->flags is what the page has, always. */
+static void set_flag(struct engine *e, struct page *p, int bit, bool on)
+{
+	if (bit < 0)
+		return;
+	p->flags = on ? GET(e->k, &p->object, page, flags) | 1ull << bit : GET(e->k, &p->object, page, flags) & ~(1ull << bit);
+	SET(e->k, &p->object, page, flags, p->flags);
+}
+
+static void count_isolated(struct scan_control *sc, unsigned lru, int n)
+{
+	struct stat_item item = sc->e->modern->isolated;
+	item.index += lru >= LRU_FILE;
+	mod_node_state(sc->e, sc->pgdat, item, n);
+}
+
+/* ---- Off the list, and onto it ---- */
+
+struct taken {
+	struct page page[SWAP_CLUSTER_MAX];
+	unsigned count, scanned;
+};
+
+static unsigned zone_index(struct engine *e, const struct page *p)
+{
+	const struct zone *z = zone_of_pfn(e->k, p->pfn);
+	return z ? z->index : 0;
+}
+
+/* isolate_lru_pages(): from the end; pages of zones too high for the request are put aside, and to the front afterwards. */
+static struct error *isolate(struct scan_control *sc, unsigned lru, unsigned count, struct taken *t)
+{
+	struct engine *e = sc->e;
+	struct kernel *k = e->k;
+	uint64_t list = sc->lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head), at, skipped[SWAP_CLUSTER_MAX];
+	unsigned skips = 0;
+	t->count = t->scanned = 0;
+	while (t->scanned < count && skips < SWAP_CLUSTER_MAX) {
+		struct page *p = &t->page[t->count];
+		TRY(kernel_read_pointer(k, list + k->arch->pointer_size, &at));
+		if (at == list)
+			break;
+		TRY(page_open_writable(e, at - OFFSET(k, page, lru), p));
+		if (!has(p, e->bit_lru) || lru_list(e, p) != lru || page_refcount(k, p) < 1)
+			return error_at(ERR_BAD_LIST, p->object.addr, "a page on an LRU list does not belong there: %" PRIx64, p->object.addr);
+		if (has(p, e->modern->head))
+			return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " is large: reclaiming it is not done yet", p->object.addr);
+		if (zone_index(e, p) > sc->reclaim_idx) {
+			TRY(list_del(k, at));
+			skipped[skips++] = at;
+			continue;
+		}
+		t->scanned++;
+		TRY(lru_change_list(e, p, false));
+		set_flag(e, p, e->bit_lru, false);
+		SET(k, &p->object, page, refcount, (uint64_t)(page_refcount(k, p) + 1));
+		t->count++;
+	}
+	for (unsigned i = 0; i < skips; i++)
+		TRY(list_add(k, skipped[i], list));
+	count_isolated(sc, lru, (int)t->count);
+	return NULL;
+}
+
+/* move_pages_to_lru(): to the front of the list that its flags say. */
+static struct error *put_back(struct scan_control *sc, struct page *p)
+{
+	struct engine *e = sc->e;
+	struct object lruvec;
+	set_flag(e, p, e->bit_lru, true);
+	TRY(lru_change_list(e, p, true));
+	if (has(p, e->bit_active)) {
+		TRY(object_open_writable(e->k, sc->lruvec, S_lruvec, &lruvec));
+		ADD(e->k, &lruvec, lruvec, nonresident_age, 1);
+	}
+	return put_user_page(e, p->object.addr);
+}
+
+/* ---- What a page leaves behind ---- */
+
+/* NODES_SHIFT: a nodemask has a bit for each node. */
+static unsigned nodes_shift(struct kernel *k)
+{
+	struct type mask = type_find(k, TYPE_TYPEDEF, "nodemask_t");
+	uint64_t bits = type_valid(mask) ? 8 * type_size(k, mask) : 64;
+	unsigned shift = 0;
+	while (shift < 16 && 1ull << shift < bits)
+		shift++;
+	return shift;
+}
+
+/* workingset_eviction(): when it went, as a value of the tree: the clock of evictions and activations, the cgroup (none: 0), the node, PG_workingset. */
+static struct error *workingset_eviction(struct scan_control *sc, const struct page *p, uint64_t *shadow)
+{
+	struct kernel *k = sc->e->k;
+	unsigned shift = nodes_shift(k);
+	uint64_t bucket = 0, age;
+	struct object lruvec;
+	TRY(object_open_writable(k, sc->lruvec, S_lruvec, &lruvec));
+	age = GET(k, &lruvec, lruvec, nonresident_age);
+	SET(k, &lruvec, lruvec, nonresident_age, age + 1);
+	if (symbol_addr(k, "bucket_order"))
+		TRY(kernel_read_symbol(k, "bucket_order", 4, &bucket));
+	age = age >> (bucket & 63) & UINT64_MAX >> (1 + 1 + shift + 16);
+	age = ((age << 16 << shift | sc->node) << 1) | has(p, sc->e->modern->workingset);
+	*shadow = age << 1 | 1;
+	return NULL;
+}
+
+/* ---- Is it in use? ---- */
+
+enum reference { REFERENCE_RECLAIM, REFERENCE_RECLAIM_CLEAN, REFERENCE_KEEP, REFERENCE_ACTIVATE };
+
+/* page_check_references(): a page of a file gets a second chance for one access, and is active after two, or one of them is of a program's text. */
+static struct error *page_check_references(struct scan_control *sc, struct page *p, enum reference *out)
+{
+	struct engine *e = sc->e;
+	struct page_references r;
+	TRY(page_referenced(e, p, &r));
+	bool referenced = has(p, e->bit_referenced);
+	set_flag(e, p, e->bit_referenced, false);
+	*out = referenced && !has(p, e->modern->swapbacked) ? REFERENCE_RECLAIM_CLEAN : REFERENCE_RECLAIM;
+	if (r.vm_flags & VM_LOCKED) {
+		*out = REFERENCE_RECLAIM;
+	} else if (r.entries) {
+		set_flag(e, p, e->bit_referenced, true);
+		*out = referenced || r.entries > 1 || ((r.vm_flags & VM_EXEC) && !has(p, e->modern->swapbacked)) ? REFERENCE_ACTIVATE : REFERENCE_KEEP;
+	}
+	static const char *const decisions[] = { "not used: may go", "marked as used once: may go if clean", "used: kept for a round", "in use: becomes active" };
+	TRACE(e, "page_check_references", decisions[*out], { "page", p->object.addr }, { "referenced_ptes", r.entries }, { "PG_referenced", referenced },
+	      { "vm_flags", r.vm_flags });
+	return NULL;
+}
+
+/* ---- shrink_page_list() ---- */
+
+enum fate { FATE_KEPT, FATE_ACTIVATED, FATE_FREED };
+
+/* __remove_mapping(): out of its file, when nobody but that and we have it. */
+static struct error *remove_mapping(struct scan_control *sc, struct page *p, enum fate *fate)
+{
+	struct engine *e = sc->e;
+	uint64_t shadow = 0, page = p->object.addr;
+	int32_t count = page_refcount(e->k, p);
+	*fate = FATE_KEPT;
+	TRACE(e, "__remove_mapping", count == 2 ? "only its file has it: it goes" : "somebody else has it", { "page", page }, { "page_count", (uint64_t)count });
+	if (count != 2)
+		return NULL;
+	if (!has(p, e->modern->swapbacked))
+		TRY(workingset_eviction(sc, p, &shadow));
+	TRY(page_cache_delete(e, page, shadow));
+	*fate = FATE_FREED;
+	/* The file's reference; the other is ours. */
+	return put_user_page(e, page);
+}
+
+/* Its processes' entries are gone: clean, it goes; dirty pages of files wait for the writer (a process that reclaims does not write them). */
+static struct error *give_up(struct scan_control *sc, struct page *p, enum fate *fate)
+{
+	struct engine *e = sc->e;
+	uint64_t mapping = GET(e->k, &p->object, page, mapping);
+	p->flags = GET(e->k, &p->object, page, flags);
+	if (has(p, e->bit_dirty)) {
+		TRACE(e, "shrink_page_list", "dirty: waits to be written", { "page", p->object.addr });
+		mod_node_state(e, sc->pgdat, e->modern->vmscan_immediate, 1);
+		set_flag(e, p, e->modern->readahead, true); /* PG_reclaim */
+		*fate = FATE_ACTIVATED;
+		return NULL;
+	}
+	if (mapping & PAGE_MAPPING_ANON) {
+		/* MADV_FREE: nobody wants it, if nobody else has it. */
+		*fate = page_refcount(e->k, p) == 1 ? FATE_FREED : FATE_KEPT;
+		if (*fate == FATE_FREED)
+			count_vm_event(e, e->modern->reclaim_events.lazyfreed);
+		return NULL;
+	}
+	if (!mapping)
+		return NULL;
+	if (GET(e->k, &p->object, page, private) && has(p, e->modern->has_private))
+		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " has what its file system keeps of it: giving that up is not done yet", p->object.addr);
+	return remove_mapping(sc, p, fate);
+}
+
+static struct error *shrink_page(struct scan_control *sc, struct page *p, enum fate *fate)
+{
+	struct engine *e = sc->e;
+	enum reference reference;
+	bool unmapped;
+	*fate = FATE_KEPT;
+	if (has(p, e->bit_locked) || has(p, e->modern->writeback) || has(p, e->modern->unevictable))
+		return NULL;
+	TRY(page_check_references(sc, p, &reference));
+	if (reference == REFERENCE_ACTIVATE || reference == REFERENCE_KEEP) {
+		*fate = reference == REFERENCE_ACTIVATE ? FATE_ACTIVATED : FATE_KEPT;
+		return NULL;
+	}
+	if (page_mapcount_word(e->k, p) >= 0) {
+		TRY(try_to_unmap(e, p, &unmapped));
+		if (!unmapped) {
+			*fate = FATE_ACTIVATED;
+			return NULL;
+		}
+	}
+	return give_up(sc, p, fate);
+}
+
+struct error *shrink_inactive_list(struct scan_control *sc, unsigned lru, unsigned count, uint64_t *reclaimed)
+{
+	struct engine *e = sc->e;
+	struct taken t;
+	unsigned freed = 0, activated = 0, file = lru >= LRU_FILE;
+	enum fate fate[SWAP_CLUSTER_MAX];
+	TRY(lru_add_drain(e));
+	TRY(isolate(sc, lru, count, &t));
+	count_vm_events(e, e->modern->reclaim_events.scan_direct, t.scanned);
+	count_vm_events(e, e->modern->reclaim_events.scan_anon + (e->modern->reclaim_events.scan_anon < 0 ? 0 : (int)file), t.scanned);
+	for (unsigned i = 0; i < t.count; i++) {
+		TRY(shrink_page(sc, &t.page[i], &fate[i]));
+		freed += fate[i] == FATE_FREED;
+		activated += fate[i] == FATE_ACTIVATED;
+		if (fate[i] == FATE_ACTIVATED)
+			set_flag(e, &t.page[i], e->bit_active, true);
+	}
+	count_vm_events(e, e->modern->event_pgactivate, activated);
+	for (unsigned i = 0; i < t.count; i++) {
+		if (fate[i] == FATE_FREED)
+			TRY(put_user_page(e, t.page[i].object.addr));
+		else
+			TRY(put_back(sc, &t.page[i]));
+	}
+	count_isolated(sc, lru, -(int)t.count);
+	count_vm_events(e, e->modern->reclaim_events.steal_direct, freed);
+	count_vm_events(e, e->modern->reclaim_events.steal_anon + (e->modern->reclaim_events.steal_anon < 0 ? 0 : (int)file), freed);
+	*reclaimed += freed;
+	TRACE(e, "shrink_inactive_list", "done", { "lru", lru }, { "nr_scanned", t.scanned }, { "nr_taken", t.count }, { "nr_reclaimed", freed },
+	      { "nr_activate", activated });
+	return NULL;
+}
+
+struct error *shrink_active_list(struct scan_control *sc, unsigned lru, unsigned count)
+{
+	struct engine *e = sc->e;
+	struct taken t;
+	struct page_references r;
+	bool stays[SWAP_CLUSTER_MAX];
+	unsigned moved = 0;
+	TRY(lru_add_drain(e));
+	TRY(isolate(sc, lru, count, &t));
+	count_vm_events(e, e->modern->reclaim_events.refill, t.scanned);
+	for (unsigned i = 0; i < t.count; i++) {
+		TRY(page_referenced(e, &t.page[i], &r));
+		stays[i] = r.entries && (r.vm_flags & VM_EXEC) && !has(&t.page[i], e->modern->swapbacked);
+		if (stays[i])
+			continue;
+		set_flag(e, &t.page[i], e->bit_active, false);
+		set_flag(e, &t.page[i], e->modern->workingset, true);
+		moved++;
+	}
+	/* Those that stay first. */
+	for (int stay = 1; stay >= 0; stay--)
+		for (unsigned i = 0; i < t.count; i++)
+			if (stays[i] == stay)
+				TRY(put_back(sc, &t.page[i]));
+	count_vm_events(e, e->modern->reclaim_events.deactivate, moved);
+	count_isolated(sc, lru, -(int)t.count);
+	TRACE(e, "shrink_active_list", "done", { "lru", lru }, { "nr_taken", t.count }, { "nr_deactivate", moved }, { "nr_rotated", t.count - moved });
+	return NULL;
+}
