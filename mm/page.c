@@ -265,6 +265,16 @@ unsigned page_compound_order(struct kernel *k, const struct page *head)
 	return order <= ORDER_MAX ? (unsigned)order : 0;
 }
 
+int32_t page_pincount(struct kernel *k, const struct page *head)
+{
+	struct object folio;
+	struct page tail;
+	unsigned nth = strcmp(k->members[M_page_compound_pincount].name, "hpage_pinned_refcount.counter") ? 1 : 2;
+	if (HAS(k, page, compound_pincount))
+		return error_drop(page_open(k, head->object.addr + (uint64_t)nth * k->mm->pages->page_size, &tail)) ? 0 : (int32_t)GET(k, &tail.object, page, compound_pincount);
+	return HAS(k, folio, pincount) && object_try_open(k, head->object.addr, S_folio, &folio) ? (int32_t)GET(k, &folio, folio, pincount) : 0;
+}
+
 static bool is_hugetlb(struct kernel *k, const struct page *p)
 {
 	const struct page_words *w = &k->mm->pages->words;

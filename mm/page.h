@@ -76,6 +76,9 @@ uint64_t page_compound_head(struct kernel *k, const struct page *p);
 /* Order of a compound head; 0 for no compound page. */
 unsigned page_compound_order(struct kernel *k, const struct page *head);
 
+/* How often a compound page of more than two frames is pinned, where it has a count of that: of the folio, or in its first tail page, the second one until 5.15; else 0. */
+int32_t page_pincount(struct kernel *k, const struct page *head);
+
 /* _refcount; the number of mappings less one (_mapcount as stored). */
 static inline int32_t page_refcount(const struct kernel *k, const struct page *p)
 {

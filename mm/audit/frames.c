@@ -158,13 +158,9 @@ static bool counts_objects(const struct audit *a, enum page_use use)
 
 static enum surplus explain(struct audit *a, const struct folio *o, uint64_t more)
 {
-	struct page second;
 	if (o->pages == 1 && more >= GUP_PIN_COUNTING_BIAS)
 		return SURPLUS_PINNED;
-	if (o->bytes.bytes && HAS(a->k, folio, pincount) && o->pages > 2 && GET(a->k, &o->bytes, folio, pincount))
-		return SURPLUS_PINNED;
-	if (o->pages > 2 && HAS(a->k, page, compound_pincount) && audit_page(a, o->head->pfn + 1, &second) &&
-	    GET(a->k, &second.object, page, compound_pincount))
+	if (o->pages > 2 && page_pincount(a->k, o->head))
 		return SURPLUS_PINNED;
 	if (audit_has_bit(o->head, a->bit.locked) || audit_has_bit(o->head, a->bit.writeback))
 		return SURPLUS_BUSY;

@@ -8,6 +8,7 @@
 
 #include "core/interrupt.h"
 #include "mm/engine/areas_edit.h"
+#include "mm/engine/huge.h"
 #include "mm/pte.h"
 #include "mm/state.h"
 #include "mm/task.h"
@@ -146,8 +147,24 @@ struct error *area_entries(struct engine *e, const struct object *mm, uint64_t s
 
 /* ---- Changing protection ---- */
 
+/* The huge entry at `at` gives way to one for each page; the area is the one that has `addr`. */
+static struct error *split_at(struct engine *e, const struct object *mm, uint64_t addr, uint64_t at)
+{
+	struct vma vma;
+	uint64_t vma_addr;
+	struct fault f = { .e = e, .mm = mm, .vma = &vma, .addr = addr };
+	TRY(find_vma(e, mm, addr, &vma_addr));
+	if (!vma_addr)
+		return error_at(ERR_BAD_OBJECT, addr, "a huge page is mapped at %" PRIx64 ", where no area is", addr);
+	TRY(vma_open(e->k, vma_addr, &vma));
+	if (vma.flags & VM_HUGETLB)
+		return error_at(ERR_UNSUPPORTED, addr, "the page at %" PRIx64 " is of hugetlbfs, and is not split", addr);
+	return split_huge_pmd(&f, at, addr);
+}
+
 struct protecting {
 	struct engine *e;
+	const struct object *mm;
 	uint64_t prot;
 	bool keeps_soft_dirty, accountable;
 };
@@ -160,6 +177,8 @@ static uint64_t pte_modify(const struct engine *e, uint64_t old, uint64_t prot)
 	return e->k->geometry.inverts_absent && was != is ? now ^ e->k->geometry.frame_mask : now;
 }
 
+static area_entry_visitor protect_entry;
+
 static struct error *protect_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
 {
 	struct protecting *p = context;
@@ -168,8 +187,10 @@ static struct error *protect_entry(void *context, uint64_t addr, uint64_t end, u
 	/* A page to be found elsewhere: its entry carries no protection. */
 	if (!(entry & (X86_PRESENT | X86_GLOBAL)))
 		return NULL;
-	if (huge && end - addr != 1ull << shift)
-		return error_at(ERR_UNSUPPORTED, addr, "the huge page at %" PRIx64 " would be split: that is not done yet", addr & ~(((uint64_t)1 << shift) - 1));
+	if (huge && end - addr != 1ull << shift) {
+		TRY(split_at(e, p->mm, addr, at));
+		return area_entries(e, p->mm, addr, end, protect_entry, p);
+	}
 	uint64_t now = pte_modify(e, entry, p->prot) | (huge ? X86_PSE : 0);
 	/* Dirty already, and counted as written: no need for a fault to find out. */
 	if (!huge && p->accountable && (now & X86_DIRTY) && (now & 1ull << 11 || !p->keeps_soft_dirty))
@@ -181,30 +202,33 @@ static struct error *protect_entry(void *context, uint64_t addr, uint64_t end, u
 struct error *change_protection_areas(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t prot, bool dirty_accountable,
 				      bool keeps_soft_dirty)
 {
-	struct protecting p = { e, prot, keeps_soft_dirty, dirty_accountable };
+	struct protecting p = { e, mm, prot, keeps_soft_dirty, dirty_accountable };
 	return area_entries(e, mm, start, end, protect_entry, &p);
 }
 
 /* ---- Huge pages across an edge ---- */
 
-static struct error *no_huge(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
+struct edges {
+	struct engine *e;
+	const struct object *mm;
+};
+
+static struct error *split_across(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
 {
-	struct engine *e = context;
-	uint64_t size = 1ull << shift;
-	if (shift == e->k->arch->page_shift || !(entry & (X86_PRESENT | X86_GLOBAL)))
-		return NULL;
-	if (!(addr & (size - 1)))
-		return NULL;
-	return error_at(ERR_UNSUPPORTED, addr, "the huge page at %" PRIx64 " would be split: that is not done yet", addr & ~(size - 1));
+	const struct edges *w = context;
+	bool across = shift > w->e->k->arch->page_shift && (entry & (X86_PRESENT | X86_GLOBAL)) && (addr & ((1ull << shift) - 1));
+	return across ? split_at(w->e, w->mm, addr, at) : NULL;
 }
 
 struct error *vma_adjust_trans_huge(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)
 {
 	struct kernel *k = e->k;
-	const uint64_t edges[] = { start, end };
-	for (int i = 0; i < 2; i++)
-		if (edges[i] > GET(k, vma, vm_area_struct, vm_start) && edges[i] < GET(k, vma, vm_area_struct, vm_end))
-			TRY(area_entries(e, mm, edges[i], edges[i] + VMCORE_PAGE_SIZE, no_huge, e));
+	struct edges w = { e, mm };
+	/* The end may move into the next area. */
+	if (start != GET(k, vma, vm_area_struct, vm_start))
+		TRY(area_entries(e, mm, start, start + VMCORE_PAGE_SIZE, split_across, &w));
+	if (end != GET(k, vma, vm_area_struct, vm_end))
+		TRY(area_entries(e, mm, end, end + VMCORE_PAGE_SIZE, split_across, &w));
 	return NULL;
 }
 

@@ -7,8 +7,8 @@
 #include "core/interrupt.h"
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/fork_edit.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
-#include "mm/engine/modern.h"
 #include "mm/engine/pgtable_edit.h"
 #include "mm/memmap.h"
 #include "mm/pte.h"
@@ -19,6 +19,7 @@
 struct copying {
 	struct engine *e;
 	const struct object *dst, *src, *from;
+	struct vma vma; /* the parent's */
 	uint64_t flags;
 	bool cow;
 	int rss[RSS_KINDS]; /* pages by kind, added to the mm at the end of each table */
@@ -40,13 +41,19 @@ static struct error *dup_page(struct copying *c, uint64_t page, uint64_t addr)
 	struct kernel *k = e->k;
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
-	if (page_is_tail(k, &p) || (p.flags >> e->modern->head & 1))
-		return error_at(ERR_UNSUPPORTED, addr, "the page at %" PRIx64 " is part of a large one: its copy is not done yet", addr);
 	int kind = page_counter_kind(e, &p);
 	if (kind == e->modern->rss_anon && e->modern->anon_exclusive >= 0)
 		SET(k, &p.object, page, flags, p.flags & ~(1ull << e->modern->anon_exclusive));
-	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
-	SET(k, &p.object, page, mapcount, (uint64_t)(page_mapcount_word(k, &p) + 1));
+	if (page_is_large(e, &p)) {
+		struct fault f = { .e = e, .mm = c->dst, .vma = &c->vma, .addr = addr };
+		struct large l;
+		TRY(large_open(e, page, &l));
+		SET(k, &l.head.object, page, refcount, (uint64_t)(page_refcount(k, &l.head) + 1));
+		TRY(large_add_parts(&f, &l, (page - l.head.object.addr) / e->page_size, 1));
+	} else {
+		SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
+		SET(k, &p.object, page, mapcount, (uint64_t)(page_mapcount_word(k, &p) + 1));
+	}
 	count(c, kind);
 	c->pages++;
 	return NULL;
@@ -117,6 +124,22 @@ static struct error *copy_ptes(struct copying *c, uint64_t src, uint64_t dst, ui
 	return check_interrupt();
 }
 
+/*
+ * A huge page is shared as a whole, where that can be; else its mapping is split first, and *entry is what stands there then. Of other huge entries (hugetlbfs has its
+ * own way) nothing is known.
+ */
+static struct error *copy_huge(struct copying *c, unsigned level, uint64_t src_at, uint64_t dst, uint64_t addr, uint64_t *entry)
+{
+	struct engine *e = c->e;
+	struct fault f = { .e = e, .mm = c->dst, .vma = &c->vma, .addr = addr };
+	bool split;
+	if (level != e->modern->pmd_level)
+		return error_at(ERR_UNSUPPORTED, addr, "a page of 1 GB is mapped at %" PRIx64 ": its copy is not done", addr);
+	TRY(copy_huge_pmd(&f, table_entry(&e->k->geometry, dst, level, addr), src_at, c->src, &c->vma, &split));
+	*entry = split ? get_pte(e, src_at) : 0;
+	return NULL;
+}
+
 /* Where the parent has a table the child gets one, even if nothing of this area is in it. */
 static struct error *copy_level(struct copying *c, unsigned level, uint64_t src, uint64_t dst, uint64_t addr, uint64_t end)
 {
@@ -130,7 +153,7 @@ static struct error *copy_level(struct copying *c, unsigned level, uint64_t src,
 		if (next > end || next < addr)
 			next = end;
 		if (entry && (!(entry & X86_PRESENT) || (g->level[level].may_be_leaf && (entry & X86_PSE))))
-			return error_at(ERR_UNSUPPORTED, addr, "a huge page is mapped at %" PRIx64 ": its copy is not done yet", addr);
+			TRY(copy_huge(c, level, table_entry(g, src, level, addr), dst, addr & ~(size - 1), &entry));
 		if (entry) {
 			TRY(table_alloc(e, c->dst, c->src, level, table_entry(g, dst, level, addr), addr, &table));
 			if (!table)
@@ -156,6 +179,7 @@ struct error *copy_page_range_areas(struct engine *e, const struct object *dst, 
 	}
 	if (c.flags & VM_HUGETLB)
 		return error_at(ERR_UNSUPPORTED, from->addr, "area %" PRIx64 " is of hugetlbfs: copying it is not done", from->addr);
+	TRY(vma_open(k, from->addr, &c.vma));
 	TRY(copy_level(&c, 0, pgd_phys(e, src), pgd_phys(e, dst), start, end));
 	TRACE(e, "copy_page_range", c.cow ? "pages shared; writable ones write-protected in both" : "pages shared", { "vma", from->addr }, { "vma->vm_flags", c.flags },
 	      { "pages", c.pages });

@@ -65,11 +65,11 @@ static struct error *mm_init(struct engine *e, const struct object *mm, const st
 	TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmlist)));
 	/* MMF_INIT_MASK: what may be dumped, and (since 4.x) what a process asked for for good; the filter's default for the first. */
 	if (from) {
-		filter = GET(k, from, mm_struct, mm_flags) & (0x1ffull << 2 | 3 | 1ull << 24 | 1ull << 26);
+		filter = GET(k, from, mm_struct, flags) & (0x1ffull << 2 | 3 | 1ull << 24 | 1ull << 26);
 	} else if (symbol_addr(k, "default_dump_filter")) {
 		TRY(kernel_read_symbol(k, "default_dump_filter", 8, &filter));
 	}
-	SET(k, mm, mm_struct, mm_flags, filter);
+	SET(k, mm, mm_struct, flags, filter);
 	SET(k, mm, mm_struct, def_flags, from ? GET(k, from, mm_struct, def_flags) & VM_NOHUGEPAGE : 0);
 	TRY(pgd_alloc_modern(e, mm->addr, &pgd));
 	SET(k, mm, mm_struct, pgd, pgd);

@@ -4,8 +4,7 @@
  */
 #include <inttypes.h>
 
-#include "mm/engine/fault.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/pgtable_edit.h"
 #include "mm/pte.h"
 #include "mm/swap.h"
@@ -58,11 +57,6 @@ static bool flag_of(struct engine *e, uint64_t flags, const char *enumerator)
 /* MMF_DISABLE_THP, 24 since 4.3 or so (include/linux/sched/coredump.h, mm_types.h); MMF_… are macros. */
 #define MMF_DISABLE_THP 24
 
-static unsigned huge_order(const struct engine *e)
-{
-	return e->k->geometry.level[e->modern->pmd_level].shift - e->k->arch->page_shift;
-}
-
 /*
  * Do the switches and the area allow a huge page for an anonymous fault? Since 6.8 the switch is one for each size (huge_anon_orders_…), the old one being what
  * a size may inherit.
@@ -93,7 +87,7 @@ static bool huge_enabled(const struct fault *f, const char **why)
 	if (f->vma->flags & m->vm_nohugepage)
 		return false;
 	*why = "the process does not want huge pages";
-	if (GET(e->k, f->mm, mm_struct, mm_flags) >> MMF_DISABLE_THP & 1)
+	if (GET(e->k, f->mm, mm_struct, flags) >> MMF_DISABLE_THP & 1)
 		return false;
 	*why = "the aligned range leaves the area";
 	return start >= f->vma->start && start + size <= f->vma->end;
@@ -111,82 +105,178 @@ static bool middle_sizes_enabled(const struct fault *f)
 	return all & ((1ull << huge_order(e)) - 1);
 }
 
+/*
+ * No free block: the kernel would try harder for one, or not (transparent_hugepage/defrag). *fallback: it takes a small page. Where an area that asked for huge pages has
+ * direct compaction, or all have, that would come first.
+ */
+static struct error *no_huge_page_free(struct fault *f, uint64_t flags, bool *fallback)
+{
+	struct engine *e = f->e;
+	bool advised = f->vma->flags & e->modern->vm_hugepage, explained;
+	bool tries = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_DEFRAG_DIRECT_FLAG") ||
+		     (advised && (flag_of(e, flags, "TRANSPARENT_HUGEPAGE_DEFRAG_REQ_MADV_FLAG") || flag_of(e, flags, "TRANSPARENT_HUGEPAGE_DEFRAG_KSWAPD_OR_MADV_FLAG")));
+	TRACE(e, "do_huge_pmd_anonymous_page", tries ? "no huge page is free: memory would be compacted for one" : "no huge page is free: falls back to small ones",
+	      { "address", f->addr }, { "vma->vm_flags", f->vma->flags }, { "transparent_hugepage_flags", flags });
+	*fallback = !tries;
+	if (tries)
+		return fault_refuse(e, &explained, "no huge page is free: memory would be compacted, which is not followed");
+	count_vm_event(e, e->modern->event_thp_fallback);
+	return NULL;
+}
+
 static struct error *do_huge_pmd_anonymous_page(struct fault *f, bool *done)
 {
 	struct engine *e = f->e;
 	uint64_t flags = 0, zone, zero;
 	bool explained;
-	*done = true;
 	global_bits(e, "transparent_hugepage_flags", &flags);
+	*done = true;
+	TRY(fault_tables(f, e->modern->pmd_level, &f->entry_addr, &explained));
+	if (explained)
+		return NULL;
 	if (!f->write && flag_of(e, flags, "TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG")) {
 		fault_outcome(e, OUTCOME_HUGE_ZERO);
 		bool have = global_bits(e, "huge_zero_pfn", &zero) && ~zero && zero != UINT32_MAX;
-		TRACE(e, "do_huge_pmd_anonymous_page", have ? "read: the huge zero page" : "read: a huge zero page would be made first", { "address", f->addr },
+		TRACE(e, "do_huge_pmd_anonymous_page", have ? "read: the huge zero page" : "read: a huge zero page is made first", { "address", f->addr },
 		      { "vma->vm_flags", f->vma->flags }, { "transparent_hugepage_flags", flags }, { "huge_zero_pfn", have ? zero : 0 });
 		f->result = FAULT_MINOR;
-		return fault_refuse(e, &explained, "the huge zero page would be mapped: huge mappings are not made yet");
+		return map_huge_zero_page(f);
 	}
 	TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
-	TRACE(e, "do_huge_pmd_anonymous_page", zone ? "write: a huge page" : "no huge page is free: falls back to small ones", { "address", f->addr },
-	      { "vma->vm_flags", f->vma->flags }, { "transparent_hugepage_flags", flags }, { "zone", zone });
 	if (!zone) {
-		*done = false;
+		bool fallback;
+		TRY(no_huge_page_free(f, flags, &fallback));
+		*done = !fallback;
+		f->entry_addr = 0;
 		return NULL;
 	}
+	TRACE(e, "do_huge_pmd_anonymous_page", "write: a huge page", { "address", f->addr }, { "vma->vm_flags", f->vma->flags },
+	      { "transparent_hugepage_flags", flags }, { "zone", zone });
 	fault_outcome(e, OUTCOME_HUGE_NEW);
 	f->result = FAULT_MINOR;
-	return fault_refuse(e, &explained, "a huge page would be mapped: huge mappings are not made yet");
+	return map_new_huge_page(f, false);
+}
+
+/* ---- Huge pages of files ---- */
+
+/* transhuge_vma_suitable(): would the huge page lie in the area as it lies in the file? */
+static bool file_suits(const struct fault *f)
+{
+	const struct kernel *k = f->e->k;
+	uint64_t size = 1ull << k->geometry.level[f->e->modern->pmd_level].shift, start = f->addr & ~(size - 1);
+	uint64_t off = ((f->vma->start >> k->arch->page_shift) - f->vma->pgoff) << k->arch->page_shift;
+	return !(off & (size - 1)) && start >= f->vma->start && start + size <= f->vma->end;
+}
+
+struct error *do_set_pmd(struct fault *f, uint64_t page, bool *done)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	struct large l;
+	struct page p;
+	bool explained;
+	/* A table is there, or has been made. */
+	*done = false;
+	if (f->entry_addr || !file_suits(f))
+		return NULL;
+	TRY(page_open_known(e, page, &p));
+	if (!page_is_large(e, &p))
+		return NULL;
+	TRY(large_open(e, page, &l));
+	/* Since 6.12 and its stable relatives who does not want huge pages does not get those either. */
+	bool unwanted = HAS(k, folio, nr_pages_mapped) && ((f->vma->flags & e->modern->vm_nohugepage) || (GET(k, f->mm, mm_struct, flags) >> MMF_DISABLE_THP & 1));
+	if (l.order != huge_order(e) || unwanted)
+		return NULL;
+	*done = true;
+	TRY(fault_tables(f, e->modern->pmd_level, &f->entry_addr, &explained));
+	if (explained)
+		return NULL;
+	uint64_t entry = mk_pte(e, l.head.object.addr, f->vma->page_prot) | X86_PSE;
+	if (f->write)
+		entry = pte_mkwrite(pte_mkdirty(entry)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+	SET(k, &l.head.object, page, refcount, (uint64_t)(page_refcount(k, &l.head) + 1));
+	TRY(add_mm_counter(e, f->mm, page_counter_kind(e, &l.head), (int)l.pages, false));
+	TRY(large_add_whole(f, &l));
+	set_pte(e, f->entry_addr, entry);
+	count_vm_event(e, e->modern->event_thp_file_mapped);
+	TRACE(e, "do_set_pmd", "a huge page of the page cache: mapped as a whole", { "address", f->addr }, { "page", l.head.object.addr }, { "pmd", entry });
+	return NULL;
 }
 
 /* ---- A huge page is there ---- */
 
-static struct error *do_huge_pmd_wp_page(struct fault *f, uint64_t entry)
+/* The parts get entries of their own, and the fault goes on with the one that it is about. */
+static struct error *split_and_go_on(struct fault *f, bool *done)
 {
 	struct engine *e = f->e;
-	struct kernel *k = e->k;
-	uint64_t pfn = pagetable_entry_phys(&k->geometry, entry, e->modern->pmd_level) >> k->arch->page_shift, page;
-	struct page p;
-	bool explained;
-	if (is_zero_frame(k, pfn, true)) {
-		uint64_t zone;
-		/* do_huge_zero_wp_pmd() puts a new huge page there; before there was that, the mapping is split and one page copied. */
-		TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
-		bool whole = e->modern->huge_zero_wp && zone;
-		TRACE(e, "do_huge_pmd_wp_page", whole ? "the huge zero page: a new huge page" : "the huge zero page: split, and one page copied", { "pmd", entry });
-		fault_outcome(e, whole ? OUTCOME_HUGE_NEW : OUTCOME_HUGE_SPLIT);
-		return fault_refuse(e, &explained, "the huge zero page would be replaced: huge mappings are not made yet");
-	}
-	if (!pfn_to_page(k, pfn, &page))
-		return error_at(ERR_BAD_OBJECT, entry, "a huge entry maps no frame: %" PRIx64, entry);
-	TRY(page_open(k, page, &p));
-	if (f->vma->flags & VM_SHARED) {
-		fault_outcome(e, OUTCOME_HUGE_SPLIT);
-		TRACE(e, "wp_huge_pmd", "shared: the mapping is split", { "pmd", entry }, { "vma->vm_flags", f->vma->flags });
-		return fault_refuse(e, &explained, "a huge mapping would be split: not done yet");
-	}
-	bool exclusive = e->modern->anon_exclusive >= 0 && (p.flags >> e->modern->anon_exclusive & 1);
-	int32_t count = page_refcount(k, &p);
-	bool cached = e->modern->swapcache >= 0 && (p.flags >> e->modern->swapcache & 1);
-	bool mine = exclusive || count == 1;
-	TRACE(e, "do_huge_pmd_wp_page", mine ? "nobody else has it: made writable" : "somebody else has it: split, and one page copied", { "pmd", entry },
-	      { "page", page }, { "page->_refcount", (uint64_t)(int64_t)count }, { "PageAnonExclusive", exclusive }, { "PageSwapCache", cached });
-	f->result = FAULT_MINOR;
-	if (!mine) {
-		fault_outcome(e, OUTCOME_HUGE_SPLIT);
-		return fault_refuse(e, &explained, "a huge mapping would be split: not done yet");
-	}
+	const struct pagetable_geometry *g = &e->k->geometry;
+	uint64_t at = f->entry_addr;
+	fault_outcome(e, OUTCOME_HUGE_SPLIT);
+	TRY(split_huge_pmd(f, at, f->addr));
+	*done = false;
+	f->entry_addr = get_pte(e, at) ? table_entry(g, get_pte(e, at) & g->frame_mask, g->levels - 1u, f->addr) : 0;
+	return NULL;
+}
+
+/* do_huge_zero_wp_pmd() puts a new huge page there; before there was that (6.13), the mapping was split and one page copied. */
+static struct error *huge_zero_wp(struct fault *f, uint64_t entry, bool *done)
+{
+	struct engine *e = f->e;
+	uint64_t zone;
+	TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
+	bool whole = e->modern->huge_zero_wp && zone;
+	TRACE(e, "do_huge_pmd_wp_page", whole ? "the huge zero page: a new huge page" : "the huge zero page: split, and one page copied", { "pmd", entry });
+	if (!whole)
+		return split_and_go_on(f, done);
+	fault_outcome(e, OUTCOME_HUGE_NEW);
+	return map_new_huge_page(f, true);
+}
+
+/* Nobody else has it: the entry becomes writable, and where pages are marked so the page is this area's alone. */
+static struct error *huge_reuse(struct fault *f, uint64_t entry, struct large *l)
+{
+	struct engine *e = f->e;
+	int exclusive = e->modern->anon_exclusive;
 	fault_outcome(e, OUTCOME_HUGE_REUSE);
-	if (e->modern->anon_exclusive >= 0 && !exclusive) {
-		struct page w;
-		TRY(page_open_writable(e, page, &w));
-		SET(k, &w.object, page, flags, w.flags | 1ull << e->modern->anon_exclusive);
+	if (exclusive >= 0 && !(l->head.flags >> exclusive & 1)) {
+		/* page_move_anon_rmap() */
+		SET(e->k, &l->head.object, page, mapping, f->vma->anon_vma | PAGE_MAPPING_ANON);
+		SET(e->k, &l->head.object, page, flags, l->head.flags | 1ull << exclusive);
 	}
 	entry = pte_mkyoung(pte_mkdirty(pte_mkwrite(entry)));
 	set_pte(e, f->entry_addr, entry | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0));
 	return NULL;
 }
 
-static struct error *present_huge(struct fault *f, uint64_t entry)
+static struct error *do_huge_pmd_wp_page(struct fault *f, uint64_t entry, bool *done)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	uint64_t pfn = pagetable_entry_phys(&k->geometry, entry, e->modern->pmd_level) >> k->arch->page_shift, page;
+	struct large l;
+	int64_t mapcount;
+	if (is_zero_frame(k, pfn, true))
+		return huge_zero_wp(f, entry, done);
+	if (!pfn_to_page(k, pfn, &page))
+		return error_at(ERR_BAD_OBJECT, entry, "a huge entry maps no frame: %" PRIx64, entry);
+	if ((f->vma->flags & VM_SHARED) || f->vma->ops) {
+		TRACE(e, "wp_huge_pmd", f->vma->flags & VM_SHARED ? "shared: the mapping is split" : "a file's: the mapping is split", { "pmd", entry },
+		      { "vma->vm_flags", f->vma->flags });
+		return split_and_go_on(f, done);
+	}
+	TRY(large_open(e, page, &l));
+	TRY(large_most_mapcount(e, &l, &mapcount));
+	bool exclusive = e->modern->anon_exclusive >= 0 && (l.head.flags >> e->modern->anon_exclusive & 1);
+	int32_t count = page_refcount(k, &l.head);
+	bool cached = e->modern->swapcache >= 0 && (l.head.flags >> e->modern->swapcache & 1);
+	bool mine = exclusive || (e->modern->huge_reuse_by_count ? count == 1 : mapcount <= 1);
+	TRACE(e, "do_huge_pmd_wp_page", mine ? "nobody else has it: made writable" : "somebody else has it: split, and one page copied", { "pmd", entry },
+	      { "page", page }, { "page->_refcount", (uint64_t)(int64_t)count }, { "page_mapcount()", (uint64_t)mapcount }, { "PageAnonExclusive", exclusive },
+	      { "PageSwapCache", cached });
+	return mine ? huge_reuse(f, entry, &l) : split_and_go_on(f, done);
+}
+
+static struct error *present_huge(struct fault *f, uint64_t entry, bool *done)
 {
 	struct engine *e = f->e;
 	bool explained;
@@ -197,7 +287,7 @@ static struct error *present_huge(struct fault *f, uint64_t entry)
 		return fault_refuse(e, &explained, "the page may move to another node: that is not followed");
 	}
 	if (f->write && !(entry & X86_RW))
-		return do_huge_pmd_wp_page(f, entry);
+		return do_huge_pmd_wp_page(f, entry, done);
 	fault_outcome(e, OUTCOME_SPURIOUS);
 	TRACE(e, "huge_pmd_set_accessed", "present: marked young", { "pmd", entry });
 	set_pte(e, f->entry_addr, pte_mkyoung(f->write ? pte_mkdirty(entry) : entry));
@@ -256,7 +346,7 @@ struct error *fault_above_pte(struct fault *f, bool *done)
 	f->entry_addr = at;
 	if (entry) {
 		*done = true;
-		return pagetable_entry_present(&e->k->geometry, entry) ? present_huge(f, entry) : absent_huge(f, entry);
+		return pagetable_entry_present(&e->k->geometry, entry) ? present_huge(f, entry, done) : absent_huge(f, entry);
 	}
 	f->entry_addr = 0;
 	if (f->vma->ops)

@@ -4,8 +4,9 @@
  */
 #include <inttypes.h>
 
+#include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/lru_gen_edit.h"
 #include "mm/engine/reclaim.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
@@ -44,11 +45,11 @@ bool lru_batch_holds(struct engine *e, uint64_t page)
 	return false;
 }
 
-/* The lists that the page belongs on: its cgroup's on its node, or without memory cgroups the node's own, until 4.8 the zone's. */
-static struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info)
+struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info)
 {
 	struct kernel *k = e->k;
-	uint64_t memcg = HAS(k, page, memcg_data) ? GET(k, &p->object, page, memcg_data) & ~7ull : GET(k, &p->object, page, mem_cgroup), node;
+	uint64_t memcg, node;
+	TRY(page_memcg(e, p, &memcg));
 	*info = 0;
 	*lruvec = HAS(k, pglist_data, lruvec) ? pgdat + OFFSET(k, pglist_data, lruvec) : zone + OFFSET(k, zone, lruvec);
 	if (!HAS(k, mem_cgroup, nodeinfo) || !HAS(k, mem_cgroup_per_node, lruvec))
@@ -92,7 +93,7 @@ unsigned lru_list(struct engine *e, const struct page *p)
 	return has(p, e->modern->unevictable) ? LRU_UNEVICTABLE : (has(p, e->modern->swapbacked) ? 0 : 2) + has(p, e->bit_active);
 }
 
-struct error *lru_change_list(struct engine *e, const struct page *p, bool add)
+struct error *lru_change_list(struct engine *e, struct page *p, bool add)
 {
 	struct kernel *k = e->k;
 	uint64_t page = p->object.addr, zone = zone_of_page(e, page), pgdat, lruvec, info;
@@ -101,6 +102,10 @@ struct error *lru_change_list(struct engine *e, const struct page *p, bool add)
 		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is in no zone", page);
 	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
 	TRY(lruvec_of(e, p, pgdat, zone, &lruvec, &info));
+	if (lru != LRU_UNEVICTABLE && lru_gen_enabled(e)) {
+		bool listed;
+		return add ? lru_gen_add_folio(e, lruvec, p) : lru_gen_del_folio(e, lruvec, p, &listed);
+	}
 	/* Since 5.18 unevictable pages stand on no list; the word counts areas that lock them. */
 	if (lru == LRU_UNEVICTABLE && HAS(k, page, mlock_count))
 		SET(k, &p->object, page, mlock_count, 0);
@@ -108,7 +113,8 @@ struct error *lru_change_list(struct engine *e, const struct page *p, bool add)
 		TRY(list_add(k, page + OFFSET(k, page, lru), lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head)));
 	else
 		TRY(list_del(k, page + OFFSET(k, page, lru)));
-	return count_lru(e, zone, pgdat, info, lru, add ? 1 : -1);
+	int pages = 1 << page_compound_order(k, p);
+	return count_lru(e, zone, pgdat, info, lru, add ? pages : -pages);
 }
 
 /* Not locked in memory, nor of a file that is kept there (ramfs; AS_UNEVICTABLE). */
@@ -190,10 +196,9 @@ struct error *isolate_lru_page(struct engine *e, uint64_t page, bool *isolated)
 
 typedef struct error *batch_function(struct engine *e, uint64_t page);
 
-/* Where pages stand by generations (lru_gen_enabled()) a batch is not followed to its lists. */
 static bool drain_followed(struct engine *e)
 {
-	return e->modern->lru_add && !lru_gen_enabled(e) && e->modern->lru_base.group >= 0 && HAS(e->k, lruvec, lists);
+	return e->modern->lru_add && e->modern->lru_base.group >= 0 && HAS(e->k, lruvec, lists);
 }
 
 /* Its pages go to the lists, and its references go. */
@@ -224,7 +229,8 @@ struct error *lru_add_drain(struct engine *e)
 	} batches[] = { { e->modern->lru_add, lru_add }, { e->modern->lru_lazyfree, lazyfree }, { e->modern->activate_page, activate } };
 	struct object batch;
 	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
-		if (!batches[i].percpu || !drain_followed(e))
+		/* What making a page active is where pages stand by generations is not followed: those wait on. */
+		if (!batches[i].percpu || !drain_followed(e) || (i && lru_gen_enabled(e)))
 			continue;
 		TRY(open_batch(e, batches[i].percpu, &batch));
 		if (GET(e->k, &batch, folio_batch, nr))
@@ -249,11 +255,13 @@ static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t pa
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
 	SET(k, &o, folio_batch, nr, count + 1);
 	TRACE(e, each == lru_add ? "lru_cache_add" : each == lazyfree ? "mark_page_lazyfree" : "activate_page", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
-	if (count + 1 < room)
+	/* A large folio does not wait. */
+	bool large = page_is_large(e, &p);
+	if (count + 1 < room && !large)
 		return NULL;
 	if (!drain_followed(e))
 		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
-	return drain_batch(e, &o, each, "the CPU's batch was full: its pages go to the LRU lists");
+	return drain_batch(e, &o, each, large ? "a large page does not wait on the batch: all of it goes to the LRU lists" : "the CPU's batch was full: its pages go to the LRU lists");
 }
 
 struct error *lru_cache_add_modern(struct engine *e, uint64_t page)

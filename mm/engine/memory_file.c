@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mm/engine/fault.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
 #include "mm/path.h"
@@ -189,13 +189,10 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 static struct error *map_cached(struct fault *f, const struct page *p, uint64_t addr, uint64_t entry_addr, bool write)
 {
 	struct engine *e = f->e;
-	bool explained;
 	uint64_t entry = mk_pte(e, p->object.addr, f->vma->page_prot);
-	if (page_is_tail(e->k, p) || has(p, e->modern->head))
-		return fault_refuse(e, &explained, "page %" PRIx64 " is of a large folio: how often it is mapped is not changed yet", p->object.addr);
 	if (write)
 		entry = pte_mkwrite(pte_mkdirty(entry)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
-	SET(e->k, &p->object, page, refcount, (uint64_t)(page_refcount(e->k, p) + 1));
+	get_page(e, p->object.addr);
 	TRY(page_add_file_rmap(f, p->object.addr));
 	TRY(add_mm_counter(e, f->mm, page_counter_kind(e, p), 1, true));
 	set_pte(e, entry_addr, entry);
@@ -266,6 +263,9 @@ static struct error *do_read_fault(struct fault *f)
 	if (done)
 		return NULL;
 	fault_outcome(e, OUTCOME_CACHED);
+	TRY(do_set_pmd(f, p.object.addr, &done));
+	if (done)
+		return NULL;
 	TRY(fault_pte(f, &explained));
 	if (explained)
 		return NULL;
@@ -353,6 +353,9 @@ static struct error *do_shared_fault(struct fault *f)
 		TRY(ask_file_system(f, function, p.object.addr, &explained));
 	if (explained)
 		return NULL;
+	TRY(do_set_pmd(f, p.object.addr, &done));
+	if (done)
+		return mark_dirty(f, p.object.addr);
 	TRY(fault_pte(f, &explained));
 	if (explained)
 		return NULL;

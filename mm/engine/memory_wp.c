@@ -5,8 +5,7 @@
  */
 #include <inttypes.h>
 
-#include "mm/engine/fault.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/huge.h"
 #include "mm/pte.h"
 #include "mm/engine/swap_edit.h"
 #include "mm/swap.h"
@@ -36,6 +35,7 @@ struct reuse {
 	struct page page, head;
 	int32_t count, mapcount;
 	bool ksm, swapcache, lru, on_batch, exclusive, large;
+	bool all_mine; /* of a large folio: this process has all of its mappings, and nobody a reference beside them */
 };
 
 static struct error *look(struct fault *f, uint64_t page, struct reuse *r)
@@ -54,6 +54,11 @@ static struct error *look(struct fault *f, uint64_t page, struct reuse *r)
 	r->lru = has(&r->head, e->bit_lru);
 	r->on_batch = !r->lru && lru_batch_holds(e, head);
 	r->exclusive = has(&r->page, e->modern->anon_exclusive);
+	if (r->large && HAS(k, folio, mm_ids)) {
+		struct large l;
+		TRY(large_open(e, head, &l));
+		r->all_mine = large_all_mine(e, &l, r->count);
+	}
 	return NULL;
 }
 
@@ -77,9 +82,11 @@ static struct error *may_reuse(struct fault *f, const struct reuse *r, bool *reu
 	struct engine *e = f->e;
 	bool explained;
 	*reuse = false;
+	/* A large folio is told by who maps it, since 6.15: __wp_can_reuse_large_anon_folio(). */
+	bool by_mms = r->large && HAS(e->k, folio, mm_ids);
 	switch (e->modern->reuse) {
 	case REUSE_BY_EXCLUSIVE:
-		*reuse = r->exclusive || left_alone(r);
+		*reuse = r->exclusive || (by_mms ? r->all_mine : left_alone(r));
 		break;
 	case REUSE_BY_COUNT:
 		*reuse = !r->ksm && r->count == 1 && r->mapcount == 1;
@@ -94,10 +101,6 @@ static struct error *may_reuse(struct fault *f, const struct reuse *r, bool *reu
 							    : "somebody else has it",
 	      { "page", r->page.object.addr }, { "page->_refcount", (uint64_t)(int64_t)r->count }, { "page->_mapcount + 1", (uint64_t)(int64_t)r->mapcount },
 	      { "PageAnonExclusive", r->exclusive }, { "PageSwapCache", r->swapcache }, { "PageLRU", r->lru }, { "on this CPU's LRU batch", r->on_batch });
-	/* A large folio that is shared by parts is told by who maps it, since 6.15. */
-	if (r->large && !r->exclusive && HAS(e->k, folio, mm_ids))
-		return fault_refuse(e, &explained, "page %" PRIx64 " is of a large folio that is not marked exclusive: who else maps it is not followed",
-				    r->page.object.addr);
 	/* Leaving the swap cache is an act of its own; so is emptying a batch. */
 	if (*reuse && r->swapcache && e->modern->reuse == REUSE_BY_MAPCOUNT && symbol_addr(e->k, "reuse_swap_page"))
 		return reuse_swap_page(e, r->page.object.addr, reuse);

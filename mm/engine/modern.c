@@ -47,7 +47,8 @@ static void find_flags(struct kernel *k, struct engine_modern *m)
 		{ "swapbacked", &m->swapbacked },     { "swapcache", &m->swapcache }, { "anon_exclusive", &m->anon_exclusive },
 		{ "head", &m->head },		      { "mlocked", &m->mlocked },     { "unevictable", &m->unevictable },
 		{ "workingset", &m->workingset },     { "writeback", &m->writeback }, { "private", &m->has_private },
-		     { "readahead", &m->readahead }, { "hwpoison", &m->hwpoison },
+		{ "readahead", &m->readahead }, { "hwpoison", &m->hwpoison },
+		{ "double_map", &m->double_map },     { "partially_mapped", &m->partially_mapped }, { "large_rmappable", &m->large_rmappable },
 	};
 	const struct {
 		const char *name;
@@ -134,6 +135,14 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
 	m->kernel_stack = stat_item(k, "NR_KERNEL_STACK_KB", "NR_KERNEL_STACK");
 	m->anon_thps = stat_item(k, "NR_ANON_THPS", "NR_ANON_TRANSPARENT_HUGEPAGES");
+	m->shmem_thps_mapped = stat_item(k, "NR_SHMEM_PMDMAPPED", NULL);
+	m->file_thps_mapped = stat_item(k, "NR_FILE_PMDMAPPED", NULL);
+	m->event_thp_fault_alloc = enumerator(k, "THP_FAULT_ALLOC", -1);
+	m->event_thp_fallback = enumerator(k, "THP_FAULT_FALLBACK", -1);
+	m->event_thp_zero = enumerator(k, "THP_ZERO_PAGE_ALLOC", -1);
+	m->event_thp_file_mapped = enumerator(k, "THP_FILE_MAPPED", -1);
+	m->event_split_pmd = enumerator(k, "THP_SPLIT_PMD", -1);
+	m->event_deferred_split = enumerator(k, "THP_DEFERRED_SPLIT_PAGE", -1);
 	/* In bytes to those who count, in pages where it is kept. */
 	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
 	m->slab_unreclaimable = stat_item(k, "NR_SLAB_UNRECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE");
@@ -167,6 +176,48 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->split_rss = HAS(k, task_struct, rss_stat);
 }
 
+/*
+ * CONFIG_NO_PAGE_MAPCOUNT (6.15) leaves no trace in types, but in the first large folio that is mapped: it has mappings, and no count of pages mapped
+ * (include/linux/rmap.h).
+ */
+static bool counts_pages_mapped(struct kernel *k)
+{
+	uint64_t pfn, end, page;
+	int head = page_flag_bit(k, "head");
+	uint32_t size = SIZE_OF(k, page);
+	if (!HAS(k, folio, mm_ids))
+		return true;
+	for (size_t run = 0; page_run(k, run, &pfn, &end, &page); run++)
+		for (; pfn < end; pfn++, page += size) {
+			struct page p;
+			struct object o;
+			if (error_drop(page_open(k, page, &p)) || head < 0 || !(p.flags >> head & 1) || page_use(k, &p) != PAGE_ANON || !object_try_open(k, page, S_folio, &o))
+				continue;
+			if ((int32_t)GET(k, &o, folio, large_mapcount) >= 0)
+				return (uint32_t)GET(k, &o, folio, nr_pages_mapped);
+		}
+	return true;
+}
+
+static void find_huge(struct kernel *k, struct engine_modern *m)
+{
+	m->large = LARGE_UNKNOWN;
+	if (m->double_map >= 0 && HAS(k, page, compound_mapcount))
+		m->large = LARGE_DOUBLE_MAP;
+	else if (HAS(k, folio, nr_pages_mapped) && HAS(k, folio, entire_mapcount) && counts_pages_mapped(k))
+		m->large = LARGE_PAGES_MAPPED;
+	/* 5.12; nearest are the page's word for its cgroup (5.11) and, without cgroups, folios (5.16). */
+	m->thps_by_pages = HAS(k, page, memcg_data) || HAS_STRUCT(k, folio);
+	m->huge_zero_per_mm = symbol_addr(k, "mm_get_huge_zero_page") || symbol_addr(k, "mm_get_huge_zero_folio");
+	/* Came with vm_normal_page_pud(). */
+	m->huge_zero_special = symbol_addr(k, "vm_normal_page_pud");
+	/* 6.4; nearest is the folio's count of mapped pages (6.3). */
+	m->split_keeps_dirty = HAS(k, folio, nr_pages_mapped);
+	/* reuse_swap_page() went with that. */
+	m->huge_reuse_by_count = !symbol_addr(k, "reuse_swap_page");
+	m->huge_zero_wp = symbol_addr(k, "vma_alloc_anon_folio_pmd") || symbol_addr(k, "do_huge_zero_wp_pmd");
+}
+
 /* The batches of pages to be added to the LRU lists, to be made active, and free to go: of each CPU. */
 static void find_lru_batches(struct kernel *k, struct engine_modern *m)
 {
@@ -195,11 +246,11 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out)
 	find_reclaim_events(k, m);
 	find_lru_batches(k, m);
 	m->reuse = m->reuse_inferred = infer_reuse(k, m);
+	find_huge(k, m);
 	m->pti = has_pti(k);
 	/* 5.5 lets go, 5.9 counts so: the nearest trace is the structure of all batches, of 5.8. */
 	int64_t completed;
 	m->retry_is_major = HAS_STRUCT(k, cpu_fbatches) && !enumerator_find(k, "VM_FAULT_COMPLETED", &completed);
-	m->huge_zero_wp = symbol_addr(k, "vma_alloc_anon_folio_pmd") || symbol_addr(k, "do_huge_zero_wp_pmd");
 	m->list_poison = k->arch->pointer_size == 8 ? 0xdead000000000100ull : 0x100;
 	m->pmd_level = k->geometry.levels >= 2 ? k->geometry.levels - 2u : 0;
 	if (!zero_frame(k, &m->zero_pfn)) {

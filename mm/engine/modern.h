@@ -16,6 +16,13 @@ enum reuse_policy {
 	REUSE_BY_EXCLUSIVE, /* PG_anon_exclusive says so, or one reference is left once batches and swap cache are done with it: 5.19 */
 };
 
+/* How often a large folio and its parts are mapped (mm/engine/rmap_large.c). */
+enum large_counts {
+	LARGE_DOUBLE_MAP,   /* PG_double_map: 4.5 to 6.1 */
+	LARGE_PAGES_MAPPED, /* folio._nr_pages_mapped: 6.3 */
+	LARGE_UNKNOWN,	    /* split under all who map it (until 4.4); subpages_mapcount (6.2); pages that are not counted (CONFIG_NO_PAGE_MAPCOUNT) */
+};
+
 /* A counter of vmstat: which group, which index; group -1 where the kernel has no such one. */
 struct stat_item {
 	int group; /* enum vmstat_group */
@@ -26,6 +33,8 @@ struct engine_modern {
 	/* Bits of page.flags, -1 for none. */
 	int writeback, has_private; /* PG_writeback, PG_private */
 	int swapbacked, swapcache, anon_exclusive, head, mlocked, unevictable, workingset, readahead, hwpoison;
+	/* Of the second page of a large folio. */
+	int double_map, partially_mapped, large_rmappable;
 	/* Bits of vm_flags, 0 for none. */
 	uint64_t vm_uffd_missing, vm_uffd_wp, vm_uffd_minor, vm_hugepage, vm_nohugepage, vm_account, vm_softdirty, vm_pfnmap, vm_mixedmap,
 		vm_droppable, vm_wipeonfork;
@@ -33,6 +42,13 @@ struct engine_modern {
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
 	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
+	enum large_counts large;
+	unsigned lru_gen_shift;	  /* where page.flags has the generation; 0: not looked for yet */
+	bool thps_by_pages;	  /* NR_ANON_THPS and its like count pages (5.12) */
+	bool huge_zero_per_mm;	  /* each mm has a reference to the huge zero page, and says so (MMF_HUGE_ZERO_PAGE, 4.10); before, each of its mappings */
+	bool huge_zero_special;	  /* entries of the huge zero page are special (6.18) */
+	bool split_keeps_dirty;	  /* the entries of a huge page's parts are dirty when its own was (6.4) */
+	bool huge_reuse_by_count; /* a huge page is made writable when it has one reference (5.18), not when it is mapped once */
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
 	struct stat_item file_pages, swapcached, shmem, file_dirty, write_pending, dirtied;
@@ -47,6 +63,8 @@ struct engine_modern {
 	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */
 	int event_culled, event_rescued, event_mlocked, event_munlocked, event_cleared, event_stranded, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
 	int event_pgfault, event_pgmajfault, event_pgfree, event_pgactivate; /* enum vm_event_item, -1 */
+	struct stat_item shmem_thps_mapped, file_thps_mapped;
+	int event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
 	uint64_t vm_events, lru_add, activate_page, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
@@ -72,6 +90,8 @@ void count_vm_event(struct engine *e, int event);
 void count_vm_events(struct engine *e, int event, uint64_t n);
 /* lib/percpu_counter.c: what one CPU keeps to itself stays below the batch. */
 struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64_t n, int64_t batch) MUST_CHECK;
+/* Of folios of that order (mthp_stats, 6.8): the enumerator of enum mthp_stat_item. Nothing where there is none. */
+void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta);
 /* mm->rss_stat[member] += n: `task`, when it is of this mm, keeps its own (SPLIT_RSS_COUNTING) if `fast`. */
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast) MUST_CHECK;
 /* The number of the node that the acting CPU is on. */
@@ -99,6 +119,8 @@ struct error *fault_anon_vma_prepare(struct fault *f) MUST_CHECK;
 struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_add_file_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_remove_rmap(struct fault *f, uint64_t page) MUST_CHECK;
+/* The memory cgroup that the page (the head of a compound one) is charged to; 0: none. */
+struct error *page_memcg(struct engine *e, const struct page *p, uint64_t *memcg) MUST_CHECK;
 /* mem_cgroup_charge(): whose page it is. */
 struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
 /* lru_cache_add_inactive_or_unevictable(): lru_cache_add(), but for locked areas. */
@@ -106,6 +128,8 @@ struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
 /* mm/engine/lru_batch.c, for mm/engine/lru.c: onto the CPU's batch, which takes a reference; used once more. */
 struct error *lru_cache_add_modern(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *mark_page_accessed_modern(struct engine *e, uint64_t page) MUST_CHECK;
+/* The lists that the page belongs on: its cgroup's on its node (*info: what that cgroup keeps of the node), or without memory cgroups (*info 0) the node's own, until 4.8 the zone's. */
+struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info) MUST_CHECK;
 /* To the lists at once, as a batch's pages would; a reference is the caller's to put. */
 struct error *lru_add_now(struct engine *e, uint64_t page) MUST_CHECK;
 /* Off its list, with a reference for the caller; *isolated false: it is on none. */
@@ -119,7 +143,7 @@ struct error *lru_add_locked(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *lru_lazyfree_add(struct engine *e, uint64_t page) MUST_CHECK;
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
-/* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. Not where the lists are generations. */
+/* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. */
 struct error *lru_add_drain(struct engine *e) MUST_CHECK;
 
 /* MM_ANONPAGES, MM_FILEPAGES or MM_SHMEMPAGES: mm_counter(). */

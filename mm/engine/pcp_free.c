@@ -6,7 +6,9 @@
 #include <inttypes.h>
 
 #include "mm/engine/buddy_edit.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/lru_gen_edit.h"
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/zap.h"
@@ -123,6 +125,27 @@ struct error *free_page_pcp(struct engine *e, uint64_t page)
 
 /* ---- The last reference ---- */
 
+static struct error *leave_generation(struct engine *e, struct page *p, bool *listed)
+{
+	uint64_t zone = zone_of_page(e, p->object.addr), pgdat, lruvec, info;
+	if (!lru_gen_enabled(e) || !zone)
+		return NULL;
+	TRY(kernel_get(e->k, zone, M_zone_zone_pgdat, &pgdat));
+	TRY(lruvec_of(e, p, pgdat, zone, &lruvec, &info));
+	return lru_gen_del_folio(e, lruvec, p, listed);
+}
+
+/* free_transhuge_page(), free_compound_page(): not waiting to be split any more. */
+static struct error *free_large(struct engine *e, uint64_t page)
+{
+	struct large l;
+	TRY(large_open(e, page, &l));
+	TRY(unqueue_deferred_split(e, &l));
+	if (l.anon)
+		count_mthp_stat(e, l.order, "MTHP_STAT_NR_ANON", -1);
+	return free_pages_modern(e, page, l.order);
+}
+
 /* del_page_from_lru_list(): NR_INACTIVE_ANON and its neighbours, and the zones' like them, stand in the order of enum lru_list: by two for active, by two for files. */
 static struct error *leave_lru(struct engine *e, struct page *p)
 {
@@ -133,36 +156,42 @@ static struct error *leave_lru(struct engine *e, struct page *p)
 	struct stat_item node = e->modern->lru_base, zone = e->modern->zone_lru_base;
 	if (node.group < 0)
 		return error_at(ERR_UNSUPPORTED, page, "how LRU lists are counted is not known");
-	if (!unevictable || !HAS(k, page, mlock_count))
-		TRY(list_del(k, page + OFFSET(k, page, lru)));
-	node.index += list;
-	mod_page_state(e, page, node, -1);
-	if (zone.group >= 0) {
-		zone.index += list;
-		mod_page_state(e, page, zone, -1);
+	bool of_generation = false;
+	TRY(leave_generation(e, p, &of_generation));
+	if (!of_generation) {
+		int pages = 1 << page_compound_order(k, p);
+		if (!unevictable || !HAS(k, page, mlock_count))
+			TRY(list_del(k, page + OFFSET(k, page, lru)));
+		node.index += list;
+		mod_page_state(e, page, node, -pages);
+		if (zone.group >= 0) {
+			zone.index += list;
+			mod_page_state(e, page, zone, -pages);
+		}
+		TRY(lru_count_in_group(e, p, list));
 	}
 	p->flags &= ~(1ull << e->bit_lru | 1ull << e->bit_active | 1ull << e->modern->unevictable);
 	SET(k, &p->object, page, flags, p->flags);
-	return lru_count_in_group(e, p, list);
+	return NULL;
 }
 
 struct error *put_user_page(struct engine *e, uint64_t page)
 {
 	struct kernel *k = e->k;
 	struct page p;
+	TRY(page_open_known(e, page, &p));
+	page = page_compound_head(k, &p);
 	TRY(page_open_writable(e, page, &p));
 	int32_t left = page_refcount(k, &p) - 1;
 	if (left < 0)
 		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " has no reference to give", page);
-	if (!left && page_is_tail(k, &p))
-		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is part of a larger one", page);
-	if (!left && ((p.flags >> e->modern->head & 1) || (p.flags >> e->modern->swapcache & 1 && e->modern->swapcache != e->bit_swap_cache)))
-		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " is large, or in the swap cache: freeing it is not done yet", page);
+	if (!left && (p.flags >> e->modern->swapcache & 1 && e->modern->swapcache != e->bit_swap_cache))
+		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " is in the swap cache: freeing it is not done yet", page);
 	SET(k, &p.object, page, refcount, (uint64_t)left);
 	if (left)
 		return NULL;
 	if (p.flags >> e->bit_lru & 1)
 		TRY(leave_lru(e, &p));
 	TRY(uncharge_page(e, &p));
-	return free_page_pcp(e, page);
+	return page_is_large(e, &p) ? free_large(e, page) : free_page_pcp(e, page);
 }

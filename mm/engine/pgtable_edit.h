@@ -27,6 +27,9 @@ static inline uint64_t table_entry(const struct pagetable_geometry *g, uint64_t 
  */
 struct error *table_alloc(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t entry_addr, uint64_t addr, uint64_t *table) MUST_CHECK;
 
+/* A page table for `level` that nothing points to yet, counted as the mm's; kept as those of `like`. By its physical address; 0: explained only. */
+struct error *new_page_table(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t *phys) MUST_CHECK;
+
 /* pgd_alloc(), pgd_free(): a top table for the mm, with the kernel's half; on pgd_list where there is one. Virtual addresses. */
 struct error *pgd_alloc_modern(struct engine *e, uint64_t mm, uint64_t *pgd) MUST_CHECK;
 struct error *pgd_free_modern(struct engine *e, uint64_t pgd) MUST_CHECK;

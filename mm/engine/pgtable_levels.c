@@ -62,7 +62,7 @@ static struct error *table_page_ctor(struct engine *e, const struct object *like
 	return NULL;
 }
 
-static struct error *new_table(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t *phys)
+struct error *new_page_table(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t *phys)
 {
 	struct kernel *k = e->k;
 	uint64_t page;
@@ -95,7 +95,7 @@ struct error *table_alloc(struct engine *e, const struct object *mm, const struc
 	if (!pagetable_entry_present(g, entry)) {
 		TRACE(e, level + 2u == g->levels ? "__pte_alloc" : level + 3u == g->levels ? "__pmd_alloc" : "__pud_alloc", "a new page table", { "address", addr },
 		      { "entry", entry });
-		TRY(new_table(e, mm, like, level + 1, &made));
+		TRY(new_page_table(e, mm, like, level + 1, &made));
 		*table = 0;
 		if (!made)
 			return NULL;

@@ -5,8 +5,8 @@
 #include <inttypes.h>
 
 #include "mm/anon_vma.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
-#include "mm/engine/modern.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -64,23 +64,16 @@ struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 	return NULL;
 }
 
-static struct error *refuse_large(struct fault *f, const struct page *p, bool *explained)
-{
-	*explained = false;
-	if (!has(p, f->e->modern->head) && !page_is_tail(f->e->k, p))
-		return NULL;
-	return fault_refuse(f->e, explained, "page %" PRIx64 " is of a large folio: how often it is mapped is not changed yet", p->object.addr);
-}
-
 struct error *page_add_file_rmap(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
 	struct page p;
-	bool explained;
+	struct large l;
 	TRY(page_open_writable(e, page, &p));
-	TRY(refuse_large(f, &p, &explained));
-	if (explained)
-		return NULL;
+	if (page_is_large(e, &p)) {
+		TRY(large_open(e, page, &l));
+		return large_add_parts(f, &l, (page - l.head.object.addr) / e->page_size, 1);
+	}
 	int32_t count = page_mapcount_word(e->k, &p);
 	SET(e->k, &p.object, page, mapcount, (uint64_t)(count + 1));
 	if (count == -1)
@@ -92,11 +85,12 @@ struct error *page_remove_rmap(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
 	struct page p;
-	bool explained;
+	struct large l;
 	TRY(page_open_writable(e, page, &p));
-	TRY(refuse_large(f, &p, &explained));
-	if (explained)
-		return NULL;
+	if (page_is_large(e, &p)) {
+		TRY(large_open(e, page, &l));
+		return large_remove_parts(f, &l, (page - l.head.object.addr) / e->page_size, 1);
+	}
 	int32_t count = page_mapcount_word(e->k, &p);
 	if (count < 0)
 		return error_at(ERR_BAD_OBJECT, page, "a mapped page says that nobody maps it: %" PRIx64 ", _mapcount %d", page, count);
@@ -137,8 +131,37 @@ static struct error *memcg_of(struct fault *f, uint64_t *memcg)
 	return kernel_read_pointer(k, set + OFFSET(k, css_set, subsys) + (uint64_t)f->e->modern->memory_cgrp * k->arch->pointer_size, memcg);
 }
 
+/* Pages name an object cgroup, the cgroup's own on their node, where there is one for that (7.1): then those know whether they are the root's. */
+static bool by_objcg(const struct kernel *k)
+{
+	return HAS(k, obj_cgroup, is_root) && HAS(k, mem_cgroup_per_node, objcg);
+}
+
+struct error *page_memcg(struct engine *e, const struct page *p, uint64_t *memcg)
+{
+	struct kernel *k = e->k;
+	uint64_t data = HAS(k, page, memcg_data) ? GET(k, &p->object, page, memcg_data) : GET(k, &p->object, page, mem_cgroup);
+	/* Of slabs and the kernel's own pages it is another thing. */
+	*memcg = data & 3 ? 0 : data & ~7ull;
+	return *memcg && by_objcg(k) ? kernel_get(k, *memcg, M_obj_cgroup_memcg, memcg) : NULL;
+}
+
+static struct error *set_page_memcg(struct engine *e, const struct page *p, uint64_t memcg)
+{
+	struct kernel *k = e->k;
+	const struct zone *z = zone_of_pfn(k, p->pfn);
+	uint64_t per_node;
+	if (by_objcg(k) && z) {
+		TRY(kernel_read_pointer(k, memcg + OFFSET(k, mem_cgroup, nodeinfo) + z->node * k->arch->pointer_size, &per_node));
+		TRY(kernel_get(k, per_node, M_mem_cgroup_per_node_objcg, &memcg));
+	}
+	SET(k, &p->object, page, memcg_data, memcg);
+	SET(k, &p->object, page, mem_cgroup, memcg);
+	return NULL;
+}
+
 /* The counters of the cgroup and of those above it (mm/page_counter.c). The CPU's stock of pages charged in advance is left alone. */
-static struct error *charge(struct engine *e, uint64_t memcg)
+static struct error *charge(struct engine *e, uint64_t memcg, uint64_t pages)
 {
 	struct kernel *k = e->k;
 	uint64_t counter = memcg + OFFSET(k, mem_cgroup, memory), usage;
@@ -146,7 +169,7 @@ static struct error *charge(struct engine *e, uint64_t memcg)
 		return NULL;
 	for (unsigned depth = 0; counter && depth < 64; depth++) {
 		TRY(kernel_get(k, counter, M_page_counter_usage, &usage));
-		TRY(kernel_write_pointer(k, counter + OFFSET(k, page_counter, usage), usage + 1));
+		TRY(kernel_write_pointer(k, counter + OFFSET(k, page_counter, usage), usage + pages));
 		TRY(kernel_get(k, counter, M_page_counter_parent, &counter));
 	}
 	return NULL;
@@ -162,9 +185,8 @@ struct error *charge_page(struct fault *f, uint64_t page)
 	if (!memcg)
 		return NULL;
 	TRY(page_open_writable(e, page, &p));
-	SET(k, &p.object, page, memcg_data, memcg);
-	SET(k, &p.object, page, mem_cgroup, memcg);
+	TRY(set_page_memcg(e, &p, memcg));
 	if (symbol_addr(k, "root_mem_cgroup"))
 		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
-	return memcg == root ? NULL : charge(e, memcg);
+	return memcg == root ? NULL : charge(e, memcg, 1ull << page_compound_order(k, &p));
 }

@@ -91,6 +91,18 @@ void count_vm_events(struct engine *e, int event, uint64_t n)
 		error_drop(kernel_write_pointer(k, at, v + n));
 }
 
+void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta)
+{
+	struct kernel *k = e->k;
+	int64_t index, items;
+	uint64_t stats = symbol_addr(k, "mthp_stats"), at, v;
+	if (!stats || !enumerator_find(k, item, &index) || !enumerator_find(k, "__MTHP_STAT_COUNT", &items) || index < 0 || index >= items || items > 256 || order > 16)
+		return;
+	at = percpu_addr(k, stats, e->cpu) + (order * (uint64_t)items + (uint64_t)index) * k->arch->pointer_size;
+	if (!error_drop(kernel_read_pointer(k, at, &v)))
+		error_drop(kernel_write_pointer(k, at, v + (uint64_t)(int64_t)delta));
+}
+
 /* ---- Pages of a process ---- */
 
 struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64_t n, int64_t batch)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "mm/engine/areas_edit.h"
+#include "mm/engine/huge.h"
 #include "mm/memmap.h"
 #include "mm/pte.h"
 #include "mm/state.h"
@@ -15,18 +16,12 @@
 
 /* ---- Control groups ---- */
 
-/* The page's group: a pointer, with marks in its low bits since 5.11. */
-static uint64_t group_of(struct engine *e, const struct page *p)
-{
-	uint64_t data = HAS(e->k, page, memcg_data) ? GET(e->k, &p->object, page, memcg_data) : GET(e->k, &p->object, page, mem_cgroup);
-	return data & 3 ? 0 : data;
-}
-
 struct error *lru_count_in_group(struct engine *e, const struct page *p, int list)
 {
 	struct kernel *k = e->k;
-	uint64_t group = group_of(e, p), per_node, size, word = k->arch->pointer_size;
+	uint64_t group, per_node, size, word = k->arch->pointer_size;
 	const struct zone *z = zone_of_pfn(k, p->pfn);
+	TRY(page_memcg(e, p, &group));
 	if (!group || !z || !HAS(k, mem_cgroup_per_node, lru_zone_size))
 		return NULL;
 	TRY(kernel_read_pointer(k, group + OFFSET(k, mem_cgroup, nodeinfo) + z->node * word, &per_node));
@@ -35,13 +30,14 @@ struct error *lru_count_in_group(struct engine *e, const struct page *p, int lis
 	if (at + word > per_node + sizes->offset + sizes->total)
 		return error_at(ERR_BAD_OBJECT, z->addr, "zone %" PRIx64 " is none that groups count", z->addr);
 	TRY(kernel_read_pointer(k, at, &size));
-	return kernel_write_pointer(k, at, size - 1);
+	return kernel_write_pointer(k, at, size - (1ull << page_compound_order(k, p)));
 }
 
 struct error *uncharge_page(struct engine *e, const struct page *p)
 {
 	struct kernel *k = e->k;
-	uint64_t group = group_of(e, p), root = 0, counter, usage;
+	uint64_t group, root = 0, counter, usage;
+	TRY(page_memcg(e, p, &group));
 	if (!group)
 		return NULL;
 	SET(k, &p->object, page, memcg_data, 0);
@@ -51,7 +47,7 @@ struct error *uncharge_page(struct engine *e, const struct page *p)
 	counter = group + OFFSET(k, mem_cgroup, memory);
 	for (unsigned depth = 0; group != root && HAS(k, mem_cgroup, memory) && counter && depth < 64; depth++) {
 		TRY(kernel_get(k, counter, M_page_counter_usage, &usage));
-		TRY(kernel_write_pointer(k, counter + OFFSET(k, page_counter, usage), usage - 1));
+		TRY(kernel_write_pointer(k, counter + OFFSET(k, page_counter, usage), usage - (1ull << page_compound_order(k, p))));
 		TRY(kernel_get(k, counter, M_page_counter_parent, &counter));
 	}
 	return NULL;
@@ -108,13 +104,28 @@ static bool is_swap_slot(struct engine *e, uint64_t entry)
 	return s.kind == SWAP_PAGE;
 }
 
+static area_entry_visitor unmap_entry;
+
+/* A huge page that the range has whole goes; of another one the parts, once they have entries of their own. */
+static struct error *unmap_huge(struct zapping *z, uint64_t addr, uint64_t end, uint64_t at, unsigned shift)
+{
+	struct engine *e = z->e;
+	struct fault f = { .e = e, .mm = z->mm, .vma = &z->vma, .addr = addr };
+	if (z->vma.flags & VM_HUGETLB || shift != e->k->geometry.level[e->modern->pmd_level].shift)
+		return error_at(ERR_UNSUPPORTED, addr, "a page of hugetlbfs, or of 1 GB, is mapped at %" PRIx64 ": unmapping it is not done", addr);
+	if (end - addr == 1ull << shift)
+		return zap_huge_pmd(&f, at, addr);
+	TRY(split_huge_pmd(&f, at, addr));
+	return area_entries(e, z->mm, addr, end, unmap_entry, z);
+}
+
 static struct error *unmap_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
 {
 	struct zapping *z = context;
 	struct engine *e = z->e;
 	uint64_t mask = e->k->geometry.frame_mask, frame = entry & mask;
 	if (shift > e->k->arch->page_shift)
-		return error_at(ERR_UNSUPPORTED, addr, "a huge page is mapped at %" PRIx64 ": unmapping it is not done yet", addr);
+		return unmap_huge(z, addr, end, at, shift);
 	if (!(entry & (X86_PRESENT | X86_GLOBAL)) && is_swap_slot(e, entry)) {
 		set_pte(e, at, 0);
 		TRY(add_mm_counter(e, z->mm, e->modern->rss_swap, -1, false));
@@ -162,14 +173,11 @@ struct error *unmap_page_range(struct engine *e, const struct object *mm, const 
 
 /* ---- Tables ---- */
 
-struct error *free_page_table(struct engine *e, const struct object *mm, uint64_t entry_addr, uint64_t entry, unsigned level)
+/* pte_free() and its like: the page of a table of `level + 1` that nothing points to any more. */
+struct error *free_table_page(struct engine *e, const struct object *mm, uint64_t page, unsigned level)
 {
 	struct kernel *k = e->k;
-	uint64_t page, frame = entry & k->geometry.frame_mask;
 	struct page p;
-	TRY(nodes_open(k));
-	if (!pfn_to_page(k, frame >> k->arch->page_shift, &page))
-		return error_at(ERR_BAD_OBJECT, entry_addr, "a page table in no page: %" PRIx64, entry);
 	TRY(page_open_writable(e, page, &p));
 	if (page_refcount(k, &p) != 1)
 		return error_at(ERR_BAD_OBJECT, page, "page table %" PRIx64 " has %d references", page, page_refcount(k, &p));
@@ -178,16 +186,26 @@ struct error *free_page_table(struct engine *e, const struct object *mm, uint64_
 		mod_page_state(e, page, e->modern->pagetable, -1);
 	if (typed)
 		SET(k, &p.object, page, page_type, UINT32_MAX);
-	set_pte(e, entry_addr, 0);
-	/* The twin that the processor uses in user mode, under page-table isolation. */
-	if (e->modern->pti && level == 0)
-		set_pte(e, entry_addr + VMCORE_PAGE_SIZE, 0);
 	if (HAS(k, mm_struct, pgtables_bytes))
 		ADD(k, mm, mm_struct, pgtables_bytes, -(int64_t)VMCORE_PAGE_SIZE);
 	else if (level + 2u == k->geometry.levels)
 		ADD(k, mm, mm_struct, nr_ptes, -1);
 	SET(k, &p.object, page, refcount, 0);
 	TRY(uncharge_page(e, &p));
-	TRACE(e, "free_pgtables", "the table maps nothing any more", { "table", frame }, { "level", level });
 	return free_page_pcp(e, page);
+}
+
+struct error *free_page_table(struct engine *e, const struct object *mm, uint64_t entry_addr, uint64_t entry, unsigned level)
+{
+	struct kernel *k = e->k;
+	uint64_t page, frame = entry & k->geometry.frame_mask;
+	TRY(nodes_open(k));
+	if (!pfn_to_page(k, frame >> k->arch->page_shift, &page))
+		return error_at(ERR_BAD_OBJECT, entry_addr, "a page table in no page: %" PRIx64, entry);
+	set_pte(e, entry_addr, 0);
+	/* The twin that the processor uses in user mode, under page-table isolation. */
+	if (e->modern->pti && level == 0)
+		set_pte(e, entry_addr + VMCORE_PAGE_SIZE, 0);
+	TRACE(e, "free_pgtables", "the table maps nothing any more", { "table", frame }, { "level", level });
+	return free_table_page(e, mm, page, level);
 }

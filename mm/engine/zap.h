@@ -19,6 +19,8 @@ struct error *put_user_page(struct engine *e, uint64_t page) MUST_CHECK;
 /* Without what tasks keep to themselves; 0 where the counts are per-CPU counters. */
 uint64_t get_mm_rss(struct engine *e, const struct object *mm);
 
+/* pte_free() and its like: the page of a table that entries of `level` led to, and nothing does any more. */
+struct error *free_table_page(struct engine *e, const struct object *mm, uint64_t page, unsigned level) MUST_CHECK;
 /* The page's control group has it no more on that LRU list (enum lru_list); has it no more at all. */
 struct error *lru_count_in_group(struct engine *e, const struct page *p, int list) MUST_CHECK;
 /* The most pages that the mm ever had, before some go. */

@@ -9,9 +9,10 @@ import struct
 from facts import KPF
 from scope import number
 
-FACT = struct.Struct("<QIBBBxII2Q2Q2Q")
+FACT = struct.Struct("<QIBBBxII2Q2Q2Q2Q2Q2Q2I2I")
 Touch = collections.namedtuple("Touch", "address pid access signal kind minor major before after flags_before flags_after "
-                                        "count_before count_after")
+                                        "count_before count_after next_before next_after next_flags_before next_flags_after "
+                                        "next_count_before next_count_after huge_before huge_after rss_before rss_after")
 
 PRESENT, SWAPPED = 1 << 63, 1 << 62
 FRAME = (1 << 55) - 1
@@ -53,6 +54,64 @@ def happened(touch):
     return {"copy", "huge-split"}
 
 
+# Kinds of areas that have huge pages (workload_faults.c): several accesses to each, the later ones to what the earlier ones made.
+HUGE = set(b"HIJQRTUVWXY")
+
+
+def entry_says(entry, flags, count):
+    """What pagemap, kpageflags and kpagecount say of a page, in words."""
+    if not entry & PRESENT:
+        return {"mapped": False}
+    says = {"mapped": True, "zero": has(flags, "ZERO_PAGE"), "huge": has(flags, "THP")}
+    if not says["zero"]:
+        says["mappings"] = count
+    return says
+
+
+def answer_says(page, mappings):
+    """The same by vtop and rmap."""
+    if not page["mapped"]:
+        return {"mapped": False}
+    frame = page["pages"][0]
+    says = {"mapped": True, "zero": page["zero_page"]}
+    if says["zero"]:
+        says["huge"] = page["page_size"] > 4096
+    else:
+        says["huge"] = frame["use"] == "tail" or "head" in frame["flag_names"].split(",")
+        says["mappings"] = mappings["pages"][0]["mapped"] if mappings.get("pages") else None
+    return says
+
+
+def area_of(answer, address):
+    for area in answer["tasks"][0]["areas"]:
+        if number(area["start"]) <= address < number(area["end"]):
+            return area
+    return {}
+
+
+def carried_out(scope, judge, before, after):
+    """Accesses to huge pages, done one after the other as the guest did them: what each came to, and what it left behind."""
+    if "faults" not in after:
+        return
+    facts = [fact for fact in touches(after) if fact.kind in HUGE]
+    each = ("fault -c {0} -{1} {2:x}", "vtop -c {0} {2:x}", "rmap -c {0} {2:x}", "vtop -c {0} {3:x}", "rmap -c {0} {3:x}", "smaps {0}")
+    script = [command.format(fact.pid, chr(fact.access), fact.address, fact.address ^ 4096) for fact in facts for command in each]
+    answers = scope.ask(["snapshot"] + script + ["audit", "undo"])
+    for i, fact in enumerate(facts):
+        done, page, mappings, near, near_mappings, smaps = answers[1 + i * len(each):1 + (i + 1) * len(each)]
+        what = ("area", chr(fact.kind), chr(fact.access), "%x" % fact.address, "of", fact.pid)
+        if done.get("error"):
+            judge.differ("huge fault", what, "/".join(sorted(happened(fact))), done["error"])
+            continue
+        judge.equal("huge fault", what, True, done["outcomes"][-1] in happened(fact))
+        judge.equal("huge fault: page", what, entry_says(fact.after, fact.flags_after, fact.count_after), answer_says(page["addresses"][0], mappings))
+        judge.equal("huge fault: next page", what, entry_says(fact.next_after, fact.next_flags_after, fact.next_count_after),
+                    answer_says(near["addresses"][0], near_mappings))
+        area = area_of(smaps, fact.address)
+        judge.equal("huge fault: smaps", what, (fact.huge_after, fact.rss_after), (area.get("AnonHugePages"), area.get("Rss")))
+    judge.equal("huge fault: audit", "after %d accesses" % len(facts), findings(scope), [(rule["rule"], rule["found"]) for rule in answers[-2]["rules"] if rule["findings"]])
+
+
 def asked(scope, facts):
     return scope.ask(["fault -n -c %d -%c %x" % (fact.pid, fact.access, fact.address) for fact in facts])
 
@@ -61,7 +120,13 @@ def oracle(scope, judge, before, after):
     """Each access: what it came to."""
     if "faults" not in after:
         return
-    facts = list(touches(after))
+    facts, seen = [], set()
+    # Of accesses to the same huge page only the first is to what the dump has.
+    for fact in touches(after):
+        place = fact.pid, fact.address >> 21
+        if fact.kind not in HUGE or place not in seen:
+            facts.append(fact)
+        seen.add(place)
     for fact, answer in zip(facts, asked(scope, facts)):
         name = "fault: %c" % fact.kind
         what = ("%c" % fact.access, fact.address, "of", fact.pid)
@@ -148,4 +213,4 @@ def scope_answer(answer):
     return answer.get("outcomes") or []
 
 
-SUBJECTS = (oracle, at_random, audited)
+SUBJECTS = (oracle, carried_out, at_random, audited)

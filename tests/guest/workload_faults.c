@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -34,6 +35,9 @@ struct fault_fact {
 	uint64_t entry[2];     /* /proc/PID/pagemap, before and after */
 	uint64_t flags[2];     /* /proc/kpageflags of the frame; 0 when there is none */
 	uint64_t count[2];     /* /proc/kpagecount */
+	/* Where huge pages are: the same of the next page of the same 2 MiB, and of the area AnonHugePages and Rss in kB (/proc/PID/smaps). */
+	uint64_t next_entry[2], next_flags[2], next_count[2];
+	uint32_t anon_huge[2], rss[2];
 };
 
 #define ROOM 4096
@@ -96,15 +100,65 @@ static uint64_t word_of(int fd, uint64_t index)
 	return word;
 }
 
+static void look_at(uint64_t address, uint64_t *entry, uint64_t *flags, uint64_t *count)
+{
+	uint64_t frame;
+
+	*entry = word_of(pagemap, address / PAGE);
+	frame = *entry & ((1ull << 55) - 1);
+	if (*entry >> 63) {
+		*flags = word_of(page_flags, frame);
+		*count = word_of(page_counts, frame);
+	}
+}
+
+static uint32_t field(const char *from, const char *name)
+{
+	const char *at = strstr(from, name);
+
+	return at ? (uint32_t)strtoul(at + strlen(name), NULL, 10) : 0;
+}
+
+/* /proc/self/smaps of the area that has the address. */
+static void look_at_area(struct fault_fact *fact, int when)
+{
+	static char text[256 * 1024];
+	size_t length = 0;
+	ssize_t got;
+	int fd = must(open("/proc/self/smaps", O_RDONLY | O_CLOEXEC));
+
+	while (length + 1 < sizeof(text) && (got = read(fd, text + length, sizeof(text) - 1 - length)) > 0)
+		length += (size_t)got;
+	text[length] = 0;
+	close(fd);
+	for (char *line = text; line && *line; line = strchr(line, '\n'), line += line != NULL) {
+		char *next;
+		uint64_t start = strtoul(line, &next, 16), end;
+
+		if (*next != '-')
+			continue;
+		end = strtoul(next + 1, &next, 16);
+		if (*next != ' ' || fact->address < start || fact->address >= end)
+			continue;
+		fact->anon_huge[when] = field(line, "AnonHugePages:");
+		fact->rss[when] = field(line, "\nRss:");
+		return;
+	}
+}
+
+/* Kinds of areas with huge pages. */
+static int is_huge(const struct fault_fact *fact)
+{
+	return strchr("HIJQRTUVWXY", fact->kind) != NULL;
+}
+
 static void look(struct fault_fact *fact, int when)
 {
-	uint64_t entry = word_of(pagemap, fact->address / PAGE), frame = entry & ((1ull << 55) - 1);
-
-	fact->entry[when] = entry;
-	if (entry >> 63) {
-		fact->flags[when] = word_of(page_flags, frame);
-		fact->count[when] = word_of(page_counts, frame);
-	}
+	look_at(fact->address, &fact->entry[when], &fact->flags[when], &fact->count[when]);
+	if (!is_huge(fact))
+		return;
+	look_at(fact->address ^ PAGE, &fact->next_entry[when], &fact->next_flags[when], &fact->next_count[when]);
+	look_at_area(fact, when);
 }
 
 static void touch(struct fault_fact *fact)
@@ -227,6 +281,103 @@ static int half_file(const char *path, size_t pages)
 	return fd;
 }
 
+/* `count` huge pages' room at an address for one, an area of its own; it is there to stay. */
+static char *huge_room(int count)
+{
+	char *memory = map((size_t)(count + 2) * 2 * MB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+
+	memory = (char *)(((uintptr_t)memory + 2 * MB) & -(2 * MB));
+	must(mprotect(memory, (size_t)count * 2 * MB, PROT_READ | PROT_WRITE));
+	madvise(memory, (size_t)count * 2 * MB, MADV_HUGEPAGE);
+	return memory;
+}
+
+static char *left;
+
+static void fill_huge(char *memory, int count)
+{
+	for (int i = 0; i < count; i++)
+		memory[i * 2 * MB + 5] = (char)(i + 1);
+}
+
+/* Huge pages that parent and child share from the fork on. */
+static void shared_huge(void)
+{
+	char *memory = huge_room(4), *zeroes;
+
+	/* Split by the first write; then page by page. */
+	fill_huge(memory, 4);
+	for (int i = 0; i < 4; i++) {
+		add(i & 1, 'Q', (uintptr_t)memory + i * 2 * MB + 3 * PAGE, 'w');
+		add(i & 1, 'Q', (uintptr_t)memory + i * 2 * MB + 7 * PAGE, "rw"[i >> 1]);
+		add(i & 1, 'Q', (uintptr_t)memory + i * 2 * MB + 7 * PAGE, 'w');
+		add(i & 1, 'Q', (uintptr_t)memory + i * 2 * MB + 3 * PAGE, 'r');
+	}
+	/* What the child gives up before the dump is the parent's alone. */
+	left = huge_room(4);
+	fill_huge(left, 4);
+	for (int i = 0; i < 4; i++) {
+		if (i & 1)
+			add(0, 'R', (uintptr_t)left + i * 2 * MB + 11 * PAGE, 'r');
+		add(0, 'R', (uintptr_t)left + i * 2 * MB + 12 * PAGE, 'w');
+		add(0, 'R', (uintptr_t)left + i * 2 * MB + 300 * PAGE, 'w');
+	}
+	/* In pieces already. */
+	memory = huge_room(4);
+	fill_huge(memory, 4);
+	for (int i = 0; i < 4; i++) {
+		must(madvise(memory + i * 2 * MB + (400 + i) * PAGE, (1 + i) * PAGE, MADV_DONTNEED));
+		add(i & 1, 'T', (uintptr_t)memory + i * 2 * MB, 'w');
+		add(i & 1, 'T', (uintptr_t)memory + i * 2 * MB + 40 * PAGE, "rw"[i >> 1]);
+		add(i & 1, 'T', (uintptr_t)memory + i * 2 * MB + (400 + i) * PAGE, "rw"[i & 1]);
+	}
+	zeroes = huge_room(4);
+	for (int i = 0; i < 4; i++)
+		(void)*(volatile char *)(zeroes + i * 2 * MB);
+	for (int i = 0; i < 4; i++) {
+		add(i & 1, 'X', (uintptr_t)zeroes + i * 2 * MB + 9 * PAGE, "rwww"[i]);
+		add(i & 1, 'X', (uintptr_t)zeroes + i * 2 * MB + 10 * PAGE, "wrww"[i]);
+		add(i & 1, 'X', (uintptr_t)zeroes + i * 2 * MB + 9 * PAGE, 'w');
+	}
+}
+
+/* A process's own. */
+static void own_huge(int who)
+{
+	char *memory = huge_room(2);
+
+	/* Not writable for a while, as a whole; then in part. */
+	fill_huge(memory, 2);
+	must(mprotect(memory, 4 * MB, PROT_READ));
+	must(mprotect(memory, 4 * MB, PROT_READ | PROT_WRITE));
+	add(who, 'U', (uintptr_t)memory + 17 * PAGE, 'w');
+	add(who, 'U', (uintptr_t)memory + 18 * PAGE, 'w');
+	add(who, 'U', (uintptr_t)memory + 2 * MB + 19 * PAGE, 'r');
+	memory = huge_room(2);
+	fill_huge(memory, 2);
+	must(mprotect(memory + MB, 2 * MB, PROT_READ));
+	must(mprotect(memory + MB, 2 * MB, PROT_READ | PROT_WRITE));
+	add(who, 'V', (uintptr_t)memory + 20 * PAGE, 'w');
+	add(who, 'V', (uintptr_t)memory + MB + 20 * PAGE, 'w');
+	add(who, 'V', (uintptr_t)memory + 2 * MB + 20 * PAGE, 'w');
+	add(who, 'V', (uintptr_t)memory + 3 * MB + 20 * PAGE, 'w');
+	/* With holes. */
+	memory = huge_room(2);
+	fill_huge(memory, 2);
+	must(madvise(memory + 64 * PAGE, 2 * PAGE, MADV_DONTNEED));
+	must(munmap(memory + 2 * MB + 64 * PAGE, 2 * PAGE));
+	add(who, 'W', (uintptr_t)memory + 64 * PAGE, 'r');
+	add(who, 'W', (uintptr_t)memory + 65 * PAGE, 'w');
+	add(who, 'W', (uintptr_t)memory + 64 * PAGE, 'w');
+	add(who, 'W', (uintptr_t)memory + 2 * MB + 70 * PAGE, 'w');
+	/* New ones, two accesses each. */
+	memory = huge_room(3);
+	for (int i = 0; i < 3; i++) {
+		add(who, 'Y', (uintptr_t)memory + i * 2 * MB + 30 * PAGE, "rwr"[i]);
+		add(who, 'Y', (uintptr_t)memory + i * 2 * MB + 31 * PAGE, "wwr"[i]);
+	}
+}
+
 static void huge_areas(void)
 {
 	size_t size = 40 * MB;
@@ -314,6 +465,7 @@ static void both(void)
 	file_areas("/tmp/faults", 'a');
 	file_areas("/ram/faults", 'e');
 	huge_areas();
+	shared_huge();
 	add(0, 'Z', 0, 'r');
 	add(0, 'Z', 0x7fffffff0000, 'w');
 }
@@ -339,6 +491,7 @@ static void own(int who)
 	fill(swapped, size, 1, 1);
 	madvise(swapped, size, MADV_PAGEOUT);
 	add_area(who, 'O', swapped, size, 4, "rw");
+	own_huge(who);
 	/* A stack of its own, with room to grow and an area far enough below. */
 	memory = mmap(NULL, 4 * MB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (memory != MAP_FAILED && !munmap(memory, 4 * MB)) {
@@ -358,6 +511,7 @@ static void child(long unused)
 {
 	/* What it writes before the dump is its own, and the other is the parent's alone. */
 	fill(copied, 64 * PAGE, 2, 7);
+	must(munmap(left, 8 * MB));
 	own(1);
 	prepare();
 	act(1);
