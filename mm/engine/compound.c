@@ -27,9 +27,12 @@ static struct error *set_first_tail(struct engine *e, uint64_t page, unsigned or
 	SET(k, &p.object, page, compound_dtor, (uint64_t)dtor);
 	SET(k, &p.object, page, compound_nr, 1ull << order);
 	SET(k, &p.object, page, compound_mapcount, UINT64_MAX);
-	/* How often it is pinned: until 5.15 in the second tail page. */
-	if (order > 1 && !strcmp(k->members[M_page_compound_pincount].name, "hpage_pinned_refcount.counter"))
+	/* How often it is pinned: until 5.15 in the second tail page, if there is one. */
+	if (HAS(k, page, compound_pincount) && !strcmp(k->members[M_page_compound_pincount].name, "hpage_pinned_refcount.counter")) {
+		if (order < 2)
+			return NULL;
 		TRY(page_open_writable(e, page + 2ull * e->page_size, &p));
+	}
 	SET(k, &p.object, page, compound_pincount, 0);
 	return NULL;
 }
