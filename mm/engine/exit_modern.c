@@ -89,13 +89,37 @@ static struct error *child_reaper(struct exiting *x, uint64_t *reaper)
 	return *reaper == x->t.addr ? kernel_error(EPERM, "the kernel panics when init ends") : NULL;
 }
 
+/* find_alive_thread(): one of the group that is not ending; 0 for none. The list of threads has been there since 3.14. */
+static struct error *find_alive_thread(struct exiting *x, uint64_t *thread)
+{
+	struct engine *e = x->e;
+	struct kernel *k = e->k;
+	uint64_t head = MEMBER_ADDR(k, &x->signal, signal_struct, thread_head), node = head, flags;
+	*thread = 0;
+	if (!HAS(k, signal_struct, thread_head))
+		return NULL;
+	for (unsigned n = 0; n <= TASKS_MAX; n++) {
+		TRY(kernel_read_pointer(k, node, &node));
+		if (node == head)
+			return NULL;
+		uint64_t task = node - OFFSET(k, task_struct, thread_node);
+		TRY(kernel_get(k, task, M_task_struct_flags, &flags));
+		if (!(flags & PF_EXITING)) {
+			*thread = task;
+			return NULL;
+		}
+	}
+	return error_at(ERR_BAD_LIST, head, "the list of threads of %" PRIx64 " never ends", x->t.addr);
+}
+
 /* forget_original_parent(): the children go to another thread of the group, or to init. */
 static struct error *give_children_away(struct exiting *x)
 {
 	struct engine *e = x->e;
 	struct kernel *k = e->k;
-	uint64_t head = MEMBER_ADDR(k, &x->t, task_struct, children), node, reaper = GET(k, &x->t, task_struct, group_leader);
-	if (x->group_dead || reaper == x->t.addr)
+	uint64_t head = MEMBER_ADDR(k, &x->t, task_struct, children), node, reaper;
+	TRY(find_alive_thread(x, &reaper));
+	if (!reaper)
 		TRY(child_reaper(x, &reaper));
 	for (unsigned n = 0;; n++) {
 		struct object c;
