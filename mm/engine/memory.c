@@ -675,7 +675,9 @@ struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fa
 {
 	struct object mm;
 	struct access_end end = { 0 };
-	bool any;
+	bool any, unasked;
+	if (!faulted)
+		faulted = &unasked;
 	TRY(open_mm_of(e, task, &mm, &any));
 	TRY(access_entry(e, task, any ? &mm : NULL, addr, access, faulted, &end, result, why, why_size));
 	if (*faulted)
