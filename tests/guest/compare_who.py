@@ -17,10 +17,17 @@ def asked(scope, words, option=""):
     return found
 
 
+def own_mounts(facts, pid):
+    """Where file systems are mounted that init does not see: who names files from init's root."""
+    seen = {line.split()[4] for line in facts.text("proc/1/mountinfo").splitlines()}
+    return [place for place in (line.split()[4] for line in facts.text("proc/%d/mountinfo" % pid).splitlines()) if place not in seen]
+
+
 def compare_owners(scope, judge, before, after):
     """Frames that only one place maps: of which process, and where, as its pagemap says; which page of which file, as maps says."""
     flags, counts = before.words("proc/kpageflags"), before.words("proc/kpagecount")
     outside = sum(1 << KPF[bit] for bit in ("ZERO_PAGE", "RESERVED", "NOPAGE", "HUGE"))
+    own = {pid: own_mounts(before, pid) for pid in processes(before, after)}
     pages = []
     for pid in processes(before, after):
         if shares_memory(before, pid):      # it stands under another one's number
@@ -34,7 +41,7 @@ def compare_owners(scope, judge, before, after):
         use = answer.get("use", {})
         judge.equal("who: pages", what, (pid, page.address), (use.get("pid"), int(use.get("mapped_at", "0"), 16)))
         area = next((area for area in before.maps(pid) if area.start <= page.address < area.end), None)
-        if area and use.get("name") == "file":
+        if area and use.get("name") == "file" and not any(area.path.startswith(place + "/") for place in own[pid]):
             judge.equal("who: file pages", what, (area.path, (area.offset + page.address - area.start) // PAGE),
                         (use.get("path"), use.get("index")))
 
