@@ -83,12 +83,12 @@ static struct error *locked_elsewhere(struct engine *e, const struct page *p, bo
 static struct error *munlock_page(struct engine *e, uint64_t page, bool pagevec)
 {
 	struct page p;
-	bool isolated, locked;
+	bool isolated, locked, explained;
 	TRY(page_open_writable(e, page, &p));
 	if (!is_mlocked(e, &p))
 		return NULL;
 	if (HAS(e->k, page, mlock_count))
-		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " counts the areas that lock it: unlocking it is not done", page);
+		return fault_refuse(e, &explained, "page %" PRIx64 " counts the areas that lock it: unlocking it is not done", page);
 	set_mlocked(e, &p, false);
 	TRY(isolate_lru_page(e, page, &isolated));
 	TRACE(e, "munlock_vma_page", isolated ? "not locked any more: to the list that it would be on" : "not locked any more; it is on no list", { "page", page });

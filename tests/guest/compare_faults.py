@@ -51,7 +51,8 @@ def happened(touch):
         return {"reuse", "huge-reuse", "shared-dirty", "numa-hint"}
     if huge:
         return {"huge-new"}
-    return {"copy", "huge-split"}
+    # A NUMA hint's page may move to the node of the CPU that wants it.
+    return {"copy", "huge-split", "numa-hint"}
 
 
 # Kinds of areas that have huge pages (workload_faults.c): several accesses to each, the later ones to what the earlier ones made.
