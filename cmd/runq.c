@@ -257,13 +257,7 @@ static struct error *run_runq(struct session *s, int argc, char **argv)
 	if (p.index < argc)
 		return usage_error(argv[0], "too many words: %s", argv[p.index]);
 	TRY(run_queue_open(s->kernel, 0, &rq));
-	char *copy = strdup(words ? words : "a");
-	if (!copy)
-		return error_new(ERR_NO_MEMORY, "out of memory");
-	e = parse_cpus(s, copy, &cpus);
-	free(copy);
-	for (unsigned cpu = 0; !e && cpu < s->kernel->cpus; cpu++)
-		cpus[cpu] = cpus[cpu] && variable_shows_cpu(s, cpu);
+	e = variable_shown_cpus(s, words ? words : "a", &cpus);
 	if (!e && what == 'T')
 		show_lags(s, cpus);
 	else if (!e)

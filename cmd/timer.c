@@ -221,13 +221,7 @@ static struct error *run_timer(struct session *s, int argc, char **argv)
 	}
 	if (p.index < argc)
 		return usage_error(argv[0], "too many words: %s", argv[p.index]);
-	char *copy = strdup(words);
-	if (!copy)
-		return error_new(ERR_NO_MEMORY, "out of memory");
-	e = parse_cpus(s, copy, &cpus);
-	free(copy);
-	for (unsigned cpu = 0; !e && cpu < s->kernel->cpus; cpu++)
-		cpus[cpu] = cpus[cpu] && variable_shows_cpu(s, cpu);
+	e = variable_shown_cpus(s, words, &cpus);
 	if (!e)
 		e = high ? show_high(s, cpus) : show_wheels(s, cpus);
 	free(cpus);

@@ -313,7 +313,10 @@ struct error *variables_show(struct session *s)
 	return NULL;
 }
 
-bool variable_shows_cpu(const struct session *s, unsigned cpu)
+struct error *variable_shown_cpus(struct session *s, const char *text, bool **out)
 {
-	return !s->settings.hide_offline || system_cpu_in(s->kernel, "online", cpu);
+	TRY(parse_cpus(s, text, out));
+	for (unsigned cpu = 0; s->settings.hide_offline && cpu < s->kernel->cpus; cpu++)
+		(*out)[cpu] &= system_cpu_in(s->kernel, "online", cpu);
+	return NULL;
 }

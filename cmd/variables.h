@@ -13,7 +13,7 @@ const char *variable_name(size_t index);
 struct error *variable_set(struct session *s, const char *name, const char *word) MUST_CHECK;
 /* Prints all. */
 struct error *variables_show(struct session *s) MUST_CHECK;
-/* Is a CPU's part to be shown, or left out by "set offline hide"? */
-bool variable_shows_cpu(const struct session *s, unsigned cpu);
+/* As parse_cpus(), but for those that "set offline hide" leaves out. */
+struct error *variable_shown_cpus(struct session *s, const char *text, bool **out) MUST_CHECK;
 
 #endif

@@ -21,7 +21,7 @@ struct request {
 
 /* ---- The mm ---- */
 
-struct error *vm_mm_open(struct kernel *k, uint64_t addr, struct vm_mm *out)
+static struct error *vm_mm_open(struct kernel *k, uint64_t addr, struct vm_mm *out)
 {
 	struct object mm;
 	struct mm_rss rss;

@@ -17,7 +17,6 @@ struct vm_mm {
 	uint64_t rss, total_vm; /* in KiB */
 	int width;		/* digits of an address */
 };
-struct error *vm_mm_open(struct kernel *k, uint64_t addr, struct vm_mm *out) MUST_CHECK;
 void vm_mm_print(struct out *o, const struct vm_mm *mm);
 
 /* What -R looks for. */

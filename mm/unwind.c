@@ -13,7 +13,8 @@
 
 /* ---- Stacks ---- */
 
-bool stack_find(struct kernel *k, const struct task *t, uint64_t addr, struct stack_place *out)
+/* The stack that addr lies in: the task's, or one of a CPU. False for none. */
+static bool stack_find(struct kernel *k, const struct task *t, uint64_t addr, struct stack_place *out)
 {
 	struct stack_kind kind;
 

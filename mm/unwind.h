@@ -12,8 +12,6 @@ struct stack_place {
 	const char *name; /* NULL: a task's; "IRQ", "NMI" … (mm/stacks.h) */
 	uint64_t base, size;
 };
-/* The stack that addr lies in: the task's, or one of a CPU. False for none. */
-bool stack_find(struct kernel *k, const struct task *t, uint64_t addr, struct stack_place *out);
 
 struct frame {
 	uint64_t ip;   /* in this function: where it goes on when the inner one returns, or where an exception found it */

@@ -210,11 +210,6 @@ void file_close(struct file *f)
 	free(f);
 }
 
-const char *file_path(const struct file *f)
-{
-	return f->path;
-}
-
 int file_descriptor(const struct file *f)
 {
 	return f->fd;

@@ -25,7 +25,6 @@ struct file;
 struct error *file_open(const char *path, struct file **out) MUST_CHECK;
 void file_close(struct file *f);
 
-const char *file_path(const struct file *f);
 /* For mmap() of parts at chosen addresses; plain files only. */
 int file_descriptor(const struct file *f);
 bool file_is_flattened(const struct file *f);

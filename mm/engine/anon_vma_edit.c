@@ -208,7 +208,8 @@ struct error *anon_vma_interval_tree_post_update_vma(struct engine *e, const str
 
 /* ---- An area's first ---- */
 
-struct error *vma_neighbours(struct engine *e, const struct object *vma, uint64_t *prev, uint64_t *next)
+/* The areas before and behind one in its mm, 0 for none; where areas stand in a tree alone, only those that touch it. */
+static struct error *vma_neighbours(struct engine *e, const struct object *vma, uint64_t *prev, uint64_t *next)
 {
 	struct kernel *k = e->k;
 	struct vma at;

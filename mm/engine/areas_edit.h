@@ -28,8 +28,6 @@ void engine_areas_open(struct engine *e);
 #define VM_MERGEABLE   0x80000000ull
 #define VM_ACCESS_FLAGS (VM_READ | VM_WRITE | VM_EXEC)
 
-/* The areas before and behind one in its mm, 0 for none; where areas stand in a tree alone, only those that touch it. */
-struct error *vma_neighbours(struct engine *e, const struct object *vma, uint64_t *prev, uint64_t *next) MUST_CHECK;
 /* Do the two areas have the same memory policy? */
 bool mpol_equal(struct engine *e, const struct object *a, const struct object *b);
 bool list_is_singular(struct kernel *k, uint64_t head);
@@ -72,7 +70,6 @@ struct error *vmacache_invalidate(struct engine *e, const struct object *mm) MUS
 /* Areas that deny writing (until 5.15), or may write, count in the inode and in the mapping: one more, or less. */
 struct error *count_writers(struct engine *e, const struct object *vma, uint64_t mapping, int delta) MUST_CHECK;
 /* A file's side of an area: its tree, and who may write to it. */
-struct error *link_file(struct engine *e, const struct object *vma) MUST_CHECK;
 struct error *unlink_file_vma(struct engine *e, const struct object *vma) MUST_CHECK;
 
 /* The bounds of `vma` change, together with those of the next area or with `insert` (0: none), which takes the rest; `expand`: the one that grows, 0 for none. */
@@ -95,7 +92,6 @@ struct error *split_vma(struct engine *e, const struct object *mm, uint64_t vma,
 struct error *copy_vma(struct engine *e, const struct object *mm, struct object *vma, uint64_t addr, uint64_t len, uint64_t pgoff, struct object *moved) MUST_CHECK;
 struct error *vm_area_dup(struct engine *e, const struct object *from, struct object *copy) MUST_CHECK;
 struct error *vm_area_free(struct engine *e, uint64_t vma) MUST_CHECK;
-void vma_get_file(struct engine *e, const struct object *vma);
 /* The area's memory policy, if it has one, is had once more; a reference to it goes. */
 struct error *vma_dup_policy(struct engine *e, const struct object *vma) MUST_CHECK;
 struct error *vma_policy_put(struct engine *e, const struct object *vma) MUST_CHECK;
@@ -107,10 +103,6 @@ struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint6
 
 /* ---- mm/engine/exec_empty.c ---- */
 
-/* An mm as long as task_size: where mmap() begins to look. */
-void arch_pick_mmap_layout(struct engine *e, const struct object *mm, uint64_t task_size);
-/* __bprm_mm_init(): an area of one page that grows down, below `top`; the mm's first. */
-struct error *setup_stack_area(struct engine *e, uint64_t mm, uint64_t top, struct object *vma) MUST_CHECK;
 
 /* ---- mm/engine/mmap_areas.c: what mm/engine/mmap.c hands on ---- */
 

@@ -70,7 +70,7 @@ static struct error *set_folio(struct engine *e, uint64_t page, unsigned order)
  * What a tail says of its head: its address with the lowest bit set, or (7.0, where struct pages of huge pages may be shared) a mask for it. The choice is the kernel
  * configuration's, and shows on the first tail there is.
  */
-static bool heads_by_mask(struct engine *e)
+static bool find_heads_by_mask(struct engine *e)
 {
 	struct kernel *k = e->k;
 	uint64_t pfn, end, page;
@@ -87,6 +87,13 @@ static bool heads_by_mask(struct engine *e)
 			}
 		}
 	return false;
+}
+
+static bool heads_by_mask(struct engine *e)
+{
+	if (e->modern->heads == HEADS_NOT_ASKED)
+		e->modern->heads = find_heads_by_mask(e) ? HEADS_BY_MASK : HEADS_BY_ADDRESS;
+	return e->modern->heads == HEADS_BY_MASK;
 }
 
 /* Until 4.4 a flag, and a pointer to the head where `private` is. */

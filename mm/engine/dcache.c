@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "mm/engine/dcache.h"
+#include "mm/engine/fork_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/mmap_edit.h"
 
@@ -159,13 +160,13 @@ struct error *fill_dentry_modern(struct engine *e, const struct object *dentry, 
 struct error *mount_hold(struct engine *e, uint64_t mnt, int delta)
 {
 	struct kernel *k = e->k;
-	uint64_t percpu, count, at;
+	uint64_t percpu, at, now;
 	if (!mnt || !HAS(k, mount, mnt_pcp))
-		return NULL;
+		return add_count(e, mnt, S_mount, M_mount_mnt_count, delta, &now);
 	TRY(kernel_get(k, mnt - OFFSET(k, mount, mnt), M_mount_mnt_pcp, &percpu));
-	at = percpu_ptr(k, percpu, e->cpu);
-	TRY(kernel_read_uint(k, at, 4, &count));
-	return kernel_write_uint(k, at, 4, count + (uint64_t)(int64_t)delta);
+	at = percpu_ptr(k, percpu, e->cpu) + OFFSET(k, mnt_pcp, mnt_count);
+	TRY(kernel_read_uint(k, at, 4, &now));
+	return kernel_write_uint(k, at, 4, now + (uint64_t)(int64_t)delta);
 }
 
 struct error *set_root_modern(struct engine *e, uint64_t sb, uint64_t mnt, uint64_t dentry)

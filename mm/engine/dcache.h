@@ -15,7 +15,7 @@ struct error *fill_dentry_modern(struct engine *e, const struct object *dentry, 
 struct error *fill_file_modern(struct engine *e, const struct object *file, uint64_t inode, bool write) MUST_CHECK;
 /* __fput() of a file of the machine's own file system: *done false where another has a say. */
 struct error *close_file_modern(struct engine *e, const struct object *file, bool *done) MUST_CHECK;
-/* The mount of a path is held once more, or less (mntget(), mntput()). */
+/* The mount of a path is held once more, or less (mntget(), mntput()): a count of each CPU's own since 3.2, when `mnt` is a vfsmount within a mount. */
 struct error *mount_hold(struct engine *e, uint64_t mnt, int delta) MUST_CHECK;
 /* The super block's root, and the mount's. */
 struct error *set_root_modern(struct engine *e, uint64_t sb, uint64_t mnt, uint64_t dentry) MUST_CHECK;

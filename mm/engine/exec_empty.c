@@ -20,7 +20,7 @@
 #define FLAGS	      0x202 /* X86_EFLAGS_FIXED, X86_EFLAGS_IF */
 
 /* mmap_base(): below the stack's limit and its guard gap, 128 MB at least and five sixths of the space at most. */
-void arch_pick_mmap_layout(struct engine *e, const struct object *mm, uint64_t task_size)
+static void arch_pick_mmap_layout(struct engine *e, const struct object *mm, uint64_t task_size)
 {
 	struct kernel *k = e->k;
 	uint64_t least = 128ull << 20, most = task_size / 6 * 5, gap = rlimit(e, mm, RESOURCE_STACK);
@@ -33,7 +33,8 @@ void arch_pick_mmap_layout(struct engine *e, const struct object *mm, uint64_t t
 	SET(k, mm, mm_struct, get_unmapped_area, symbol_addr(k, "arch_get_unmapped_area_topdown"));
 }
 
-struct error *setup_stack_area(struct engine *e, uint64_t mm_addr, uint64_t top, struct object *vma)
+/* __bprm_mm_init(): an area of one page that grows down, below `top`; the mm's first. */
+static struct error *setup_stack_area(struct engine *e, uint64_t mm_addr, uint64_t top, struct object *vma)
 {
 	struct kernel *k = e->k;
 	struct object mm;

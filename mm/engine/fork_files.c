@@ -2,6 +2,7 @@
 /*
  * What tasks may share besides memory: open files, root and working directory, signal handlers (kernel/fork.c, kernel/exit.c of 2.4).
  */
+#include "mm/engine/dcache.h"
 #include "mm/engine/fork_edit.h"
 #include "mm/engine/list_edit.h"
 
@@ -165,19 +166,6 @@ struct error *put_namespaces(struct engine *e, const struct object *task)
 
 /* ---- Root and working directory ---- */
 
-/* mntget() or mntput(): a count of each CPU's own since 3.2. `mnt` is a vfsmount within a mount then. */
-static struct error *count_mount(struct engine *e, uint64_t mnt, int delta)
-{
-	struct kernel *k = e->k;
-	uint64_t percpu, at, now;
-	if (!HAS(k, mount, mnt_pcp) || !mnt)
-		return add_count(e, mnt, S_mount, M_mount_mnt_count, delta, &now);
-	TRY(kernel_get(k, mnt - OFFSET(k, mount, mnt), M_mount_mnt_pcp, &percpu));
-	at = percpu_ptr(k, percpu, e->cpu) + OFFSET(k, mnt_pcp, mnt_count);
-	TRY(kernel_read_uint(k, at, 4, &now));
-	return kernel_write_uint(k, at, 4, now + (uint64_t)(int64_t)delta);
-}
-
 /* dget() or dput(), mntget() or mntput() of what an fs_struct holds. */
 static struct error *count_fs(struct engine *e, const struct object *fs, int delta)
 {
@@ -187,7 +175,7 @@ static struct error *count_fs(struct engine *e, const struct object *fs, int del
 	uint64_t now;
 	for (int i = 0; i < 2; i++) {
 		TRY(add_count(e, dentries[i], S_dentry, M_dentry_d_count, delta, &now));
-		TRY(count_mount(e, mounts[i], delta));
+		TRY(mount_hold(e, mounts[i], delta));
 	}
 	return NULL;
 }

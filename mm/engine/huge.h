@@ -36,8 +36,7 @@ struct error *large_add_parts(struct fault *f, struct large *l, uint64_t first, 
 struct error *large_remove_parts(struct fault *f, struct large *l, uint64_t first, uint64_t count) MUST_CHECK;
 /* One whole mapping becomes one of each part. */
 struct error *large_split_mapping(struct fault *f, struct large *l) MUST_CHECK;
-/* By huge entries; by the most often mapped of its pages, whole mappings included. */
-int64_t large_entire_mapcount(struct engine *e, const struct large *l);
+/* By the most often mapped of its pages, whole mappings included. */
 struct error *large_most_mapcount(struct engine *e, const struct large *l, int64_t *count) MUST_CHECK;
 /* Where folios know the processes that map them (_mm_ids): are all mappings one process's, and all of its references theirs? */
 bool large_all_mine(struct engine *e, const struct large *l, int32_t references);

@@ -36,7 +36,7 @@ static struct error *isolate_and_putback(struct engine *e, uint64_t page, bool *
 	return put_user_page(e, page);
 }
 
-struct error *mlock_vma_page(struct engine *e, uint64_t page)
+static struct error *mlock_vma_page(struct engine *e, uint64_t page)
 {
 	struct page p;
 	bool isolated;

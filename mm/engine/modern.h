@@ -30,6 +30,7 @@ struct stat_item {
 };
 
 struct engine_modern {
+	enum { HEADS_NOT_ASKED, HEADS_BY_ADDRESS, HEADS_BY_MASK } heads; /* what tail pages say of their head: compound.c finds it out when it makes the first */
 	/* Bits of page.flags, -1 for none. */
 	int writeback, has_private; /* PG_writeback, PG_private */
 	int swapbacked, swapcache, anon_exclusive, head, mlocked, unevictable, workingset, readahead, hwpoison;
@@ -134,8 +135,7 @@ struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, 
 struct error *lru_add_now(struct engine *e, uint64_t page) MUST_CHECK;
 /* Off its list, with a reference for the caller; *isolated false: it is on none. */
 struct error *isolate_lru_page(struct engine *e, uint64_t page, bool *isolated) MUST_CHECK;
-/* mm/engine/mlock_pages.c: the page becomes locked, or is so no more (nothing where it is not); a new page of a locked area, for lru_batch_add(). */
-struct error *mlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
+/* mm/engine/mlock_pages.c: the page is locked no more (nothing where it is not); a new page of a locked area, for lru_batch_add(). */
 struct error *munlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *clear_page_mlock(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *lru_add_locked(struct fault *f, uint64_t page) MUST_CHECK;

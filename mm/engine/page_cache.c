@@ -148,11 +148,3 @@ struct error *set_page_dirty_modern(struct engine *e, uint64_t page)
 	TRACE(e, "__set_page_dirty", "the page is to be written", { "page", page }, { "mapping", mapping });
 	return mark_inode_dirty(e, mapping);
 }
-
-struct error *page_set_locked(struct engine *e, uint64_t page, bool locked)
-{
-	struct page p;
-	TRY(page_open_writable(e, page, &p));
-	SET(e->k, &p.object, page, flags, locked ? p.flags | 1ull << e->bit_locked : p.flags & ~(1ull << e->bit_locked));
-	return NULL;
-}

@@ -20,8 +20,6 @@ struct error *page_cache_delete(struct engine *e, uint64_t page, uint64_t shadow
 
 struct error *find_page_modern(struct engine *e, uint64_t mapping, uint64_t index, uint64_t *page) MUST_CHECK;
 struct error *set_page_dirty_modern(struct engine *e, uint64_t page) MUST_CHECK;
-/* The page's PG_locked. */
-struct error *page_set_locked(struct engine *e, uint64_t page, bool locked) MUST_CHECK;
 
 /* ---- mm/engine/filemap_read.c ---- */
 

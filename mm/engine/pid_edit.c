@@ -10,7 +10,8 @@
 #define RESERVED_PIDS 300u /* below these no number is given again */
 #define LEVELS_MAX    32u  /* MAX_PID_NS_LEVEL */
 
-int pid_type(const struct engine *e, enum pid_kind kind)
+/* The kernel's number for it; -1: it has no such one (a thread group's, until 4.19). */
+static int pid_type(const struct engine *e, enum pid_kind kind)
 {
 	static const char *const names[] = { "PIDTYPE_PID", "PIDTYPE_TGID", "PIDTYPE_PGID", "PIDTYPE_SID" };
 	static const int plain[] = { 0, -1, 1, 2 };

@@ -9,8 +9,6 @@
 
 /* What a task hangs on a struct pid as (enum pid_type). */
 enum pid_kind { PID_OF_TASK, PID_OF_GROUP, PID_OF_PROCESS_GROUP, PID_OF_SESSION };
-/* The kernel's number for it; -1: it has no such one (a thread group's, until 4.19). */
-int pid_type(const struct engine *e, enum pid_kind kind);
 
 /* A struct pid in the namespace of `like` (a struct pid), with the number `wanted`, or (0) the next one. EEXIST, EINVAL, EAGAIN. *pid is its address. */
 struct error *alloc_pid(struct engine *e, uint64_t like, uint32_t wanted, uint64_t *pid, uint32_t *number) MUST_CHECK;

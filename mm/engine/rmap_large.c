@@ -50,7 +50,7 @@ struct error *large_open(struct engine *e, uint64_t page, struct large *l)
 
 /* ---- The counts ---- */
 
-int64_t large_entire_mapcount(struct engine *e, const struct large *l)
+static int64_t large_entire_mapcount(struct engine *e, const struct large *l)
 {
 	struct kernel *k = e->k;
 	if (HAS(k, page, compound_mapcount))

@@ -291,7 +291,7 @@ struct error *add_to_swap_cache_modern(struct engine *e, uint64_t page, uint64_t
 }
 
 /* The entry of a page in the swap cache. */
-struct error *swap_entry_of_page(struct engine *e, uint64_t page, uint64_t *entry)
+static struct error *swap_entry_of_page(struct engine *e, uint64_t page, uint64_t *entry)
 {
 	struct page p;
 	TRY(page_open_known(e, page, &p));

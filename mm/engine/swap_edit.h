@@ -27,8 +27,6 @@ struct error *add_to_swap_cache_modern(struct engine *e, uint64_t page, uint64_t
 struct error *delete_from_swap_cache_modern(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *sys_swapon_modern(struct engine *e, unsigned pages) MUST_CHECK;
 bool page_is_swap_cache(const struct engine *e, const struct page *p);
-/* The entry of a page in the swap cache. */
-struct error *swap_entry_of_page(struct engine *e, uint64_t page, uint64_t *entry) MUST_CHECK;
 /* Out of the swap cache when no entry names the slot; *freed says so. */
 struct error *try_to_free_swap(struct engine *e, uint64_t page, bool *freed) MUST_CHECK;
 /* Until 5.17: does nobody but one entry have the page? Then it leaves the swap cache. */

@@ -227,7 +227,7 @@ struct error *count_writers(struct engine *e, const struct object *vma, uint64_t
 	return NULL;
 }
 
-struct error *link_file(struct engine *e, const struct object *vma)
+static struct error *link_file(struct engine *e, const struct object *vma)
 {
 	uint64_t mapping;
 	TRY(mapping_of(e, vma, &mapping));
@@ -274,7 +274,7 @@ struct error *vm_area_dup(struct engine *e, const struct object *from, struct ob
 	return list_init(k, MEMBER_ADDR(k, copy, vm_area_struct, anon_vma_chain));
 }
 
-void vma_get_file(struct engine *e, const struct object *vma)
+static void vma_get_file(struct engine *e, const struct object *vma)
 {
 	if (GET(e->k, vma, vm_area_struct, vm_file))
 		get_file(e, GET(e->k, vma, vm_area_struct, vm_file));
