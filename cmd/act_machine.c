@@ -301,7 +301,7 @@ COMMAND(swapon) = {
 	.synopsis = "[PAGES]",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
-		"  Swaps to the machine's swap partition, /dev/hda2: all of it or so many pages.\n"
+		"  Swaps to the machine's swap partition: all of it or so many pages.\n"
 		"\n"
 		"EXAMPLES\n"
 		"  The machine starts without swap in use:\n"
