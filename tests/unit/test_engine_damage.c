@@ -9,6 +9,7 @@
  * Without a seed: some that are always the same, and new ones until the time is up. A failure names
  * its seed and the command.
  */
+#include "tests/unit/random.h"
 #include "tests/unit/small_machine.h"
 
 #include <fcntl.h>
@@ -43,19 +44,6 @@ static struct run {
 	char command[160];
 	int console; /* where failures are told: standard output goes nowhere */
 } r;
-
-static uint64_t next_random(void)
-{
-	r.state ^= r.state << 13;
-	r.state ^= r.state >> 7;
-	r.state ^= r.state << 17;
-	return r.state;
-}
-
-static unsigned below(unsigned n)
-{
-	return (unsigned)(next_random() >> 16) % n;
-}
 
 static void tell(const char *what)
 {
@@ -111,13 +99,13 @@ static void find_targets(struct engine *e)
 
 static uint64_t word_in(uint64_t start, uint64_t end)
 {
-	return (start + (next_random() >> 8) % (end - start)) & ~3ull;
+	return (start + (random_next(&r.state) >> 8) % (end - start)) & ~3ull;
 }
 
 /* The direct-map address of a word that is worth a change. */
 static uint64_t any_word(struct engine *e)
 {
-	switch (below(10)) {
+	switch (random_below(&r.state, 10)) {
 	case 0:
 	case 1:
 		return word_in(e->mem_map, e->mem_map + e->max_pfn * e->page_size);
@@ -128,9 +116,9 @@ static uint64_t any_word(struct engine *e)
 		/* What describes the kernel stands behind its variables; it is read when it attaches. */
 		return word_in(r.data, r.attaching ? r.end : r.data_end);
 	default: {
-		uint64_t frame = e->k->page_offset + ((uint64_t)r.targets[below(r.target_count)] << 12);
+		uint64_t frame = e->k->page_offset + ((uint64_t)r.targets[random_below(&r.state, r.target_count)] << 12);
 		/* Structures fill the beginnings of frames. */
-		return word_in(frame, frame + (below(2) ? 4096 : 512));
+		return word_in(frame, frame + (random_below(&r.state, 2) ? 4096 : 512));
 	}
 	}
 }
@@ -138,23 +126,23 @@ static uint64_t any_word(struct engine *e)
 static uint32_t any_value(struct engine *e, uint32_t old)
 {
 	static const uint32_t odd[] = {0, 1, 2, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffff000, 0xc0000000, 0xbfffffff, 31, 32, 64, 4096};
-	switch (below(7)) {
+	switch (random_below(&r.state, 7)) {
 	case 0:
 	case 1:
-		return old ^ 1u << below(32);
+		return old ^ 1u << random_below(&r.state, 32);
 	case 2:
-		return odd[below(sizeof(odd) / sizeof(odd[0]))];
+		return odd[random_below(&r.state, sizeof(odd) / sizeof(odd[0]))];
 	case 3:
 		return (uint32_t)any_word(e);
 	case 4:
-		return old + (below(2) ? 4u : -4u) * below(64);
+		return old + (random_below(&r.state, 2) ? 4u : -4u) * random_below(&r.state, 64);
 	case 5: {
 		uint64_t other = 0;
 		ok(kernel_read_uint(e->k, any_word(e), 4, &other));
 		return (uint32_t)other;
 	}
 	default:
-		return (uint32_t)next_random();
+		return (uint32_t)random_next(&r.state);
 	}
 }
 
@@ -162,7 +150,7 @@ static void damage(void)
 {
 	struct engine *e;
 	ok(engine_open(r.s.kernel, &e));
-	for (unsigned n = 1 + below(DAMAGED); n; n--) {
+	for (unsigned n = 1 + random_below(&r.state, DAMAGED); n; n--) {
 		uint64_t at = any_word(e), old;
 		ok(kernel_read_uint(e->k, at, 4, &old));
 		uint32_t value = any_value(e, (uint32_t)old);
@@ -178,7 +166,7 @@ static const char *const lengths[] = {"4k", "8k", "64k", "1M"};
 
 static const char *one_of(const char *const *from, size_t count)
 {
-	return from[below((unsigned)count)];
+	return from[random_below(&r.state, (unsigned)count)];
 }
 #define ONE_OF(array) one_of(array, sizeof(array) / sizeof((array)[0]))
 
@@ -256,7 +244,7 @@ static void act_round(void)
 	plainly("snapshot");
 	damage();
 	for (int i = 0; i < COMMANDS; i++)
-		run_command(below(3) ? ONE_OF(acts) : ONE_OF(readers));
+		run_command(random_below(&r.state, 3) ? ONE_OF(acts) : ONE_OF(readers));
 	forget_acts();
 	ok(vmcore_undo(r.s.vmcore));
 	mm_state_forget(r.s.kernel);
@@ -283,7 +271,7 @@ static void attach_round(void)
 	error_free(e);
 	if (r.s.kernel) {
 		for (int i = 0; i < COMMANDS; i++)
-			run_command(below(2) ? ONE_OF(acts) : ONE_OF(readers));
+			run_command(random_below(&r.state, 2) ? ONE_OF(acts) : ONE_OF(readers));
 		forget_acts();
 		kernel_close(r.s.kernel);
 	}
@@ -299,8 +287,8 @@ static void round_of(uint64_t seed)
 	r.seed = seed;
 	r.state = seed * 0x9e3779b97f4a7c15ull + 1;
 	for (int i = 0; i < 4; i++)
-		next_random();
-	if (below(4))
+		random_next(&r.state);
+	if (random_below(&r.state, 4))
 		act_round();
 	else
 		attach_round();

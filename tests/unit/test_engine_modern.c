@@ -9,6 +9,7 @@
  * Without arguments: seeds that are always the same, and a new one, for each flavour. A failure names
  * its seed, and the act.
  */
+#include "tests/unit/random.h"
 #include "tests/unit/small_machine.h"
 
 #include <stdio.h>
@@ -56,19 +57,6 @@ static struct run {
 } r;
 
 static const unsigned word_offsets[WORDS] = {0, 4088};
-
-static uint64_t next_random(void)
-{
-	r.state ^= r.state << 13;
-	r.state ^= r.state >> 7;
-	r.state ^= r.state << 17;
-	return r.state;
-}
-
-static unsigned below(unsigned n)
-{
-	return (unsigned)(next_random() >> 16) % n;
-}
 
 #define must(condition, ...)                                                                   \
 	do {                                                                                   \
@@ -153,7 +141,7 @@ static void compare_held(const struct held *before, const struct held *after)
 static struct process *any_process(void)
 {
 	for (;;) {
-		struct process *p = &r.processes[below(r.count)];
+		struct process *p = &r.processes[random_below(&r.state, r.count)];
 		if (!p->zombie)
 			return p;
 	}
@@ -232,8 +220,8 @@ static void end_process(struct process *p)
 static void access_page(struct process *p, unsigned page, bool write)
 {
 	struct shadow *s = &p->memory->pages[page];
-	unsigned word = below(WORDS);
-	uint64_t value = next_random(), addr = FIRST + (uint64_t)page * PAGE + word_offsets[word];
+	unsigned word = random_below(&r.state, WORDS);
+	uint64_t value = random_next(&r.state), addr = FIRST + (uint64_t)page * PAGE + word_offsets[word];
 	bool good = s->mapped && (s->prot & (write ? PROT_WRITE : PROT_READ));
 	snprintf(r.what, sizeof(r.what), "%s %" PRIx64, write ? "write" : "read", addr);
 	done(engine_set_current(r.m.e, p->task));
@@ -255,16 +243,16 @@ static void access_page(struct process *p, unsigned page, bool write)
 static void act_access(void)
 {
 	struct process *p = any_process();
-	unsigned page = below(PAGES), pages = 1 + below(below(4) ? 6 : 150);
-	bool write = below(5) < 3;
+	unsigned page = random_below(&r.state, PAGES), pages = 1 + random_below(&r.state, random_below(&r.state, 4) ? 6 : 150);
+	bool write = random_below(&r.state, 5) < 3;
 	for (unsigned i = 0; i < pages && page + i < PAGES; i++)
 		access_page(p, page + i, write);
 }
 
 static uint64_t any_range(unsigned *first, unsigned *pages)
 {
-	*first = below(PAGES);
-	*pages = 1 + below(below(3) ? 12 : 600);
+	*first = random_below(&r.state, PAGES);
+	*pages = 1 + random_below(&r.state, random_below(&r.state, 3) ? 12 : 600);
 	if (*pages > PAGES - *first)
 		*pages = PAGES - *first;
 	return FIRST + (uint64_t)*first * PAGE;
@@ -276,7 +264,7 @@ static const unsigned protections[] = {PROT_NONE, PROT_READ, PROT_READ | PROT_WR
 static void act_mmap(void)
 {
 	struct process *p = any_process();
-	unsigned first, pages, prot = protections[below(4)];
+	unsigned first, pages, prot = protections[random_below(&r.state, 4)];
 	uint64_t addr = any_range(&first, &pages), at;
 	snprintf(r.what, sizeof(r.what), "mmap %" PRIx64 ", %u pages, prot %x", addr, pages, prot);
 	done(engine_set_current(r.m.e, p->task));
@@ -302,7 +290,7 @@ static void act_munmap(void)
 static void act_mprotect(void)
 {
 	struct process *p = any_process();
-	unsigned first, pages, prot = protections[below(4)];
+	unsigned first, pages, prot = protections[random_below(&r.state, 4)];
 	uint64_t addr = any_range(&first, &pages);
 	for (unsigned i = 0; i < pages; i++)
 		if (!p->memory->pages[first + i].mapped)
@@ -337,7 +325,7 @@ static void act_clone(void)
 {
 	struct process *parent = any_process();
 	unsigned flags = CLONE_VM_FLAG | CLONE_FS | CLONE_FILES | CLONE_SIGHAND;
-	bool thread = below(2);
+	bool thread = random_below(&r.state, 2);
 	uint64_t task;
 	if (r.count == PROCESSES)
 		return;
@@ -361,7 +349,7 @@ static void act(void)
 	static void (*const acts[])(void) = {act_access,   act_access, act_access, act_access,
 					     act_access,   act_mmap,   act_mmap,   act_munmap,
 					     act_mprotect, act_fork,   act_clone,  act_exit};
-	acts[below(sizeof(acts) / sizeof(acts[0]))]();
+	acts[random_below(&r.state, sizeof(acts) / sizeof(acts[0]))]();
 	mm_state_forget(r.m.k);
 }
 

@@ -10,6 +10,7 @@
  * Without a seed: some that are always the same, and one new one. A failure names its seed, and the
  * act.
  */
+#include "tests/unit/random.h"
 #include "tests/unit/small_machine.h"
 
 #include <errno.h>
@@ -58,19 +59,6 @@ static struct run {
 } r;
 
 static const unsigned word_offsets[WORDS] = {0, 2044, 4092};
-
-static uint64_t next_random(void)
-{
-	r.state ^= r.state << 13;
-	r.state ^= r.state >> 7;
-	r.state ^= r.state << 17;
-	return r.state;
-}
-
-static unsigned below(unsigned n)
-{
-	return (unsigned)(next_random() >> 16) % n;
-}
 
 #define must(condition, ...)                                                                     \
 	do {                                                                                     \
@@ -140,7 +128,7 @@ static struct process *any_process(void)
 {
 	struct process *p = NULL;
 	while (!p)
-		p = r.processes[below(PROCESSES)];
+		p = r.processes[random_below(&r.state, PROCESSES)];
 	return p;
 }
 
@@ -211,17 +199,17 @@ static void out_of_memory(struct process *p)
 
 static uint64_t any_address(unsigned stack_percent)
 {
-	if (below(100) < stack_percent)
-		return STACK_END - 1 - below(STACK) * PAGE - (PAGE - 1);
-	return FIRST + (uint64_t)below(PAGES) * PAGE;
+	if (random_below(&r.state, 100) < stack_percent)
+		return STACK_END - 1 - random_below(&r.state, STACK) * PAGE - (PAGE - 1);
+	return FIRST + (uint64_t)random_below(&r.state, PAGES) * PAGE;
 }
 
 /* Reads or writes the words of one page. False when the process was killed. */
 static bool access_page(struct process *p, uint64_t page, bool write)
 {
 	struct engine *e = r.m.e;
-	unsigned word = below(WORDS);
-	uint32_t value = (uint32_t)next_random(), expected = 0;
+	unsigned word = random_below(&r.state, WORDS);
+	uint32_t value = (uint32_t)random_next(&r.state), expected = 0;
 	bool good = allowed(p, page, write);
 	struct shadow *s = shadow_of(p, page);
 	if (good && !write)
@@ -259,8 +247,8 @@ static void act_access(void)
 {
 	struct process *p = any_process();
 	uint64_t addr = any_address(10);
-	bool write = below(5) < 3;
-	unsigned pages = below(4) ? 1 + below(4) : 1 + below(below(3) ? 200 : PAGES);
+	bool write = random_below(&r.state, 5) < 3;
+	unsigned pages = random_below(&r.state, 4) ? 1 + random_below(&r.state, 4) : 1 + random_below(&r.state, random_below(&r.state, 3) ? 200 : PAGES);
 	snprintf(r.what, sizeof(r.what), "%s %" PRIx64 ", %u pages", write ? "write" : "read", addr,
 		 pages);
 	for (unsigned i = 0; i < pages && shadow_of(p, addr); i++, addr += PAGE)
@@ -290,8 +278,8 @@ static const unsigned protections[] = {PROT_NONE,
 
 static uint64_t any_range(unsigned *pages)
 {
-	uint64_t page = below(PAGES);
-	*pages = 1 + below(below(3) ? 16 : 400);
+	uint64_t page = random_below(&r.state, PAGES);
+	*pages = 1 + random_below(&r.state, random_below(&r.state, 3) ? 16 : 400);
 	if (*pages > PAGES - page)
 		*pages = (unsigned)(PAGES - page);
 	return FIRST + page * PAGE;
@@ -300,19 +288,19 @@ static uint64_t any_range(unsigned *pages)
 static void act_mmap(void)
 {
 	struct process *p = any_process();
-	struct shadow s = {.kind = PRIVATE, .prot = (uint8_t)protections[below(6)]};
+	struct shadow s = {.kind = PRIVATE, .prot = (uint8_t)protections[random_below(&r.state, 6)]};
 	unsigned pages, flags = MAP_FIXED | MAP_PRIVATE;
 	uint64_t addr = any_range(&pages), at = 0, file = 0;
 	char path[16];
-	if (below(3) == 0) {
-		s.kind = below(2) ? FILE_PRIVATE : FILE_SHARED;
-		s.file = (uint8_t)below(FILES);
-		s.index = (uint16_t)below(FILE_PAGES);
+	if (random_below(&r.state, 3) == 0) {
+		s.kind = random_below(&r.state, 2) ? FILE_PRIVATE : FILE_SHARED;
+		s.file = (uint8_t)random_below(&r.state, FILES);
+		s.index = (uint16_t)random_below(&r.state, FILE_PAGES);
 		flags = MAP_FIXED | (s.kind == FILE_SHARED ? MAP_SHARED : MAP_PRIVATE);
 		pages = pages > FILE_PAGES + 2u - s.index ? FILE_PAGES + 2u - s.index : pages;
 		snprintf(path, sizeof(path), "/file%u", s.file);
 	}
-	flags |= below(2) ? MAP_NORESERVE : 0;
+	flags |= random_below(&r.state, 2) ? MAP_NORESERVE : 0;
 	snprintf(r.what, sizeof(r.what),
 		 "mmap %" PRIx64 ", %u pages, prot %x, kind %u, file page %u", addr, pages, s.prot,
 		 s.kind, s.index);
@@ -343,7 +331,7 @@ static void act_munmap(void)
 static void act_mprotect(void)
 {
 	struct process *p = any_process();
-	unsigned pages, prot = protections[below(6)];
+	unsigned pages, prot = protections[random_below(&r.state, 6)];
 	uint64_t addr = any_range(&pages);
 	bool mapped = true;
 	snprintf(r.what, sizeof(r.what), "mprotect %" PRIx64 ", %u pages, prot %x", addr, pages,
@@ -363,7 +351,7 @@ static void act_brk(void)
 {
 	struct process *p = any_process();
 	uint64_t start = FIRST + PAGES / 2 * PAGE,
-		 now = start + (uint64_t)below(64) * PAGE + below(PAGE), result;
+		 now = start + (uint64_t)random_below(&r.state, 64) * PAGE + random_below(&r.state, PAGE), result;
 	uint64_t from = (p->brk + PAGE - 1) & ~(PAGE - 1ull),
 		 to = (now + PAGE - 1) & ~(PAGE - 1ull);
 	snprintf(r.what, sizeof(r.what), "brk %" PRIx64 " to %" PRIx64, p->brk, now);
@@ -413,7 +401,7 @@ static void act_exit(void)
 
 static void act_reclaim(void)
 {
-	unsigned wanted = 1 + below(64), freed;
+	unsigned wanted = 1 + random_below(&r.state, 64), freed;
 	snprintf(r.what, sizeof(r.what), "reclaim %u", wanted);
 	done(try_to_free_pages(r.m.e, wanted, &freed));
 }
@@ -421,7 +409,7 @@ static void act_reclaim(void)
 /* Some other process reads and writes its memory. */
 static void act_hog(void)
 {
-	unsigned first = below(r.hog_pages), n = 1 + below(200);
+	unsigned first = random_below(&r.state, r.hog_pages), n = 1 + random_below(&r.state, 200);
 	snprintf(r.what, sizeof(r.what), "the hog, %u pages from %u", n, first);
 	for (unsigned i = first; i < first + n && i < r.hog_pages; i++) {
 		uint32_t value = ~0u;
@@ -439,7 +427,7 @@ static void act_hog(void)
 static void act_trim(void)
 {
 	snprintf(r.what, sizeof(r.what), "check_pgt_cache");
-	done(check_pgt_cache(r.m.e, 0, below(4)));
+	done(check_pgt_cache(r.m.e, 0, random_below(&r.state, 4)));
 }
 
 static void act(void)
@@ -455,7 +443,7 @@ static void act(void)
 	unsigned total = 0, n;
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
 		total += acts[i].weight;
-	n = below(total);
+	n = random_below(&r.state, total);
 	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
 		if (n < acts[i].weight) {
 			acts[i].act();
@@ -474,7 +462,7 @@ static void make_files(void)
 		char path[16];
 		for (unsigned page = 0; page < FILE_PAGES; page++) {
 			for (unsigned w = 0; w < WORDS; w++) {
-				r.files[file][page][w] = (uint32_t)next_random();
+				r.files[file][page][w] = (uint32_t)random_next(&r.state);
 				memcpy(bytes + page * PAGE + word_offsets[w],
 				       &r.files[file][page][w], 4);
 			}
@@ -490,7 +478,7 @@ static void make_files(void)
 static void make_hog(void)
 {
 	r.hog = new_process(&r.m);
-	r.hog_pages = (unsigned)nr_free_pages(r.m.e) / 10 * (5 + below(5));
+	r.hog_pages = (unsigned)nr_free_pages(r.m.e) / 10 * (5 + random_below(&r.state, 5));
 	if (r.hog_pages > MOST_HOG_PAGES)
 		r.hog_pages = MOST_HOG_PAGES;
 	map(&r.m, r.hog, HOG, r.hog_pages, PROT_READ | PROT_WRITE, MAP_FIXED);
