@@ -100,6 +100,12 @@ class Machine:
         self.image, self.pid = image, pid
         self.zero = self.symbol_frame("empty_zero_page")
         if not image:
+            # Files as fill_files() in agent.c makes them: all their pages cached, clean, read once.
+            for file in range(program.FILES):
+                self.scope.ask_one("mkfile -z %d /oracle/file%d" % (program.FILE_PAGES * program.PAGE, file))
+                self.scope.ask_one("mmap -c 1 -A %s -f /oracle/file%d %d r" % (SPARE, file, program.FILE_PAGES * program.PAGE))
+                self.scope.ask_one("touch -c 1 -r %s %d" % (SPARE, program.FILE_PAGES * program.PAGE))
+                self.scope.ask_one("munmap -c 1 %s %d" % (SPARE, program.FILE_PAGES * program.PAGE))
             # Like the guest: no huge pages, unless a test is about them.
             if not huge:
                 self.scope.ask_one("wr transparent_hugepage_flags 0")
