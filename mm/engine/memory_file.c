@@ -10,6 +10,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/special.h"
 #include "mm/path.h"
 #include "mm/pte.h"
 #include "mm/xarray.h"
@@ -145,10 +146,11 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 		f->result = FAULT_SIGBUS;
 		return NULL;
 	case HANDLER_SPECIAL:
-		fault_outcome(e, OUTCOME_SPECIAL);
-		TRACE(e, "special_mapping_fault", "the kernel's own mapping", { "vma->vm_private_data", GET(e->k, &f->vma->object, vm_area_struct, vm_private_data) },
-		      { "pgoff", b->index });
-		return fault_refuse(e, &explained, "a page of the kernel's own mapping would be put there: not done yet");
+		TRY(special_mapping_fault(f, b->index, &b->page));
+		if (!b->page)
+			return NULL;
+		*done = false;
+		return page_open_writable(e, b->page, p);
 	case HANDLER_OTHER:
 		fault_outcome(e, OUTCOME_DRIVER);
 		TRACE(e, "__do_fault", "a driver's handler", { "vma->vm_ops", f->vma->ops });
@@ -287,7 +289,7 @@ static struct error *do_read_fault(struct fault *f)
 	TRY(find_page(f, &b, &p, &done));
 	if (done)
 		return NULL;
-	fault_outcome(e, OUTCOME_CACHED);
+	fault_outcome(e, b.handler == HANDLER_SPECIAL ? OUTCOME_SPECIAL : OUTCOME_CACHED);
 	TRY(do_set_pmd(f, p.object.addr, &done));
 	if (done)
 		return NULL;
