@@ -24,7 +24,7 @@ static uint64_t bit_of(int bit)
 /* The static key of LRU_GEN_CORE. Then a page that a fault brings is marked active. */
 bool lru_gen_enabled(struct engine *e)
 {
-	uint64_t key = symbol_addr(e->k, "lru_gen_caps"), v;
+	uint64_t key = e->modern->lru_gen_caps, v;
 	return key && !error_drop(kernel_read_uint(e->k, key, 4, &v)) && v;
 }
 
