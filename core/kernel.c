@@ -14,6 +14,7 @@ bool kernel_is_kernel_address(const struct kernel *k, uint64_t addr)
 void kernel_flush_translations(struct kernel *k)
 {
 	memset(k->tlb, 0, sizeof(k->tlb));
+	memset(&k->near_last, 0, sizeof(k->near_last));
 }
 
 #define TLB_SLOTS (sizeof(((struct kernel *)NULL)->tlb) / sizeof(((struct kernel *)NULL)->tlb[0]))
@@ -29,7 +30,7 @@ static inline size_t small_slot(uint64_t addr)
 	return (addr >> 21 ^ addr >> 12) % TLB_SLOTS;
 }
 
-uint64_t kernel_near_mapped(const struct kernel *k, uint64_t addr, size_t size)
+uint64_t kernel_near_mapped(struct kernel *k, uint64_t addr, size_t size)
 {
 	uint64_t phys, run, offset = addr - k->text_start;
 	if (offset < k->text_end - k->text_start) {
@@ -44,8 +45,11 @@ uint64_t kernel_near_mapped(const struct kernel *k, uint64_t addr, size_t size)
 			if (offset >= k->tlb[slot].size)
 				return NEAR_NONE;
 		}
-		phys = k->tlb[slot].phys + offset;
-		run = k->tlb[slot].size - offset;
+		const struct kernel_range *t = &k->tlb[slot];
+		phys = t->phys + offset;
+		run = t->size - offset;
+		if (t->size > NEAR_BYTES && t->phys < k->flat->size && t->size <= k->flat->size - t->phys)
+			k->near_last = (struct kernel_range){ t->start, t->size - NEAR_BYTES + 1, t->phys };
 	}
 	return size <= run && phys < k->flat->size && size <= k->flat->size - phys ? phys : NEAR_NONE;
 }
@@ -87,12 +91,6 @@ bool kernel_translate(struct kernel *k, uint64_t addr, uint64_t *phys, uint64_t 
 		return true;
 	}
 	return translate_by_tables(k, addr, phys, run);
-}
-
-uint64_t percpu_addr(const struct kernel *k, uint64_t symbol_value, unsigned cpu)
-{
-	return k->percpu_offset && cpu < k->cpus ? symbol_value + k->percpu_offset[cpu]
-						 : symbol_value;
 }
 
 static struct error *open_symbols(struct kernel *k, const char *file)

@@ -14,26 +14,29 @@
  * offset in the image, or NEAR_NONE.
  */
 #define NEAR_NONE UINT64_MAX
-uint64_t kernel_near_mapped(const struct kernel *k, uint64_t addr, size_t size);
+uint64_t kernel_near_mapped(struct kernel *k, uint64_t addr, size_t size);
 
-static inline unsigned char *kernel_near(const struct kernel *k, uint64_t addr, size_t size)
+static inline uint64_t kernel_near_offset(struct kernel *k, uint64_t addr, size_t size)
 {
 	uint64_t offset = addr - k->page_offset;
-	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES, 0)) {
-		if (!k->near_size || (offset = kernel_near_mapped(k, addr, size)) == NEAR_NONE)
-			return NULL;
-	}
-	return vmcore_flat_at(k->flat, offset);
+	if (__builtin_expect(offset < k->near_size && size <= NEAR_BYTES, 1))
+		return offset;
+	offset = addr - k->near_last.start;
+	if (offset < k->near_last.size && size <= NEAR_BYTES)
+		return k->near_last.phys + offset;
+	return k->near_size ? kernel_near_mapped(k, addr, size) : NEAR_NONE;
 }
 
-static inline unsigned char *kernel_near_writable(const struct kernel *k, uint64_t addr, size_t size)
+static inline unsigned char *kernel_near(struct kernel *k, uint64_t addr, size_t size)
 {
-	uint64_t offset = addr - k->page_offset;
-	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES, 0)) {
-		if (!k->near_size || (offset = kernel_near_mapped(k, addr, size)) == NEAR_NONE)
-			return NULL;
-	}
-	if (__builtin_expect(vmcore_must_keep(k->flat, offset, size), 0))
+	uint64_t offset = kernel_near_offset(k, addr, size);
+	return offset == NEAR_NONE ? NULL : vmcore_flat_at(k->flat, offset);
+}
+
+static inline unsigned char *kernel_near_writable(struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t offset = kernel_near_offset(k, addr, size);
+	if (offset == NEAR_NONE || vmcore_must_keep(k->flat, offset, size))
 		return NULL;
 	return vmcore_flat_at(k->flat, offset);
 }

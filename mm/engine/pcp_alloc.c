@@ -17,6 +17,7 @@
 /* One zone of the zonelist while a page is sought in it. */
 struct search {
 	struct engine *e;
+	const struct node *node; /* whose zonelist: the acting CPU's */
 	uint64_t zone;
 	struct object o;
 	unsigned order, type; /* migrate type */
@@ -236,7 +237,7 @@ static struct error *policy_of_task(struct engine *e, bool *explained)
 static struct error *find_zone(struct search *s, enum page_class class, unsigned *at)
 {
 	struct engine *e = s->e;
-	const struct node *n = node_of_cpu(e);
+	const struct node *n = s->node;
 	uint64_t mark;
 	s->highest = highest_zone(e, class);
 	s->type = class == PAGES_MOVABLE ? e->modern->migrate_movable : class == PAGES_KERNEL ? e->modern->migrate_unmovable : e->modern->migrate_reclaimable;
@@ -258,7 +259,7 @@ static struct error *find_zone(struct search *s, enum page_class class, unsigned
 static bool avoids_fragments(struct search *s, enum page_class class)
 {
 	struct kernel *k = s->e->k;
-	const struct node *n = node_of_cpu(s->e);
+	const struct node *n = s->node;
 	unsigned at = 0, index;
 	unsigned normal = s->e->modern->zone_normal;
 	if (!HAS(k, zone, watermark_boost) || !n)
@@ -285,6 +286,7 @@ struct error *pages_available(struct engine *e, enum page_class class, unsigned 
 	unsigned at = 0;
 	*zone = 0;
 	TRY(nodes_open(e->k));
+	s.node = node_of_cpu(e);
 	for (;; at++) {
 		TRY(find_zone(&s, class, &at));
 		if (!s.zone)
@@ -329,7 +331,7 @@ static struct error *get_page_from_freelist(struct search *s, enum page_class cl
 static struct error *could_be_reclaimed(struct search *s, bool *could)
 {
 	struct kernel *k = s->e->k;
-	const struct node *n = node_of_cpu(s->e);
+	const struct node *n = s->node;
 	uint64_t mark, pages, lists;
 	*could = false;
 	for (unsigned at = 0, index; n && !*could && (s->zone = zonelist_zone(s->e, n, at, &index)); at++) {
@@ -382,6 +384,7 @@ struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned 
 	TRY(policy_of_task(e, &explained));
 	if (explained)
 		return NULL;
+	s.node = node_of_cpu(e);
 	s.nofragment = avoids_fragments(&s, class);
 	TRY(get_page_from_freelist(&s, class, page));
 	return *page ? NULL : alloc_pages_slowpath(&s, class, page);
