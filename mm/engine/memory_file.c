@@ -10,6 +10,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/special.h"
 #include "mm/path.h"
 #include "mm/pte.h"
 #include "mm/xarray.h"
@@ -145,17 +146,13 @@ static struct error *other_handler(struct fault *f, const struct backing *b, boo
 		TRACE(e, "do_fault", "the area has no handler", { "vma->vm_ops", f->vma->ops });
 		f->result = FAULT_SIGBUS;
 		return NULL;
-	case HANDLER_SPECIAL:
-		fault_outcome(e, OUTCOME_SPECIAL);
-		TRACE(e, "special_mapping_fault", "the kernel's own mapping", { "vma->vm_private_data", GET(e->k, &f->vma->object, vm_area_struct, vm_private_data) },
-		      { "pgoff", b->index });
-		return fault_refuse(e, &explained, "a page of the kernel's own mapping would be put there: not done yet");
 	case HANDLER_OTHER:
 		fault_outcome(e, OUTCOME_DRIVER);
 		TRACE(e, "__do_fault", "a driver's handler", { "vma->vm_ops", f->vma->ops });
 		return fault_refuse(e, &explained, "what %s() does is not followed", b->name);
 	case HANDLER_FILE:
 	case HANDLER_SHMEM:
+	case HANDLER_SPECIAL:
 		break;
 	}
 	*done = false;
@@ -169,6 +166,11 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 	*done = true;
 	f->result = f->tried ? FAULT_MAJOR : FAULT_MINOR;
 	TRY(fault_prealloc(f));
+	if (b->handler == HANDLER_SPECIAL) {
+		TRY(special_mapping_fault(f, b->index, &b->page));
+		*done = !b->page;
+		return *done ? NULL : page_open_writable(e, b->page, p);
+	}
 	if (b->index >= b->size) {
 		TRACE(e, b->handler == HANDLER_FILE ? "filemap_fault" : "shmem_fault", "beyond the end of the file", { "pgoff", b->index },
 		      { "size in pages", b->size });
@@ -259,7 +261,7 @@ static struct error *page_to_map(struct fault *f, const struct backing *b, uint6
 
 /* Where the kernel maps pages around an address: a window, within the area and the page table. */
 struct window {
-	uint64_t start, end, pages;
+	uint64_t start, end;
 };
 
 static void find_window(const struct fault *f, uint64_t pages, struct window *w)
@@ -267,7 +269,6 @@ static void find_window(const struct fault *f, uint64_t pages, struct window *w)
 	const struct kernel *k = f->e->k;
 	const struct pagetable_geometry *g = &k->geometry;
 	uint64_t size = pages << k->arch->page_shift, here = f->addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1), span = 1ull << (g->level[g->levels - 1u].bits + 12);
-	w->pages = pages;
 	w->start = here & ~(size - 1);
 	w->start = w->start > f->vma->start ? w->start : f->vma->start;
 	w->end = w->start + size;
@@ -329,7 +330,7 @@ static struct error *do_read_fault(struct fault *f, struct backing *b)
 	struct engine *e = f->e;
 	struct page p;
 	uint64_t around = fault_around(e);
-	bool done, explained, mapped = false, tries = b->map_pages && around > 1;
+	bool done, explained, mapped = false, tries = b->mapping && b->map_pages && around > 1;
 	TRACE(e, "do_read_fault", tries ? "with the pages around" : "this page alone", { "address", f->addr }, { "write_access", 0 },
 	      { "vma->vm_ops->map_pages", b->map_pages }, { "fault_around pages", around });
 	if (tries)
@@ -344,7 +345,7 @@ static struct error *do_read_fault(struct fault *f, struct backing *b)
 	TRY(find_page(f, b, &p, &done));
 	if (done)
 		return NULL;
-	fault_outcome(e, OUTCOME_CACHED);
+	fault_outcome(e, b->handler == HANDLER_SPECIAL ? OUTCOME_SPECIAL : OUTCOME_CACHED);
 	TRY(do_set_pmd(f, p.object.addr, &done));
 	if (done)
 		return NULL;
