@@ -21,10 +21,11 @@ DRAIN = ["mmap -c %%d -A %s 4096 -" % SPARE, "munmap -c %%d %s 4096" % SPARE]
 
 # The engine's names of what the guest traces (agent.c), where they differ.
 TRACED = {name: name for name in ("__p4d_alloc", "__pud_alloc", "__pmd_alloc", "__pte_alloc", "get_page_from_freelist", "page_add_new_anon_rmap",
-                                  "lru_cache_add", "do_wp_page", "wp_page_copy", "do_swap_page", "filemap_fault", "filemap_map_pages",
-                                  "shmem_fault", "expand_downwards", "do_huge_pmd_anonymous_page", "do_huge_pmd_wp_page",
-                                  "huge_pmd_set_accessed", "special_mapping_fault")}
-TRACED["anon_vma_prepare"] = "__anon_vma_prepare"
+                                  "lru_cache_add", "do_wp_page", "wp_page_copy", "do_swap_page", "__do_fault", "filemap_fault",
+                                  "filemap_map_pages", "finish_fault", "shmem_fault", "expand_downwards", "do_huge_pmd_anonymous_page",
+                                  "do_huge_pmd_wp_page", "huge_pmd_set_accessed", "special_mapping_fault")}
+# Announced by their own names, which the compiler left no functions: what calls them.
+TRACED.update({"anon_vma_prepare": "__anon_vma_prepare", "wp_page_shared": "do_wp_page", "wp_pfn_shared": "do_wp_page"})
 
 
 class Refusal(Exception):
