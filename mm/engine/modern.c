@@ -129,6 +129,8 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->file_dirty = stat_item(k, "NR_FILE_DIRTY", NULL);
 	m->write_pending = stat_item(k, "NR_ZONE_WRITE_PENDING", NULL);
 	m->dirtied = stat_item(k, "NR_DIRTIED", NULL);
+	int64_t refaults;
+	m->new_anon_active = !enumerator_find(k, "WORKINGSET_REFAULT_ANON", &refaults);
 	m->isolated = stat_item(k, "NR_ISOLATED_ANON", NULL);
 	m->workingset_activate = stat_item(k, "WORKINGSET_ACTIVATE_ANON", NULL);
 	m->vmscan_immediate = stat_item(k, "NR_VMSCAN_IMMEDIATE", NULL);

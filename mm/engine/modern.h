@@ -43,6 +43,7 @@ struct engine_modern {
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (until 5.7, and since 6.13) */
+	bool new_anon_active; /* new anonymous pages begin as active ones (until 5.8) */
 	bool huge_cow_copies; /* a write to a shared huge page gets a huge page, copied (until 5.7) */
 	bool touch_dirties_huge; /* every touch of a huge page by the kernel makes its entry dirty (until 4.4) */
 	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
