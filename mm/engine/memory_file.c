@@ -10,6 +10,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/shmem_edit.h"
 #include "mm/path.h"
 #include "mm/pte.h"
 #include "mm/xarray.h"
@@ -29,6 +30,7 @@ struct backing {
 	uint64_t mapping, tree, size /* in pages, of the file */, index;
 	uint64_t page;	    /* of the page cache, 0: none */
 	bool value;	    /* the cache has a value there: an evicted page, of shared memory a swapped-out one */
+	bool made;	    /* the page is new, and announced */
 };
 
 static struct error *read_op(struct fault *f, enum member_id id, uint64_t *function)
@@ -101,18 +103,27 @@ static struct error *would_read(struct fault *f, const struct backing *b)
 			    path_of_file(k, f->vma->file)->path);
 }
 
-static struct error *shmem_absent(struct fault *f, const struct backing *b)
+/* shmem_fault(): what was swapped out is not followed; where there is nothing comes a new page. *done: the fault ends here. */
+static struct error *shmem_absent(struct fault *f, struct backing *b, bool *done)
 {
+	struct engine *e = f->e;
 	bool explained;
-	TRACE(f->e, "shmem_fault", b->value ? "swapped out" : "no page there yet: a new one in its page cache", { "mapping", b->mapping }, { "pgoff", b->index },
+	*done = true;
+	TRACE(e, "shmem_fault", b->value ? "swapped out" : "no page there yet: a new one in its page cache", { "mapping", b->mapping }, { "pgoff", b->index },
 	      { "size in pages", b->size });
-	f->result = b->value || (f->write && (f->vma->flags & VM_SHARED) && f->e->modern->retry_is_major) ? FAULT_MAJOR : FAULT_MINOR;
-	fault_outcome(f->e, b->value ? OUTCOME_SWAP_READ : OUTCOME_SHMEM_NEW);
-	if (f->write && !(f->vma->flags & VM_SHARED))
-		fault_outcome(f->e, OUTCOME_COPY_FILE);
-	return fault_refuse(f->e, &explained, b->value ? "page %" PRIu64 " of %s is swapped out: it would be looked for in the swap cache, or read"
-						      : "page %" PRIu64 " of %s would be made and put into its page cache: not done yet",
-			    b->index, path_of_file(f->e->k, f->vma->file)->path);
+	fault_outcome(e, b->value ? OUTCOME_SWAP_READ : OUTCOME_SHMEM_NEW);
+	if (b->value) {
+		f->result = FAULT_MAJOR;
+		if (f->write && !(f->vma->flags & VM_SHARED))
+			fault_outcome(e, OUTCOME_COPY_FILE);
+		return fault_refuse(e, &explained, "page %" PRIu64 " of %s is swapped out: it would be looked for in the swap cache, or read", b->index,
+				    path_of_file(e->k, f->vma->file)->path);
+	}
+	TRY(shmem_new_page(f, b->mapping, b->index, &b->page));
+	TRY(kernel_get(e->k, b->mapping, M_address_space_i_pages, &b->tree));
+	*done = !b->page;
+	b->made = true;
+	return NULL;
 }
 
 /* filemap_fault(): the page that is not there, or not up to date, from the machine's disk. *page is the tree's entry then. */
@@ -163,10 +174,8 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 		f->result = FAULT_SIGBUS;
 		return NULL;
 	}
-	if (!b->page && b->handler == HANDLER_SHMEM)
-		return shmem_absent(f, b);
 	if (!b->page)
-		TRY(read_missing(f, b, &missing));
+		TRY(b->handler == HANDLER_SHMEM ? shmem_absent(f, b, &missing) : read_missing(f, b, &missing));
 	if (missing)
 		return NULL;
 	if (!page_of_entry(f, b, b->page, b->index, p))
@@ -177,8 +186,9 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 	}
 	if (!has(p, e->bit_uptodate) && !page_is_tail(e->k, p))
 		return would_read(f, b);
-	TRACE(e, b->handler == HANDLER_FILE ? "filemap_fault" : "shmem_fault", "in the page cache", { "mapping", b->mapping }, { "pgoff", b->index },
-	      { "page", p->object.addr });
+	if (!b->made)
+		TRACE(e, b->handler == HANDLER_FILE ? "filemap_fault" : "shmem_fault", "in the page cache", { "mapping", b->mapping }, { "pgoff", b->index },
+		      { "page", p->object.addr });
 	*done = false;
 	return NULL;
 }
@@ -262,7 +272,8 @@ static struct error *do_read_fault(struct fault *f)
 	TRY(find_page(f, &b, &p, &done));
 	if (done)
 		return NULL;
-	fault_outcome(e, OUTCOME_CACHED);
+	if (!b.made)
+		fault_outcome(e, OUTCOME_CACHED);
 	TRY(do_set_pmd(f, p.object.addr, &done));
 	if (done)
 		return NULL;
@@ -344,7 +355,8 @@ static struct error *do_shared_fault(struct fault *f)
 	TRY(find_page(f, &b, &p, &done));
 	if (done)
 		return NULL;
-	fault_outcome(e, OUTCOME_SHARED);
+	if (!b.made)
+		fault_outcome(e, OUTCOME_SHARED);
 	TRY(read_op(f, M_vm_operations_struct_page_mkwrite, &function));
 	shared_page_dirtied(f, &p, function != 0);
 	TRACE(e, "do_shared_fault", function ? "the file system is asked first" : "mapped writable, and dirty", { "page", p.object.addr },
