@@ -11,6 +11,7 @@
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
 #include "mm/engine/shmem_edit.h"
+#include "mm/engine/special.h"
 #include "mm/path.h"
 #include "mm/pte.h"
 #include "mm/xarray.h"
@@ -156,10 +157,11 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 		f->result = FAULT_SIGBUS;
 		return NULL;
 	case HANDLER_SPECIAL:
-		fault_outcome(e, OUTCOME_SPECIAL);
-		TRACE(e, "special_mapping_fault", "the kernel's own mapping", { "vma->vm_private_data", GET(e->k, &f->vma->object, vm_area_struct, vm_private_data) },
-		      { "pgoff", b->index });
-		return fault_refuse(e, &explained, "a page of the kernel's own mapping would be put there: not done yet");
+		TRY(special_mapping_fault(f, b->index, &b->page));
+		if (!b->page)
+			return NULL;
+		*done = false;
+		return page_open_writable(e, b->page, p);
 	case HANDLER_OTHER:
 		fault_outcome(e, OUTCOME_DRIVER);
 		TRACE(e, "__do_fault", "a driver's handler", { "vma->vm_ops", f->vma->ops });
@@ -227,14 +229,18 @@ static bool may_map_around(const struct engine *e, const struct page *p)
 	return has(p, e->bit_uptodate) && !has(p, e->bit_locked) && !has(p, e->modern->readahead) && !has(p, e->modern->hwpoison);
 }
 
-/* do_fault_around(): the cached pages of an aligned window, within the area and the page table. *mapped: the faulting one was among them. */
+/*
+ * do_fault_around(): the cached pages of an aligned window, within the area and the page table, which is made when there is one; or a huge one that they are part of.
+ * *mapped: the faulting one was among them.
+ */
 static struct error *do_fault_around(struct fault *f, const struct backing *b, uint64_t pages, bool *mapped)
 {
 	struct engine *e = f->e;
 	struct kernel *k = e->k;
 	const struct pagetable_geometry *g = &k->geometry;
 	uint64_t window = pages << k->arch->page_shift, here = f->addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1), span = 1ull << (g->level[g->levels - 1u].bits + 12);
-	uint64_t start = here & ~(window - 1), end, count = 0, before = f->entry_addr - ((here & (span - 1)) >> 12) * g->entry_size;
+	uint64_t start = here & ~(window - 1), end, count = 0;
+	bool explained, whole;
 	start = start > f->vma->start ? start : f->vma->start;
 	end = start + window;
 	end = end < f->vma->end ? end : f->vma->end;
@@ -243,14 +249,23 @@ static struct error *do_fault_around(struct fault *f, const struct backing *b, u
 	*mapped = false;
 	for (uint64_t addr = start; addr < end; addr += VMCORE_PAGE_SIZE) {
 		uint64_t index = ((addr - f->vma->start) >> k->arch->page_shift) + f->vma->pgoff, entry;
-		uint64_t at = before + ((addr & (span - 1)) >> 12) * g->entry_size;
+		/* From the entry of the faulting page; below it the difference wraps around, and so does the sum. */
+		uint64_t apart = ((addr >> 12) - (here >> 12)) * g->entry_size;
 		struct page p;
-		if (index >= b->size || get_pte(e, at))
+		if (index >= b->size || (f->entry_addr && get_pte(e, f->entry_addr + apart)))
 			continue;
 		TRY(xarray_load(k, b->tree, index, &entry));
 		if ((entry & 3) || !page_of_entry(f, b, entry, index, &p) || !may_map_around(e, &p))
 			continue;
-		TRY(map_cached(f, &p, addr, at, false));
+		TRY(do_set_pmd(f, p.object.addr, &whole));
+		if (whole) {
+			*mapped = true;
+			break;
+		}
+		TRY(fault_pte(f, &explained));
+		if (explained)
+			return NULL;
+		TRY(map_cached(f, &p, addr, f->entry_addr + apart, false));
 		if (e->report && e->report->ended)
 			return NULL;
 		count++;
@@ -261,30 +276,36 @@ static struct error *do_fault_around(struct fault *f, const struct backing *b, u
 	return NULL;
 }
 
+/* What is cached around is mapped before the page itself is looked up: when that then cannot be had, the others stay mapped. */
 static struct error *do_read_fault(struct fault *f)
 {
 	struct engine *e = f->e;
 	struct backing b;
 	struct page p;
 	uint64_t around = fault_around(e);
-	bool done, explained, mapped = false;
+	bool done, explained, mapped = false, tries;
 	TRY(look_up(f, &b));
+	tries = b.mapping && b.map_pages && around > 1;
+	TRACE(e, "do_read_fault", tries ? "with the pages around" : "this page alone", { "address", f->addr }, { "vma->vm_ops->map_pages", b.map_pages },
+	      { "fault_around pages", around });
+	if (tries)
+		TRY(do_fault_around(f, &b, around, &mapped));
+	if (mapped) {
+		f->result = FAULT_MINOR;
+		fault_outcome(e, OUTCOME_CACHED);
+	}
+	if (mapped || (e->report && e->report->ended))
+		return NULL;
 	TRY(find_page(f, &b, &p, &done));
 	if (done)
 		return NULL;
 	if (!b.made)
-		fault_outcome(e, OUTCOME_CACHED);
+		fault_outcome(e, b.handler == HANDLER_SPECIAL ? OUTCOME_SPECIAL : OUTCOME_CACHED);
 	TRY(do_set_pmd(f, p.object.addr, &done));
 	if (done)
 		return NULL;
 	TRY(fault_pte(f, &explained));
 	if (explained)
-		return NULL;
-	TRACE(e, "do_read_fault", b.map_pages && around > 1 ? "with the pages around" : "this page alone", { "address", f->addr },
-	      { "vma->vm_ops->map_pages", b.map_pages }, { "fault_around pages", around });
-	if (b.map_pages && around > 1)
-		TRY(do_fault_around(f, &b, around, &mapped));
-	if (mapped || (e->report && e->report->ended))
 		return NULL;
 	return map_cached(f, &p, f->addr, f->entry_addr, false);
 }
