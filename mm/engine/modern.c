@@ -108,13 +108,19 @@ static void find_reclaim_events(struct kernel *k, struct engine_modern *m)
 {
 	int normal = enumerator(k, "ALLOCSTALL_NORMAL", -1);
 	m->reclaim_events.allocstall = normal < 0 ? -1 : normal - enumerator(k, "ZONE_NORMAL", 0);
-	m->reclaim_events.scan_direct = enumerator(k, "PGSCAN_DIRECT", -1);
+	m->reclaim_events.scan[0] = enumerator(k, "PGSCAN_DIRECT", -1);
+	m->reclaim_events.scan[1] = enumerator(k, "PGSCAN_KSWAPD", -1);
 	m->reclaim_events.scan_anon = enumerator(k, "PGSCAN_ANON", -1);
-	m->reclaim_events.steal_direct = enumerator(k, "PGSTEAL_DIRECT", -1);
+	m->reclaim_events.steal[0] = enumerator(k, "PGSTEAL_DIRECT", -1);
+	m->reclaim_events.steal[1] = enumerator(k, "PGSTEAL_KSWAPD", -1);
 	m->reclaim_events.steal_anon = enumerator(k, "PGSTEAL_ANON", -1);
 	m->reclaim_events.refill = enumerator(k, "PGREFILL", -1);
 	m->reclaim_events.deactivate = enumerator(k, "PGDEACTIVATE", -1);
 	m->reclaim_events.lazyfreed = enumerator(k, "PGLAZYFREED", -1);
+	m->reclaim_events.pageoutrun = enumerator(k, "PAGEOUTRUN", -1);
+	m->reclaim_events.pswpin = enumerator(k, "PSWPIN", -1);
+	m->reclaim_events.pswpout = enumerator(k, "PSWPOUT", -1);
+	m->reclaim_events.oom_kill = enumerator(k, "OOM_KILL", -1);
 }
 
 static void find_counters(struct kernel *k, struct engine_modern *m)
@@ -130,7 +136,11 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->write_pending = stat_item(k, "NR_ZONE_WRITE_PENDING", NULL);
 	m->dirtied = stat_item(k, "NR_DIRTIED", NULL);
 	m->isolated = stat_item(k, "NR_ISOLATED_ANON", NULL);
+	m->workingset_refault = stat_item(k, "WORKINGSET_REFAULT_ANON", NULL);
 	m->workingset_activate = stat_item(k, "WORKINGSET_ACTIVATE_ANON", NULL);
+	m->workingset_restore = stat_item(k, "WORKINGSET_RESTORE_ANON", NULL);
+	m->vmscan_write = stat_item(k, "NR_VMSCAN_WRITE", NULL);
+	m->written = stat_item(k, "NR_WRITTEN", NULL);
 	m->vmscan_immediate = stat_item(k, "NR_VMSCAN_IMMEDIATE", NULL);
 	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
 	m->kernel_stack = stat_item(k, "NR_KERNEL_STACK_KB", "NR_KERNEL_STACK");
@@ -251,6 +261,8 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out)
 	/* 5.5 lets go, 5.9 counts so: the nearest trace is the structure of all batches, of 5.8. */
 	int64_t completed;
 	m->retry_is_major = HAS_STRUCT(k, cpu_fbatches) && !enumerator_find(k, "VM_FAULT_COMPLETED", &completed);
+	m->refcount_name = k->members[M_page_refcount].name[1] == 'c' ? "page->_count" : "page->_refcount";
+	m->late_tables = HAS(k, vm_fault, prealloc_pte);
 	m->list_poison = k->arch->pointer_size == 8 ? 0xdead000000000100ull : 0x100;
 	m->pmd_level = k->geometry.levels >= 2 ? k->geometry.levels - 2u : 0;
 	if (!zero_frame(k, &m->zero_pfn)) {

@@ -41,6 +41,8 @@ struct engine_modern {
 		vm_droppable, vm_wipeonfork;
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
+	const char *refcount_name; /* in what a trace says: "page->_count" until 4.5 */
+	bool late_tables;    /* the lowest page table is made when there is something to put into it (4.8); before, before anything else was decided */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
 	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
 	enum large_counts large;
@@ -54,11 +56,11 @@ struct engine_modern {
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
 	struct stat_item file_pages, swapcached, shmem, file_dirty, write_pending, dirtied;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
-	/* mm/engine/vmscan_…: isolated and workingset_activate have those of files behind those of anonymous pages; so have the events scan_anon and steal_anon;
-	 * allocstall is that of zone 0 */
-	struct stat_item isolated, workingset_activate, vmscan_immediate;
+	/* mm/engine/vmscan_…: isolated and workingset_… have those of files behind those of anonymous pages; so have the events scan_anon and steal_anon;
+	 * allocstall is that of zone 0; scan and steal: of who reclaims, directly or as kswapd */
+	struct stat_item isolated, workingset_refault, workingset_activate, workingset_restore, vmscan_write, vmscan_immediate, written;
 	struct {
-		int allocstall, scan_direct, scan_anon, steal_direct, steal_anon, refill, deactivate, lazyfreed;
+		int allocstall, scan[2], scan_anon, steal[2], steal_anon, refill, deactivate, lazyfreed, pageoutrun, pswpin, pswpout, oom_kill;
 	} reclaim_events;
 	struct stat_item mlock; /* NR_MLOCK */
 	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */

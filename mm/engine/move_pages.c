@@ -9,8 +9,8 @@
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/modern.h"
 #include "mm/pte.h"
+#include "mm/swap.h"
 
-#define PTE_SWP_SOFT_DIRTY X86_RW /* _PAGE_SWP_SOFT_DIRTY: of an entry that is not present */
 
 struct move {
 	struct engine *e;
@@ -73,7 +73,7 @@ static struct error *move_ptes(struct move *m, struct fault *f, uint64_t extent)
 			continue;
 		set_pte(e, from, 0);
 		if (m->soft_dirty)
-			entry |= entry & (X86_PRESENT | X86_GLOBAL) ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY;
+			entry |= entry & (X86_PRESENT | X86_GLOBAL) ? PTE_SOFT_DIRTY : swap_entry_soft_dirty(e->k);
 		set_pte(e, to, entry);
 		moved++;
 	}

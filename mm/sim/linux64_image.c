@@ -269,6 +269,7 @@ static void place_mm(struct linux64 *m)
 	if (l64_has(m, "mm_struct", "context.ctx_id"))
 		place_word(i, 'D', "last_mm_ctx_id", 1);
 	image_put32(i, image_place(i, 'D', "sysctl_overcommit_ratio", 4, 4), 50);
+	image_put32(i, image_place(i, 'D', "vm_swappiness", 4, 4), 60);
 	place_word(i, 'd', "fault_around_bytes", 65536);
 	image_put64(i, image_place(i, 'D', "sysctl_admin_reserve_kbytes", 8, 8), 1u << 13);
 	image_put64(i, image_place(i, 'D', "sysctl_user_reserve_kbytes", 8, 8), 1u << 17);
