@@ -13,13 +13,14 @@
 uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
+	const unsigned last = *level;
 	uint64_t table = pgd_phys(e, mm);
 	for (unsigned i = 0;; i++) {
 		uint64_t at = table_entry(g, table, i, addr), entry;
-		if (i == *level)
+		if (i == last)
 			return at;
 		entry = get_pte(e, at);
-		if (!pagetable_entry_present(&e->k->geometry, entry) || (g->level[i].may_be_leaf && (entry & X86_PSE))) {
+		if (!pagetable_entry_present(g, entry) || ((entry & X86_PSE) && g->level[i].may_be_leaf)) {
 			uint64_t found = entry ? at : 0;
 			*level = i;
 			return found;
