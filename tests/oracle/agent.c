@@ -26,7 +26,6 @@
 #define PAGE	      4096ul
 #define WINDOW	      0x10000000000ul /* program.py's too */
 #define MOST_PAGES    4096
-#define HUGE_PAGES    (16 + 2048 + 512) /* that programs of huge pages reach: see check-oracle */
 #define MOST_TOUCHED  64
 #define PROCESSES     8
 #define FILES	      4
@@ -629,7 +628,7 @@ void oracle_serve(void)
 	/* Whatever the kernel made of the memory's size: the huge zero page for reads, and no compaction. */
 	put("/sys/kernel/mm/transparent_hugepage/use_zero_page", "1");
 	put("/sys/kernel/mm/transparent_hugepage/defrag", "never");
-	described = parameter("guest_huge", 0) ? HUGE_PAGES : 256;
+	described = parameter("guest_huge", 0) ? MOST_PAGES : 256;
 	/* Nothing happens but by the programs. */
 	put("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "4000000000");
 	put("/sys/kernel/mm/transparent_hugepage/khugepaged/alloc_sleep_millisecs", "4000000000");

@@ -223,6 +223,7 @@ class Generator:
             to = self.FIRST + r.randrange(self.span)
             if self.unit > 1 and page % self.unit == 0:
                 to -= to % self.unit    # so that a huge page can move as a whole
+            to = min(to, PAGES - new)
             words += ["move", "to", str(to)]
             mapped -= set(range(page, page + pages))
             mapped |= set(range(to, to + new))
