@@ -26,15 +26,18 @@ mm/mmap.c and arch/x86/mm/fault.c of the two releases, and the order of function
 
 import collections
 
-Flip = collections.namedtuple("Flip", "what value function decision outcomes", defaults=(None,))
+Flip = collections.namedtuple("Flip", "what value function decision outcomes")
 ROWS = []
 
 
-def row(name, text, setup, act, way, outcomes, then=(), flips=(), pid=700, only=None, sound=True, refused=None):
-    """`then`: (object or object.member, value). `flips`: (object or object.member, value, function, decision, outcomes); a
-    decision of None: the line of that function in `way` must be gone."""
-    ROWS.append({"name": name, "text": text, "setup": setup, "act": act, "way": way, "outcomes": outcomes, "then": then,
-                 "flips": [Flip(*flip) if len(flip) == 5 else Flip(*flip) for flip in flips], "pid": pid, "only": only, "sound": sound, "refused": refused})
+def row(name, text, setup, act, way, outcomes, then=(), flips=(), only=None, sound=True, refused=None):
+    """
+    `then`: (what, value). `flips`: (what, value, function, decision, outcomes): with that value the function decides so, and the fault comes to
+    that; a decision of None: it does not say what it said; outcomes of None: they are not the point. `only`: of one kernel. `sound`: not for
+    rows whose set-up leaves what no kernel would.
+    """
+    ROWS.append({"name": name, "text": text, "setup": setup, "act": act, "way": way, "outcomes": outcomes, "then": then, "flips": [Flip(*flip) for flip in flips],
+                 "only": only, "sound": sound, "refused": refused})
 
 
 # ---- Pieces of a way ----
@@ -76,7 +79,6 @@ MKWRITE = "filemap_page_mkwrite: may be written"
 DIRTIED = "__set_page_dirty: the page is to be written"
 RETRY = "5.10|fault_dirty_shared_page: the fault is taken again, and counts as major"
 
-FLAGS = "VM_READ|VM_WRITE|VM_EXEC"
 NO_ACCESS = ("vma.vm_flags", "old & ~(VM_READ | VM_WRITE | VM_EXEC)", "access_error", "the area may not be touched", ["SIGSEGV"])
 NO_WRITE = ("vma.vm_flags", "old & ~VM_WRITE", "access_error", "the area is not writable", ["SIGSEGV"])
 SWAPPED = ("entry", "SWAPPED", "handle_pte_fault", "not present, not empty: swapped out", None)
@@ -94,7 +96,7 @@ row("anonymous, read", "Memory that nobody has written yet is read: the zero pag
     then=[("rss", "old"), ("min_flt", "old + 1"), ("entry & (PRESENT | RW | USER | ACCESSED | DIRTY)", "PRESENT | USER | ACCESSED"),
           ("vma.anon_vma", "0")],
     flips=[NO_ACCESS, ("access", "w", "do_anonymous_page", "write: a new frame, cleared", ["new"]),
-           ("5.10|$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "__handle_mm_fault", "the aligned range leaves the area", ["zero"]),
+           ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "__handle_mm_fault", "the aligned range leaves the area", ["zero"]),
            ("vma.vm_start", "A + K", "find_vma", "the area above does not grow down", ["SIGSEGV"])])
 
 row("anonymous, write", "Written: a new frame, an anon_vma for the area, the page's place in it.",
@@ -104,7 +106,7 @@ row("anonymous, write", "Written: a new frame, an anon_vma for the area, the pag
           ("entry & (PRESENT | RW | USER | ACCESSED | DIRTY | NX)", "PRESENT | RW | USER | ACCESSED | DIRTY | NX")],
     flips=[NO_WRITE, ("access", "r", "do_anonymous_page", "read: the zero page, write-protected", ["zero"]),
            ("vma.anon_vma", "16", "anon_vma_prepare", None, ["new"]),
-           ("5.10|$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "__handle_mm_fault", "the aligned range leaves the area", ["new"])])
+           ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "__handle_mm_fault", "the aligned range leaves the area", ["new"])])
 
 row("anonymous, write, again", "The second page of an area: tables and anon_vma are there.",
     [*ANON, "fault -c 700 -w {A}"], "w A + K", [*NEXT, NEW, *RMAP], ["new"],
@@ -271,7 +273,6 @@ row("swapped out, read", "From the device, with a place in the swap cache: a maj
     [GOOD, "handle_pte_fault: not present, not empty: swapped out", "do_swap_page: to be read from swap", *SWAP_IN, "do_swap_page: mapped again"], ["swap-read"],
     then=[("rss", "old + 1"), ("maj_flt", "old + 1"), ("page.mapcount", "0"), ("entry & (PRESENT | RW | DIRTY)", "PRESENT"), ("page.mapping", "vma_anon_vma | 1")],
     flips=[NO_ACCESS, GONE, ("entry", "MIGRATION", "migration_entry_wait", "the page is being moved", ["wait"]),
-           ("5.10|entry", "HWPOISON", "do_swap_page", "the page is lost", ["SIGBUS"]),
            ("entry", "NO_AREA", "do_swap_page", "the entry names no swap area", ["SIGBUS"])])
 
 row("swapped out, write", "Nobody else has the slot: the page leaves the swap cache and is written to at once.",
@@ -293,7 +294,7 @@ row("in the swap cache, write", "Two have it: it comes back write-protected, and
     [GOOD, "handle_pte_fault: not present, not empty: swapped out", "do_swap_page: found in the swap cache", "reuse_swap_page: others have it too",
      "do_swap_page: mapped again", OTHERS, COPIED, *RMAP], ["swap-cache", "copy"],
     then=[("rss", "old + 1"), ("min_flt", "old + 1"), ("page.mapcount", "0"), ("entry & (RW | DIRTY)", "RW | DIRTY")],
-    flips=[NO_WRITE, GONE])
+    flips=[NO_WRITE, GONE, ("access", "r", "reuse_swap_page", None, ["swap-cache"])])
 
 
 # ---- There already, or made to fault ----
@@ -304,10 +305,10 @@ row("the entry allows it", "The processor asks the page table first: no fault.",
     flips=[("entry", "old & ~RW", "handle_pte_fault", "present, write-protected", None), GONE,
            ("entry", "old & ~PRESENT", "handle_pte_fault", "not present, not empty: swapped out", None)])
 
-row("a NUMA hint", "The entry was made to fault, to see who uses the page. Whether it then moves is not followed.",
-    [*ANON, "fault -c 700 -w {A}", "wr -p {entry:A} {(entry & ~PRESENT) | PROTNONE}"], "r A",
-    [GOOD, "do_numa_page: the entry was made to fault, to see who uses the page"], ["numa-hint"], only="3.19", sound=False,
-    refused="may move to another node", flips=[GONE, ("entry", "old | PRESENT", "(processor)", "the entry allows it: no fault", ["none"])])
+row("a NUMA hint", "The area may be touched, the entry not: it was made so, to see who uses the page. Whether the page then moves is not followed. (The address in such an entry stands inverted.)",
+    [*ANON, "fault -c 700 -w {A}", "wr -p {entry:A} {((entry & ~PRESENT) | PROTNONE) ^ FRAME}"], "r A",
+    [GOOD, "do_numa_page: the entry was made to fault, to see who uses the page"], ["numa-hint"], only="5.10", sound=False,
+    refused="may move to another node", flips=[GONE, NO_ACCESS, ("entry", "(old ^ FRAME) & ~PROTNONE | PRESENT", "(processor)", "the entry allows it: no fault", ["none"])])
 
 
 # ---- Stacks: expand_downwards() ----
@@ -329,7 +330,8 @@ row("a stack grows", "Below the area, which grows down: it begins at the page th
 row("a stack, too near", "An area is nearer below than the gap that is kept, a megabyte on 5.10. 3.19 has no gap, but its page.",
     [*STACK, "mmap -c 700 -A {A} 16k rw"], "w A + 5 * K", [GROWS, ENOUGH[0], *["3.19|" + line for line in NEXT], *GUARD, "3.19|" + NEW, *["3.19|" + line for line in RMAP]],
     {"3.19": ["new"], "5.10": ["SIGSEGV"]}, then=[("vma.vm_start", {"3.19": "A + 4 * K", "5.10": "old"})],
-    flips=[("5.10|$stack_guard_gap", "K", "access_error", "good area", ["new"]),
+    flips=[("3.19|below.vm_end", "A + 5 * K", "check_stack_guard_page", "the area below is too near", ["SIGSEGV"]),
+           ("5.10|$stack_guard_gap", "K", "access_error", "good area", ["new"]),
            ("5.10|below.vm_flags", "old & ~(VM_READ | VM_WRITE | VM_EXEC)", "access_error", "good area", ["new"]),
            ("vma.vm_flags", "old & ~VM_GROWSDOWN", "find_vma", "the area above does not grow down", ["SIGSEGV"])])
 
@@ -360,19 +362,17 @@ row("not to be executed", "A fetch brings the page in as a read does; only then 
     ANON, "x A", [*FIRST, ZERO, "access_error: the page may not be executed"], ["zero", "SIGSEGV"], then=[("min_flt", "old + 1")],
     flips=[("vma.vm_page_prot", "old & ~NX", "access_error", None, ["zero"])])
 
-row("no memory", "The zone has less than its watermark keeps: the kernel would reclaim, in the middle of the fault.",
-    [*ANON, "fault -c 700 -w {A}", "fill zones"], "w A + K", None, None, sound=False, only="none")
-
 
 # ---- Huge pages ----
 
 HUGE = ["mmap -c 700 -A {A} 6M rw", "wr transparent_hugepage_flags 0x{TRANSPARENT_HUGEPAGE_FLAG}"]
 ALLOWED_HUGE = "__handle_mm_fault: no table there: a huge page is allowed"
 HUGE_RMAP = ["page_add_new_anon_rmap: the huge page is this area's alone", RMAP[1]]
+KHUGEPAGED = "__khugepaged_enter: khugepaged will look at the process"
 NEW_HUGE = "do_huge_pmd_anonymous_page: write: a huge page"
 
 row("huge, write", "No page table there yet, and an aligned range of two megabytes in the area: one huge page, and one entry above the lowest level.",
-    HUGE, "w A + K", [GOOD, *UPPER, ALLOWED_HUGE, NEW_HUGE, OWN, *HUGE_RMAP], ["huge-new"], only="5.10",
+    HUGE, "w A + K", [GOOD, *UPPER, ALLOWED_HUGE, OWN, KHUGEPAGED, NEW_HUGE, *HUGE_RMAP], ["huge-new"],
     then=[("rss", "old + 512"), ("pmd & (PRESENT | RW | PSE | DIRTY)", "PRESENT | RW | PSE | DIRTY")],
     flips=[NO_WRITE, ("$transparent_hugepage_flags", "0", "__handle_mm_fault", "huge pages are switched off", ["new"]),
            ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG", "__handle_mm_fault", "huge pages are switched off", ["new"]),
@@ -382,14 +382,14 @@ row("huge, write", "No page table there yet, and an aligned range of two megabyt
            ("access", "r", "do_huge_pmd_anonymous_page", "read, and no huge zero page: a huge page", ["huge-new"])])
 
 row("huge, where it was asked for", "The switch says \"madvise\": only areas that asked get huge pages.",
-    [*HUGE, "wr transparent_hugepage_flags 0x{TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG}", "madvise -c 700 {A} 6M hugepage"], "w A", [GOOD, *UPPER, ALLOWED_HUGE, NEW_HUGE, OWN, *HUGE_RMAP], ["huge-new"], only="5.10",
+    [*HUGE, "wr transparent_hugepage_flags 0x{TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG}", "madvise -c 700 {A} 6M hugepage"], "w A", [GOOD, *UPPER, ALLOWED_HUGE, OWN, KHUGEPAGED, NEW_HUGE, *HUGE_RMAP], ["huge-new"],
     then=[("rss", "old + 512")],
     flips=[("vma.vm_flags", "old & ~VM_HUGEPAGE", "__handle_mm_fault", "huge pages are switched off", ["new"]), NO_WRITE])
 
 row("huge, read", "The huge zero page, if it may be used.",
-    [*HUGE, "wr transparent_hugepage_flags 0x{TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG | TRANSPARENT_HUGEPAGE_FLAG}"], "r A + K", [GOOD, *UPPER, ALLOWED_HUGE, "do_huge_pmd_anonymous_page: read: a huge zero page is made first", OWN], ["huge-zero"],
-    only="5.10", then=[("rss", "old"), ("pmd & (PRESENT | RW | PSE)", "PRESENT | PSE")],
-    flips=[NO_ACCESS, ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "do_huge_pmd_anonymous_page", "write: a huge page", ["huge-new"]),
+    [*HUGE, "wr transparent_hugepage_flags 0x{TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG | TRANSPARENT_HUGEPAGE_FLAG}"], "r A + K", [GOOD, *UPPER, ALLOWED_HUGE, OWN, KHUGEPAGED, "do_huge_pmd_anonymous_page: read: a huge zero page is made first"], ["huge-zero"],
+    then=[("rss", "old"), ("pmd & (PRESENT | RW | PSE)", "PRESENT | PSE")],
+    flips=[NO_ACCESS, ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "do_huge_pmd_anonymous_page", "read, and no huge zero page: a huge page", ["huge-new"]),
            ("access", "w", "do_huge_pmd_anonymous_page", "write: a huge page", ["huge-new"])])
 
 row("huge, copy on write", "Both have it since the fork: the mapping is split, and one page copied.",
@@ -398,10 +398,15 @@ row("huge, copy on write", "Both have it since the fork: the mapping is split, a
     then=[("rss", "old"), ("pmd & PSE", "0"), ("entry & (RW | DIRTY)", "RW | DIRTY")],
     flips=[NO_WRITE, ("vma.vm_flags", "old | VM_SHARED", "wp_huge_pmd", "shared: the mapping is split", None)])
 
+row("huge, copied whole", "3.19 copies all of the huge page, where another one is free.",
+    [*HUGE, "fault -c 700 -w {A}", "fork -c 700 -p 701"], "w A",
+    [GOOD, "do_huge_pmd_wp_page: somebody else has it: copied", *HUGE_RMAP], ["huge-new"], only="3.19",
+    then=[("rss", "old"), ("pmd & (RW | PSE | DIRTY)", "RW | PSE | DIRTY"), ("page.mapping", "vma_anon_vma | 1")],
+    flips=[NO_WRITE, ("page.mapcount", "0", "do_huge_pmd_wp_page", "nobody else has it: made writable", ["huge-reuse"])])
+
 row("huge, reuse", "The other one is gone: the huge page is made writable.",
     [*HUGE, "fault -c 700 -w {A}", "fork -c 700 -p 701", "exit-task 701"], "w A",
-    [GOOD, "do_huge_pmd_wp_page: nobody else has it: made writable"], ["huge-reuse"], only="5.10", then=[("rss", "old"), ("pmd & (RW | PSE | DIRTY)", "RW | PSE | DIRTY")],
-    flips=[NO_WRITE, ("second.compound_mapcount", "1", "do_huge_pmd_wp_page", "somebody else has it: split, and one page copied", None),
+    [GOOD, "do_huge_pmd_wp_page: nobody else has it: made writable"], ["huge-reuse"], then=[("rss", "old"), ("pmd & (RW | PSE | DIRTY)", "RW | PSE | DIRTY")],
+    flips=[NO_WRITE, ("5.10|second.compound_mapcount", "1", "do_huge_pmd_wp_page", "somebody else has it: split, and one page copied", None),
+           ("3.19|page.refcount = 2, page.mapcount", "1", "do_huge_pmd_wp_page", "somebody else has it: copied", ["huge-new"]),
            ("pmd", "old | RW", "(processor)", "the entry allows it: no fault", ["none"])])
-
-ROWS[:] = [one for one in ROWS if one["only"] != "none"]
