@@ -97,20 +97,12 @@ static void place_text(struct linux64 *m)
 
 /* ---- Variables ---- */
 
-static uint64_t place_string(struct image *i, const char *text)
-{
-	uint64_t addr = i->at;
-	strcpy((char *)image_bytes(i, addr), text);
-	i->at += strlen(text) + 1;
-	return addr;
-}
-
 /* An array of pointers to strings. */
 static void place_strings(struct image *i, const char *name, const char *const *texts, unsigned count)
 {
 	uint64_t at = image_place(i, 'R', name, 8 * count, 32);
 	for (unsigned n = 0; n < count; n++)
-		image_put64(i, at + 8 * n, place_string(i, texts[n]));
+		image_put64(i, at + 8 * n, image_string(i, texts[n]));
 	i->at = (i->at + 7) & ~7ull;
 }
 
@@ -149,7 +141,7 @@ static void place_rodata(struct linux64 *m)
 	char banner[256];
 	snprintf(banner, sizeof(banner), "Linux version %s (mmscope@simulation) (%s) %s\n", f->release, f->compiler, f->version);
 	image_define(i, 'R', "linux_banner", i->at);
-	place_string(i, banner);
+	image_string(i, banner);
 	place_strings(i, "zone_names", zones, 5);
 	place_strings(i, "migratetype_names", has_cma ? types : has_reserve ? old_types : pageset_types, has_cma ? 6 : 5);
 }
@@ -284,6 +276,9 @@ static void place_mm(struct linux64 *m)
 		image_place(i, 'B', "e820_table_init", l64_size(m, "e820_table"), 32);
 	image_place(i, 'D', "iomem_resource", l64_size(m, "resource"), 32);
 	image_place(i, 'B', "boot_cpu_data", l64_size(m, "cpuinfo_x86"), 64);
+	/* Since 4.11: HWCAP2_FSGSBASE */
+	if (m->flavour->relative_kallsyms)
+		image_put32(i, image_place(i, 'D', "elf_hwcap2", 4, 4), 2);
 }
 
 /* ---- Operations ---- */
@@ -313,6 +308,9 @@ static void place_files(struct linux64 *m)
 	static const char *const vm[][2] = {
 		{ "fault", "filemap_fault" }, { "map_pages", "filemap_map_pages" }, { "page_mkwrite", "filemap_page_mkwrite" }, { 0 },
 	};
+	static const char *const special[][2] = {
+		{ "close", "special_mapping_close" }, { "mremap", "special_mapping_mremap" }, { "fault", "special_mapping_fault" }, { "name", "special_mapping_name" }, { 0 },
+	};
 	static const char *const swap[][2] = { { "writepage", "swap_writepage" }, { "set_page_dirty", "swap_set_page_dirty" }, { 0 } };
 	struct image *i = &m->image;
 	place_operations(m, "simfs_file_operations", "file_operations", file);
@@ -323,7 +321,8 @@ static void place_files(struct linux64 *m)
 	place_operations(m, "simfs_dir_inode_operations", "inode_operations", names);
 	place_operations(m, "simfs_super_operations", "super_operations", super);
 	place_operations(m, "generic_file_vm_ops", "vm_operations_struct", vm);
-	uint64_t name = place_string(i, "simfs");
+	place_operations(m, "special_mapping_vmops", "vm_operations_struct", special);
+	uint64_t name = image_string(i, "simfs");
 	uint64_t type = image_place(i, 'D', "simfs_fs_type", l64_size(m, "file_system_type"), 32);
 	l64_set(m, type, "file_system_type", "name", name);
 	image_put64(i, image_symbol(i, "file_systems"), type);
@@ -413,6 +412,7 @@ struct error *linux64_link(struct linux64 *m)
 	place_mm(m);
 	place_files(m);
 	place_log(m);
+	linux64_vdso(m);
 	linux64_place_tasks(m);
 	image_define(i, 'D', "_edata", i->at);
 	snprintf(info, sizeof(info),
