@@ -22,6 +22,7 @@ struct process_act {
 	uint64_t pid;
 	char *const *argv; /* NULL: nothing is executed */
 	bool empty;	   /* argv[0] is no program, but the name of a process without one */
+	char killed[256];  /* the program could not be started, and the old one was gone: why */
 };
 
 static struct error *act(struct engine *e, void *context)
@@ -32,7 +33,7 @@ static struct error *act(struct engine *e, void *context)
 		TRY(do_fork(e, a->parent, a->flags, (uint32_t)a->pid, &a->task));
 	if (a->empty)
 		return exec_empty(e, a->task, a->argv[0]);
-	return a->argv ? do_execve(e, a->task, a->argv[0], a->argv, environment) : NULL;
+	return a->argv ? do_execve(e, a->task, a->argv[0], a->argv, environment, a->killed, sizeof(a->killed)) : NULL;
 }
 
 /* Options, and on success the task as it is then. */
@@ -41,6 +42,8 @@ static struct error *finish(struct session *s, struct process_act *a)
 	const struct task *t;
 
 	TRY(act_do(s, act, a));
+	if (*a->killed)
+		return error_new(ERR_KERNEL, "%s: the process is killed (SIGSEGV): its old program was gone", a->killed);
 	t = task_by_addr(s->kernel, a->task);
 	if (!t)
 		return error_at(ERR_BAD_OBJECT, a->task, "the new task is not on the task list");

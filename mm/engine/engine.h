@@ -373,8 +373,11 @@ struct error *sys_swapon(struct engine *e, unsigned pages) MUST_CHECK;
 
 struct error *do_fork(struct engine *e, uint64_t parent, unsigned clone_flags, uint32_t pid /* 0: the next */, uint64_t *task) MUST_CHECK;
 struct error *do_exit(struct engine *e, uint64_t task) MUST_CHECK;
-/* A new image for the task from an ELF file in the machine's file system; argv and envp NULL-terminated. ENOEXEC, ENOENT … */
-struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp) MUST_CHECK;
+/*
+ * A new image for the task from an ELF file in the machine's file system; argv and envp NULL-terminated. ENOEXEC, ENOENT … leave the old program in place. What
+ * fails once that is gone ends the process: no error then, but why in `killed`, which else is "".
+ */
+struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp, char *killed, size_t size) MUST_CHECK;
 /* A new address space with nothing but a stack, under that name: execve() without a program. */
 struct error *exec_empty(struct engine *e, uint64_t task, const char *name) MUST_CHECK;
 struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;

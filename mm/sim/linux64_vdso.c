@@ -40,6 +40,9 @@ void linux64_vdso(struct linux64 *m)
 	uint64_t data = image_place(i, 'd', "raw_data", size, PAGE_SIZE64), image;
 	memcpy(image_bytes(i, data), sim_vdso.bytes, (size_t)(sim_vdso.end - sim_vdso.bytes));
 	image_place(i, 'D', "__vvar_page", PAGE_SIZE64, PAGE_SIZE64);
+	/* No hypervisor's clock (arch/x86/kernel/pvclock.c, since 4.16 a variable) */
+	if (l64_has(m, s, "sym_pvclock_page"))
+		image_place(i, 'd', "pvti_cpu0_va", 8, 8);
 	image = image_place(i, 'D', "vdso_image_64", l64_size(m, s), 32);
 	l64_set(m, image, s, "data", data);
 	l64_set(m, image, s, "size", size);
