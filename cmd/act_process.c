@@ -227,7 +227,9 @@ COMMAND(exec) = {
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS | CMD_PATH_ARGS,
 	.help = "DESCRIPTION\n"
 		"  The current context, or the task given with -c, executes an ELF program of the machine's file\n"
-		"  system: its memory goes, and segments, stack and interpreter of the new program are mapped.\n"
+		"  system: its memory goes, and segments, stack and interpreter of the new program are mapped. What\n"
+		"  is refused before the old program is gone leaves it in place; what fails after that kills the\n"
+		"  process, as the kernel does: exec then fails, and the process has ended.\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> exec -c 273 /root/stack_val\n",
