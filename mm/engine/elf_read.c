@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -25,8 +26,11 @@ struct error *open_exec(struct engine *e, const char *path, struct elf_image *ou
 {
 	struct kernel *k = e->k;
 	uint64_t mode, file;
+	char absolute[PATH_LONGEST + 2];
 	*out = (struct elf_image){ 0 };
-	struct error *failure = filp_open(e, path, false, &file);
+	/* Whose working directory is the root. */
+	snprintf(absolute, sizeof(absolute), *path == '/' || !*path ? "%s" : "/%s", path);
+	struct error *failure = *path ? filp_open(e, absolute, false, &file) : kernel_error(ENOENT, "a program without a name");
 	if (failure && failure->code == ERR_KERNEL && failure->addr == EISDIR) {
 		error_free(failure);
 		return kernel_error(EACCES, "not a regular file: %s", path);
@@ -148,7 +152,8 @@ static struct error *check_header(const char *path, int bad, bool wide, const un
 	image->entry = number(bytes, wide, offsetof(Elf32_Ehdr, e_entry), offsetof(Elf64_Ehdr, e_entry));
 	image->phoff = number(bytes, wide, offsetof(Elf32_Ehdr, e_phoff), offsetof(Elf64_Ehdr, e_phoff));
 	image->phnum = (unsigned)load_uint(bytes + (wide ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum)), 2);
-	if (image->type != ET_EXEC && image->type != ET_DYN)
+	/* Of an interpreter it is asked late: elf_map_interpreter(). */
+	if (image->type != ET_EXEC && image->type != ET_DYN && !(wide && bad == ELIBBAD))
 		return kernel_error(bad, "no executable: ELF type %u: %s", image->type, path);
 	bool ours = wide ? machine == EM_X86_64 : machine == EM_386 || machine == EM_486_OF_LINUX; /* elf_check_arch() */
 	if (bytes[EI_DATA] != ELFDATA2LSB || !ours)

@@ -237,8 +237,7 @@ static struct error *create_elf_tables(struct engine *e, struct binprm *b, struc
 	if (!failure)
 		failure = fill_tables(e, &t, b, at);
 	if (!failure) {
-		uint64_t sp = (at->random & ~15ull) - t.aux_count * 8;
-		b->p = (sp - t.count * 8) & ~15ull;
+		b->p = (at->random - t.aux_count * 8 - t.count * 8) & ~15ull;
 		failure = access_process_vm(e, b->task, b->p, t.words, t.count * 8, true);
 	}
 	if (!failure)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mm/engine/huge.h"
+#include "mm/engine/mmap_edit.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
 #include "mm/engine/special.h"
@@ -169,6 +170,8 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 		return shmem_absent(f, b);
 	if (!b->page)
 		TRY(read_missing(f, b, &missing));
+	else if (b->handler == HANDLER_FILE && has_disk(e) && !(f->vma->flags & VM_RAND_READ))
+		TRY(mmap_readahead(e, f->vma->file, b->page, b->index));
 	if (missing)
 		return NULL;
 	if (!page_of_entry(f, b, b->page, b->index, p))

@@ -36,5 +36,7 @@ struct error *read_pages(struct engine *e, uint64_t mapping, uint64_t first, uin
 
 /* kernel_read(): bytes of the file as they are in its page cache, read from the disk where they are not. *done: how many there were before its end. */
 struct error *kernel_read_file(struct engine *e, uint64_t file, uint64_t offset, void *buffer, size_t len, size_t *done) MUST_CHECK;
+/* do_async_mmap_readahead(): a fault has found the page in the cache. */
+struct error *mmap_readahead(struct engine *e, uint64_t file, uint64_t page, uint64_t index) MUST_CHECK;
 
 #endif

@@ -130,6 +130,17 @@ static struct error *async_readahead(struct reading *r, uint64_t page, uint64_t 
 	return ondemand_readahead(r, true, index, wanted);
 }
 
+struct error *mmap_readahead(struct engine *e, uint64_t file, uint64_t page, uint64_t index)
+{
+	struct kernel *k = e->k;
+	struct reading r;
+	TRY(open_reading(e, file, &r));
+	uint64_t misses = GET(k, &r.file, file, ra_mmap_miss);
+	if (misses)
+		SET(k, &r.file, file, ra_mmap_miss, misses - 1);
+	return async_readahead(&r, page, index, r.most);
+}
+
 /* The page at `index`, read when it is not there; 0: memory was lacking. */
 static struct error *cached_page(struct reading *r, uint64_t index, uint64_t wanted, uint64_t *page)
 {
