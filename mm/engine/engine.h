@@ -94,6 +94,7 @@ struct engine {
 	bool classic;	     /* 2.4's memory management: no reverse mapping, one array of pages (modern is NULL) */
 	uint64_t task;	     /* who acts: set by engine_set_current() and do_page_fault(); its limits and rights count; 0: the mm's owner's, or nobody's */
 	unsigned cpu;	     /* which CPU's lists an act takes from: that task's */
+	unsigned fail_in;    /* for tests: so many allocations (of pages, of objects) from now one fails; 0: none (include/linux/fault-inject.h) */
 	struct engine_areas areas;
 
 	uint64_t mem_map;      /* first struct page where it is one array (FLATMEM), else 0 */
@@ -135,6 +136,13 @@ static inline MUST_CHECK struct error *need_classic(const struct engine *e, cons
 }
 /* Reads again the globals that are pointers to what booting makes, once it has made them. */
 void engine_resolve(struct engine *e);
+
+/* ENOMEM when this is the allocation that is to fail. */
+struct error *engine_fail(void) MUST_CHECK;
+static inline MUST_CHECK struct error *should_fail(struct engine *e)
+{
+	return __builtin_expect(!e->fail_in, 1) || --e->fail_in ? NULL : engine_fail();
+}
 
 #define TRACE(e, function, decision, ...)                                                                              \
 	do {                                                                                                           \
