@@ -96,6 +96,8 @@ struct engine {
 	unsigned cpu;	     /* which CPU's lists an act takes from: that task's */
 	unsigned fail_in;    /* for tests: so many allocations (of pages, of objects) from now one fails; 0: none (include/linux/fault-inject.h) */
 	struct engine_areas areas;
+	bool nowait;	     /* the allocation under way must not wait for reclaim (GFP_NOWAIT) */
+	bool reclaiming;     /* the act reclaims now (PF_MEMALLOC): what it allocates comes from the reserves, and reclaims nothing */
 
 	uint64_t mem_map;      /* first struct page where it is one array (FLATMEM), else 0 */
 	uint32_t page_size;    /* bytes of a struct page */

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "mm/engine/areas_edit.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/interval_tree.h"
 #include "mm/engine/modern.h"
 #include "mm/maple.h"
@@ -117,7 +118,7 @@ static bool is_below(void *context, const struct vma *vma)
 	return vma->end <= b->start;
 }
 
-static struct error *area_below(struct engine *e, const struct object *mm, const struct object *vma, struct vma *below)
+struct error *area_below(struct engine *e, const struct object *mm, const struct object *vma, struct vma *below)
 {
 	struct kernel *k = e->k;
 	struct below b = { .start = GET(k, vma, vm_area_struct, vm_start) };
@@ -174,6 +175,9 @@ struct error *expand_downwards(struct engine *e, const struct object *mm, uint64
 		 size = GET(k, &vma, vm_area_struct, vm_end) - addr, gap = e->areas.stack_guard_gap;
 	TRACE(e, "expand_downwards", "the area above grows down, if it may", { "address", addr }, { "vma->vm_start", start }, { "size", size },
 	      { "rlimit(RLIMIT_STACK)", rlimit(e, mm, RESOURCE_STACK) }, { "prev->vm_end", prev.end }, { "stack_guard_gap", gap });
+	/* As it did before there was a gap to keep (4.12). */
+	if (!gap && !e->modern->late_tables)
+		TRY(anon_vma_prepare(e, vma_addr));
 	if (addr < e->areas.mmap_min_addr)
 		return kernel_error(EPERM, "below mmap_min_addr: %" PRIx64, addr);
 	if (prev.addr && !(prev.flags & VM_GROWSDOWN) && (prev.flags & VM_ACCESS_FLAGS) && addr - prev.end < gap)
@@ -188,5 +192,6 @@ struct error *expand_downwards(struct engine *e, const struct object *mm, uint64
 	if (flags & VM_LOCKED)
 		ADD(k, mm, mm_struct, locked_vm, grow);
 	vm_stat_account(e, mm, flags, GET(k, &vma, vm_area_struct, vm_file), (int64_t)grow);
-	return move_start(e, mm, &vma, addr, grow);
+	TRY(move_start(e, mm, &vma, addr, grow));
+	return khugepaged_enter_vma_merge(e, mm, &vma, flags);
 }

@@ -86,10 +86,12 @@ static bool clock_is_used(struct kernel *k, const char *mode, bool *known)
 /* vmf_insert_pfn(): a special entry, which counts nothing. */
 static struct error *insert_pfn(struct fault *f, uint64_t phys)
 {
-	bool explained;
+	bool explained = false;
 	uint64_t entry = (phys & f->e->k->geometry.frame_mask) | f->vma->page_prot | PTE_SPECIAL;
 	fault_outcome(f->e, OUTCOME_SPECIAL);
-	TRY(fault_pte(f, &explained));
+	/* pte_alloc() of its own: a table made ready is not for it. */
+	if (!f->entry_addr)
+		TRY(fault_tables(f, f->e->k->geometry.levels - 1u, &f->entry_addr, &explained));
 	if (explained)
 		return NULL;
 	set_pte(f->e, f->entry_addr, entry);

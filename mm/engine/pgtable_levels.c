@@ -7,6 +7,7 @@
 #include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/pgtable_edit.h"
+#include "mm/engine/zap.h"
 #include "mm/memmap.h"
 #include "mm/pte.h"
 #include "mm/state.h"
@@ -129,8 +130,42 @@ struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr
 
 struct error *fault_pte(struct fault *f, bool *explained)
 {
+	struct engine *e = f->e;
+	const struct pagetable_geometry *g = &e->k->geometry;
+	uint64_t above;
 	*explained = false;
-	return f->entry_addr ? NULL : fault_tables(f, f->e->k->geometry.levels - 1u, &f->entry_addr, explained);
+	if (f->entry_addr)
+		return NULL;
+	if (!f->prealloc)
+		return fault_tables(f, g->levels - 1u, &f->entry_addr, explained);
+	/* pmd_populate() */
+	TRY(fault_tables(f, g->levels - 2u, &above, explained));
+	if (*explained)
+		return NULL;
+	set_pte(e, above, f->prealloc | TABLE_FLAGS);
+	f->entry_addr = table_entry(g, f->prealloc, g->levels - 1u, f->addr);
+	f->prealloc = 0;
+	return NULL;
+}
+
+struct error *fault_prealloc(struct fault *f)
+{
+	struct engine *e = f->e;
+	if (f->entry_addr || f->prealloc || !e->modern->late_tables || e->k->geometry.levels < 3)
+		return NULL;
+	TRACE(e, "pte_alloc_one", "a page table is made ready", { "address", f->addr });
+	return new_page_table(e, f->mm, f->mm, e->k->geometry.levels - 1u, &f->prealloc);
+}
+
+struct error *fault_prealloc_free(struct fault *f)
+{
+	uint64_t page;
+	if (!f->prealloc)
+		return NULL;
+	TRACE(f->e, "pte_free", "the page table was not needed", { "address", f->addr }, { "table", f->prealloc });
+	page = engine_phys_page(f->e, f->prealloc);
+	f->prealloc = 0;
+	return free_table_page(f->e, f->mm, page, f->e->k->geometry.levels - 2u);
 }
 
 /* ---- Top tables ---- */
