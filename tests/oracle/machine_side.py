@@ -103,8 +103,7 @@ class Machine:
             for file in range(program.FILES):
                 self.make_file("/oracle/file%d" % file)
             # Like the guest: no huge pages, unless a test is about them.
-            if not huge:
-                self.scope.ask_one("wr transparent_hugepage_flags 0")
+            self.scope.ask_one("hugepages -z 1 -d madvise " + ("always" if huge else "never"))
         self.trace = trace
         if trace:
             self.scope.ask_one("trace on")
