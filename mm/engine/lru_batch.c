@@ -306,6 +306,10 @@ struct error *mark_page_accessed_modern(struct engine *e, uint64_t page)
 {
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
+	if (page_is_tail(e->k, &p)) {
+		page = page_compound_head(e->k, &p);
+		TRY(page_open_writable(e, page, &p));
+	}
 	if (!has(&p, e->bit_referenced)) {
 		SET(e->k, &p.object, page, flags, p.flags | bit_of(e->bit_referenced));
 		return NULL;
