@@ -325,12 +325,15 @@ static struct error *do_huge_pmd_wp_page(struct fault *f, uint64_t entry, bool *
 static struct error *present_huge(struct fault *f, uint64_t entry, bool *done)
 {
 	struct engine *e = f->e;
+	uint64_t page;
 	bool explained;
 	f->result = FAULT_MINOR;
 	if (!(entry & X86_PRESENT)) {
 		fault_outcome(e, OUTCOME_NUMA);
 		TRACE(e, "do_huge_pmd_numa_page", "a NUMA hint", { "pmd", entry });
-		return fault_refuse(e, &explained, "the page may move to another node: that is not followed");
+		if (!pfn_to_page(e->k, pagetable_entry_phys(&e->k->geometry, entry, e->modern->pmd_level) >> e->k->arch->page_shift, &page))
+			return fault_refuse(e, &explained, "a NUMA hint on a frame without a page: %" PRIx64, entry);
+		return numa_hint(f, entry, page, e->k->geometry.level[e->modern->pmd_level].shift);
 	}
 	if (f->write && !(entry & X86_RW))
 		return do_huge_pmd_wp_page(f, entry, done);
