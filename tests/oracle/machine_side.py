@@ -15,6 +15,7 @@ HUGE = 512      # pages of a huge one
 # See drain() in agent.c.
 SPARE = "%x" % (program.WINDOW + (program.PAGES + 16) * program.PAGE)
 FENCE = "%x" % (program.WINDOW + (program.PAGES + 64) * program.PAGE)
+HUGE_FLAGS = "((1 << TRANSPARENT_HUGEPAGE_FLAG) | (1 << TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG))"
 HUGE_ZERO = "rd huge_zero_pfn"
 DRAIN = ["mmap -c %%d -A %s 4096 -" % SPARE, "munmap -c %%d %s 4096" % SPARE]
 
@@ -106,7 +107,7 @@ class Machine:
             for file in range(program.FILES):
                 self.make_file("/oracle/file%d" % file)
             # Like the guest: no huge pages, unless a test is about them; always then, the huge zero page for reads, and no compaction.
-            self.scope.ask_one("hugepages -z 1 -d never " + ("always" if huge else "never"))
+            self.scope.ask_one("wr transparent_hugepage_flags " + (HUGE_FLAGS if huge else "0"))
         self.huge = huge
         self.trace = trace
         if trace:
