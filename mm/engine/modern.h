@@ -97,6 +97,9 @@ struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64
 void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta);
 /* mm->rss_stat[member] += n: `task`, when it is of this mm, keeps its own (SPLIT_RSS_COUNTING) if `fast`. */
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast) MUST_CHECK;
+/* What the task keeps of its mm's counts to itself goes to the mm (SPLIT_RSS_COUNTING); at every 65th fault. */
+struct error *sync_mm_rss(struct engine *e, const struct object *task, const struct object *mm) MUST_CHECK;
+struct error *check_sync_rss_stat(struct engine *e, uint64_t task, const struct object *mm) MUST_CHECK;
 /* The number of the node that the acting CPU is on. */
 unsigned acting_node(struct engine *e);
 /* The zone of a frame (address), 0 when there is none. */
