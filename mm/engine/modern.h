@@ -20,6 +20,7 @@ enum reuse_policy {
 enum large_counts {
 	LARGE_DOUBLE_MAP,   /* PG_double_map: 4.5 to 6.1 */
 	LARGE_PAGES_MAPPED, /* folio._nr_pages_mapped: 6.3 */
+	LARGE_NOT_ASKED,    /* one of the two around this, which large_open() finds out (6.15) */
 	LARGE_UNKNOWN,	    /* split under all who map it (until 4.4); subpages_mapcount (6.2); pages that are not counted (CONFIG_NO_PAGE_MAPCOUNT) */
 };
 
