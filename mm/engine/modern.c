@@ -120,6 +120,7 @@ static void find_reclaim_events(struct kernel *k, struct engine_modern *m)
 	m->reclaim_events.pageoutrun = enumerator(k, "PAGEOUTRUN", -1);
 	m->reclaim_events.pswpin = enumerator(k, "PSWPIN", -1);
 	m->reclaim_events.pswpout = enumerator(k, "PSWPOUT", -1);
+	m->reclaim_events.thp_swpout_fallback = enumerator(k, "THP_SWPOUT_FALLBACK", -1);
 	m->reclaim_events.oom_kill = enumerator(k, "OOM_KILL", -1);
 }
 

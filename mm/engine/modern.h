@@ -65,7 +65,7 @@ struct engine_modern {
 	 * allocstall is that of zone 0; scan and steal: of who reclaims, directly or as kswapd */
 	struct stat_item isolated, workingset_refault, workingset_activate, workingset_restore, vmscan_write, vmscan_immediate, written;
 	struct {
-		int allocstall, scan[2], scan_anon, steal[2], steal_anon, refill, deactivate, lazyfreed, pageoutrun, pswpin, pswpout, oom_kill;
+		int allocstall, scan[2], scan_anon, steal[2], steal_anon, refill, deactivate, lazyfreed, pageoutrun, pswpin, pswpout, oom_kill, thp_swpout_fallback;
 	} reclaim_events;
 	struct stat_item mlock; /* NR_MLOCK */
 	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */

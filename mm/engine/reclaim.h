@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Inside mm/engine/: reclaim on kernels with reverse mapping. Pages of one frame each.
+ * Inside mm/engine/: reclaim on kernels with reverse mapping.
  */
 #ifndef MM_RECLAIM_H
 #define MM_RECLAIM_H

@@ -86,6 +86,16 @@ static int64_t node_state(const char *name)
 	return (int64_t)sum;
 }
 
+/* The frame that is mapped there, as a whole or in parts: its page. */
+static uint64_t huge_page_at(uint64_t of, uint64_t addr)
+{
+	struct object mm;
+	uint64_t frame;
+	ok(object_open(m.k, mm_of(&m, of), S_mm_struct, &mm));
+	assert_true(leaf_offset(m.e, &mm, addr, &frame) != 0);
+	return engine_phys_page(m.e, frame);
+}
+
 static uint64_t slots_used(void)
 {
 	struct swap_area a;
@@ -111,7 +121,7 @@ static unsigned swapped(uint64_t of)
 
 static int setup(void **state)
 {
-	boot_swapping(1024);
+	boot_swapping(4096);
 	task = start_process("swapper");
 	map(&m, task, A, PAGES, PROT_READ | PROT_WRITE, MAP_FIXED);
 	for (unsigned i = 0; i < PAGES; i++)
@@ -316,6 +326,59 @@ static void test_lazyfree(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(peek32(&m, task, A + i * PAGE), i == 3 ? 0x1003 : 0);
 	assert_true(event("PGLAZYFREED") > 0);
+}
+
+/* Huge pages are split first, unless somebody holds them; their parts go in the same round. */
+static void test_huge(void **state)
+{
+	const uint64_t at = 0x40000000, pages = 1024;
+	uint32_t value;
+	uint64_t first, second;
+	int64_t on_request;
+	assert_true(enumerator_find(m.k, "TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG", &on_request));
+	ok(kernel_write_uint(m.k, symbol_addr(m.k, "transparent_hugepage_flags"), 8, 1ull << on_request));
+	map(&m, task, at, pages, PROT_READ | PROT_WRITE, MAP_FIXED);
+	ok(sys_madvise(m.e, mm_of(&m, task), at, pages * PAGE, MADV_HUGEPAGE));
+	for (unsigned i = 0; i < pages; i++)
+		poke32(&m, task, at + i * PAGE, 0x2000 + i);
+	first = huge_page_at(task, at);
+	second = huge_page_at(task, at + 512 * PAGE);
+	assert_int_equal(node_state("NR_ANON_THPS"), 2);
+	get_page(m.e, second);
+	ok(lru_add_drain(m.e));
+	for (unsigned n = 0; n < 8 && !event("THP_SPLIT_PAGE"); n++)
+		reclaim(2000);
+	assert_int_equal(event("THP_SPLIT_PAGE"), 1);
+	assert_int_equal(event("THP_SWPOUT_FALLBACK"), 1);
+	assert_int_equal(node_state("NR_ISOLATED_ANON"), 0);
+	assert_int_equal(READ(&m, first, page, refcount), 0);
+	assert_true(entry_of(&m, task, at) && !(entry_of(&m, task, at) & X86_PRESENT));
+	assert_int_equal(huge_page_at(task, at + 512 * PAGE), second);
+	ok(put_page(m.e, second));
+	sound();
+	for (unsigned i = 0; i < pages; i++) {
+		ok(access_process_vm(m.e, task, at + i * PAGE, &value, 4, false));
+		assert_int_equal(value, 0x2000 + i);
+	}
+	sound();
+	/* Partly unmapped, mapped by a child, used by both. */
+	uint64_t child;
+	ok(do_munmap(m.e, mm_of(&m, task), at + 600 * PAGE, 10 * PAGE));
+	ok(do_fork(m.e, task, 0, 0, &child));
+	sound();
+	for (unsigned n = 0; n < 8 && event("THP_SPLIT_PAGE") < 2; n++)
+		reclaim(2000);
+	assert_int_equal(event("THP_SPLIT_PAGE"), 2);
+	sound();
+	for (unsigned i = 0; i < pages; i++) {
+		if (i >= 600 && i < 610)
+			continue;
+		ok(access_process_vm(m.e, i & 1 ? task : child, at + i * PAGE, &value, 4, false));
+		assert_int_equal(value, 0x2000 + i);
+	}
+	ok(do_exit(m.e, child));
+	ok(do_exit(m.e, task));
+	sound();
 }
 
 /* As MADV_PAGEOUT would: isolated, not young any more, and away at once; one that somebody used meanwhile goes back. */
@@ -599,7 +662,7 @@ static void test_random_oom(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_out_and_in), TEST(test_clean_again), TEST(test_second_chance), TEST(test_fork), TEST(test_full), TEST(test_lazyfree), TEST(test_reclaim_pages), TEST(test_kswapd),
+		TEST(test_out_and_in), TEST(test_clean_again), TEST(test_second_chance), TEST(test_fork), TEST(test_full), TEST(test_lazyfree), TEST(test_huge), TEST(test_reclaim_pages), TEST(test_kswapd),
 		cmocka_unit_test(test_random), cmocka_unit_test(test_random_oom),
 	};
 	if (argc > 1) {
