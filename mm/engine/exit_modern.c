@@ -30,23 +30,6 @@ static struct error *open_task(struct engine *e, uint64_t task, struct object *o
 
 /* ---- Memory ---- */
 
-/* sync_mm_rss(): what the task kept to itself goes to the mm (SPLIT_RSS_COUNTING). */
-static struct error *sync_mm_rss(struct engine *e, const struct object *t, const struct object *mm)
-{
-	struct kernel *k = e->k;
-	const struct member *m = &k->members[M_task_struct_rss_stat];
-	if (!e->modern->split_rss)
-		return NULL;
-	for (unsigned i = 0; i < m->count; i++) {
-		int32_t n = (int32_t)object_get_element(k, t, M_task_struct_rss_stat, i);
-		if (n)
-			TRY(add_mm_counter(e, mm, (int)i, n, false));
-		object_set_element(k, t, M_task_struct_rss_stat, i, 0);
-	}
-	SET(k, t, task_struct, rss_events, 0);
-	return NULL;
-}
-
 static struct error *exit_mm(struct exiting *x)
 {
 	struct engine *e = x->e;

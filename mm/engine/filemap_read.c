@@ -32,7 +32,9 @@ static struct error *read_page(struct engine *e, uint64_t mapping, uint64_t inde
 	TRY(alloc_pages_pcp(e, PAGES_MOVABLE, 0, &page));
 	if (!page)
 		return NULL;
-	TRY(add_to_page_cache(e, page, mapping, index));
+	struct error *failure = add_to_page_cache(e, page, mapping, index);
+	if (failure)
+		return error_worse(failure, put_page(e, page));
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
 	TRY(disk_read(e, inode, index << k->arch->page_shift, bytes, VMCORE_PAGE_SIZE));
 	TRY(page_open_writable(e, page, &p));

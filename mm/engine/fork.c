@@ -445,5 +445,7 @@ struct error *do_exit(struct engine *e, uint64_t task)
 	SET(k, &t, task_struct, state, 8); /* TASK_ZOMBIE */
 	TRY(give_children_away(e, &t));
 	TRY(leave_run_queue(e, &t));
+	if (e->task == task)
+		e->task = 0;
 	return release_task(e, &t);
 }

@@ -489,6 +489,8 @@ static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const s
 	TRY(fault_find_area(e, task, mm, addr, access, &vma, &found, result, why, why_size));
 	if (!found || (e->report && e->report->ended))
 		return NULL;
+	if (e->modern->split_rss)
+		TRY(check_sync_rss_stat(e, task, mm));
 	TRY(handle_mm_fault(e, mm, &vma, addr, access == ACCESS_WRITE, result));
 	if (*result == FAULT_SIGSEGV)
 		say(why, why_size, vma.flags & VM_GROWSDOWN ? "no guard page can be kept below" : "the entry forbids it");
@@ -513,6 +515,7 @@ static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct o
 	}
 	if (e->modern)
 		return do_user_addr_fault(e, task, mm, addr, access, result, why, why_size);
+	e->task = task;
 	TRY(area_for(e, task, mm, addr, &vma, &found, why, why_size));
 	if (!found) {
 		TRACE(e, "do_page_fault", "bad area", { "address", addr });

@@ -120,6 +120,7 @@ static void find_reclaim_events(struct kernel *k, struct engine_modern *m)
 	m->reclaim_events.pageoutrun = enumerator(k, "PAGEOUTRUN", -1);
 	m->reclaim_events.pswpin = enumerator(k, "PSWPIN", -1);
 	m->reclaim_events.pswpout = enumerator(k, "PSWPOUT", -1);
+	m->reclaim_events.thp_swpout_fallback = enumerator(k, "THP_SWPOUT_FALLBACK", -1);
 	m->reclaim_events.oom_kill = enumerator(k, "OOM_KILL", -1);
 }
 
@@ -198,29 +199,6 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->split_rss = HAS(k, task_struct, rss_stat);
 }
 
-/*
- * CONFIG_NO_PAGE_MAPCOUNT (6.15) leaves no trace in types, but in the first large folio that is mapped: it has mappings, and no count of pages mapped
- * (include/linux/rmap.h).
- */
-static bool counts_pages_mapped(struct kernel *k)
-{
-	uint64_t pfn, end, page;
-	int head = page_flag_bit(k, "head");
-	uint32_t size = SIZE_OF(k, page);
-	if (!HAS(k, folio, mm_ids))
-		return true;
-	for (size_t run = 0; page_run(k, run, &pfn, &end, &page); run++)
-		for (; pfn < end; pfn++, page += size) {
-			struct page p;
-			struct object o;
-			if (error_drop(page_open(k, page, &p)) || head < 0 || !(p.flags >> head & 1) || page_use(k, &p) != PAGE_ANON || !object_try_open(k, page, S_folio, &o))
-				continue;
-			if ((int32_t)GET(k, &o, folio, large_mapcount) >= 0)
-				return (uint32_t)GET(k, &o, folio, nr_pages_mapped);
-		}
-	return true;
-}
-
 static void find_huge(struct kernel *k, struct engine_modern *m)
 {
 	m->large = LARGE_UNKNOWN;
@@ -229,8 +207,8 @@ static void find_huge(struct kernel *k, struct engine_modern *m)
 		m->large = LARGE_WHOLE;
 	else if (m->double_map >= 0 && HAS(k, page, compound_mapcount))
 		m->large = LARGE_DOUBLE_MAP;
-	else if (HAS(k, folio, nr_pages_mapped) && HAS(k, folio, entire_mapcount) && counts_pages_mapped(k))
-		m->large = LARGE_PAGES_MAPPED;
+	else if (HAS(k, folio, nr_pages_mapped) && HAS(k, folio, entire_mapcount))
+		m->large = HAS(k, folio, mm_ids) ? LARGE_NOT_ASKED : LARGE_PAGES_MAPPED;
 	/* 5.12; nearest are the page's word for its cgroup (5.11) and, without cgroups, folios (5.16). */
 	m->thps_by_pages = HAS(k, page, memcg_data) || HAS_STRUCT(k, folio);
 	m->huge_zero_per_mm = symbol_addr(k, "mm_get_huge_zero_page") || symbol_addr(k, "mm_get_huge_zero_folio");

@@ -21,6 +21,7 @@ enum large_counts {
 	LARGE_WHOLE,	    /* as a whole only, counted by its first page: split under all who map it (until 4.4); the others' _mapcount counts who has them pinned */
 	LARGE_DOUBLE_MAP,   /* PG_double_map: 4.5 to 6.1 */
 	LARGE_PAGES_MAPPED, /* folio._nr_pages_mapped: 6.3 */
+	LARGE_NOT_ASKED,    /* one of the two around this, which large_open() finds out (6.15) */
 	LARGE_UNKNOWN,	    /* subpages_mapcount (6.2); pages that are not counted (CONFIG_NO_PAGE_MAPCOUNT) */
 };
 
@@ -65,7 +66,7 @@ struct engine_modern {
 	 * allocstall is that of zone 0; scan and steal: of who reclaims, directly or as kswapd */
 	struct stat_item isolated, workingset_refault, workingset_activate, workingset_restore, vmscan_write, vmscan_immediate, written;
 	struct {
-		int allocstall, scan[2], scan_anon, steal[2], steal_anon, refill, deactivate, lazyfreed, pageoutrun, pswpin, pswpout, oom_kill;
+		int allocstall, scan[2], scan_anon, steal[2], steal_anon, refill, deactivate, lazyfreed, pageoutrun, pswpin, pswpout, oom_kill, thp_swpout_fallback;
 	} reclaim_events;
 	struct stat_item mlock; /* NR_MLOCK */
 	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */
@@ -107,6 +108,9 @@ struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64
 void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta);
 /* mm->rss_stat[member] += n: `task`, when it is of this mm, keeps its own (SPLIT_RSS_COUNTING) if `fast`. */
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast) MUST_CHECK;
+/* What the task keeps of its mm's counts to itself goes to the mm (SPLIT_RSS_COUNTING); at every 65th fault. */
+struct error *sync_mm_rss(struct engine *e, const struct object *task, const struct object *mm) MUST_CHECK;
+struct error *check_sync_rss_stat(struct engine *e, uint64_t task, const struct object *mm) MUST_CHECK;
 /* The number of the node that the acting CPU is on. */
 unsigned acting_node(struct engine *e);
 /* The zone of a frame (address), 0 when there is none. */

@@ -10,11 +10,11 @@
 #include "mm/engine/engine.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/reclaim.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
-#define SWAP_CLUSTER_MAX 32 /* include/linux/swap.h */
-#define OOM_FAILURES	 10 /* mm/oom_kill.c: out_of_memory() */
+#define OOM_FAILURES 10 /* mm/oom_kill.c: out_of_memory() */
 
 /* A zone while something is done to it. */
 struct zone_edit {
@@ -316,21 +316,20 @@ struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64
 		return NULL;
 	if (!(gfp & GFP24_WAIT))
 		return kernel_error(ENOMEM, "no block of order %u is free, and the caller cannot wait", order);
-	/*
-	 * Reclaim, then look again. The kernel goes on until out_of_memory() has been called in vain ten times and then
-	 * kills a process (mm/oom_kill.c); whose, is not for the engine to say, so the allocation fails then.
-	 */
-	for (unsigned failures = 0; failures < OOM_FAILURES; failures += !freed) {
-		TRY(balance_classzone(e, classzone, order, page, &freed));
-		if (*page)
-			return NULL;
-		TRY(try_zones(e, zonelist, order, PAGES_MIN, page));
-		if (*page)
-			return NULL;
-		if (order > 3)
-			break;
+	/* Reclaim, then look again; when out_of_memory() has been called in vain so often, it kills a process (mm/oom_kill.c). */
+	for (;;) {
+		for (unsigned failures = 0; failures < OOM_FAILURES; failures += !freed) {
+			TRY(balance_classzone(e, classzone, order, page, &freed));
+			if (*page)
+				return NULL;
+			TRY(try_zones(e, zonelist, order, PAGES_MIN, page));
+			if (*page)
+				return NULL;
+			if (order > 3)
+				return kernel_error(ENOMEM, "no block of order %u is free, and nothing can be reclaimed", order);
+		}
+		TRY(out_of_memory(e));
 	}
-	return kernel_error(ENOMEM, "no block of order %u is free, and nothing can be reclaimed", order);
 }
 
 /* ---- By address ---- */

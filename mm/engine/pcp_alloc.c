@@ -15,6 +15,7 @@
 #include "mm/zone.h"
 
 #define MAX_RECLAIM_RETRIES 16 /* mm/internal.h */
+#define COSTLY_ORDER	    3  /* PAGE_ALLOC_COSTLY_ORDER: include/linux/mmzone.h */
 
 /* One zone of the zonelist while a page is sought in it. */
 struct search {
@@ -378,7 +379,7 @@ static struct error *alloc_pages_direct_reclaim(struct search *s, enum page_clas
 static struct error *alloc_pages_slowpath(struct search *s, enum page_class class, uint64_t *page)
 {
 	struct engine *e = s->e;
-	bool explained, could = true;
+	bool explained, could;
 	unsigned freed;
 	if (!e->reclaiming)
 		TRY(wake_all_kswapds(e, s->order, s->highest));
@@ -388,15 +389,24 @@ static struct error *alloc_pages_slowpath(struct search *s, enum page_class clas
 	TRY(get_page_from_freelist(s, class, page));
 	if (!*page && (e->nowait || e->reclaiming))
 		return kernel_error(ENOMEM, "no block of order %u is free, and the caller cannot wait", s->order);
-	for (unsigned rounds = 0; !*page && could && rounds <= MAX_RECLAIM_RETRIES; rounds++) {
-		TRY(alloc_pages_direct_reclaim(s, class, &freed, &explained, page));
-		if (explained)
+	while (!*page) {
+		could = true;
+		for (unsigned rounds = 0; !*page && could && rounds <= MAX_RECLAIM_RETRIES; rounds++) {
+			TRY(alloc_pages_direct_reclaim(s, class, &freed, &explained, page));
+			if (explained)
+				return NULL;
+			rounds = freed ? 0 : rounds;
+			if (!*page)
+				TRY(could_be_reclaimed(s, &could));
+		}
+		if (*page)
 			return NULL;
-		rounds = freed ? 0 : rounds;
-		if (!*page)
-			TRY(could_be_reclaimed(s, &could));
+		if (s->order > COSTLY_ORDER)
+			return kernel_error(ENOMEM, "no block of order %u is free, and for as large a one nobody is killed", s->order);
+		TRY(out_of_memory(e));
+		TRY(get_page_from_freelist(s, class, page));
 	}
-	return *page ? NULL : out_of_memory(e);
+	return NULL;
 }
 
 struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Inside mm/engine/: reclaim on kernels with reverse mapping. Pages of one frame each.
+ * Inside mm/engine/: reclaim on kernels with reverse mapping.
  */
 #ifndef MM_RECLAIM_H
 #define MM_RECLAIM_H
@@ -63,7 +63,10 @@ struct error *wake_all_kswapds(struct engine *e, unsigned order, unsigned highes
 
 /* ---- mm/engine/oom_kill.c ---- */
 
-/* Nothing can be reclaimed: always an error, ENOMEM, that says whom the kernel kills. Killing is an act of its own (oom_kill()). */
+/*
+ * Nothing can be reclaimed: the process with most points is killed, and ends at once; the allocation may be tried again. ENOMEM when that would be the acting process
+ * itself (its act does not end well then: killing it is an act of its own, oom_kill()), or when there is none.
+ */
 struct error *out_of_memory(struct engine *e) MUST_CHECK;
 
 #endif

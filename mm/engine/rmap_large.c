@@ -8,8 +8,10 @@
  */
 #include <inttypes.h>
 
+#include "core/interrupt.h"
 #include "mm/anon_vma.h"
 #include "mm/engine/huge.h"
+#include "mm/memmap.h"
 
 /* mm/internal.h: in _nr_pages_mapped, while the whole is mapped. */
 #define ENTIRELY_MAPPED	   0x800000
@@ -28,6 +30,34 @@ static void set_flag(struct engine *e, struct page *p, int bit, bool on)
 	SET(e->k, &p->object, page, flags, p->flags);
 }
 
+/*
+ * CONFIG_NO_PAGE_MAPCOUNT (6.15) leaves no trace in types, but in the first large folio that is mapped: it has mappings, and no count of pages mapped
+ * (include/linux/rmap.h). Where there is none, nothing contradicts that there is a count.
+ */
+static struct error *ask_counts(struct engine *e)
+{
+	struct kernel *k = e->k;
+	uint64_t pfn, end, page;
+	uint32_t size = SIZE_OF(k, page);
+	e->modern->large = LARGE_PAGES_MAPPED;
+	for (size_t run = 0; page_run(k, run, &pfn, &end, &page); run++)
+		for (; pfn < end; pfn++, page += size) {
+			struct page p;
+			struct object o;
+			if (interrupted()) {
+				e->modern->large = LARGE_NOT_ASKED;
+				return check_interrupt();
+			}
+			if (error_drop(page_open(k, page, &p)) || !has(&p, e->modern->head) || page_use(k, &p) != PAGE_ANON || !object_try_open(k, page, S_folio, &o) ||
+			    (int32_t)GET(k, &o, folio, large_mapcount) < 0)
+				continue;
+			if (!(uint32_t)GET(k, &o, folio, nr_pages_mapped))
+				e->modern->large = LARGE_UNKNOWN;
+			return NULL;
+		}
+	return NULL;
+}
+
 struct error *large_open(struct engine *e, uint64_t page, struct large *l)
 {
 	struct kernel *k = e->k;
@@ -44,6 +74,8 @@ struct error *large_open(struct engine *e, uint64_t page, struct large *l)
 	if (HAS_STRUCT(k, folio))
 		TRY(object_open_writable(k, head, S_folio, &l->folio));
 	l->anon = GET(k, &l->head.object, page, mapping) & PAGE_MAPPING_ANON;
+	if (e->modern->large == LARGE_NOT_ASKED)
+		TRY(ask_counts(e));
 	if (e->modern->large == LARGE_UNKNOWN)
 		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " is of a large folio: how this kernel counts its mappings is not followed", page);
 	return NULL;

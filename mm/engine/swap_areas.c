@@ -365,7 +365,7 @@ struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t 
 	struct kernel *k = e->k;
 	struct area a;
 	struct page p;
-	uint64_t offset, byte, shadow;
+	uint64_t offset, byte, shadow, left;
 	void *bytes;
 	TRY(open_slot(e, entry, &a, &offset, &byte));
 	if (!byte || (byte & SWAP_HAS_CACHE))
@@ -373,8 +373,15 @@ struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t 
 	TRY(alloc_pages_pcp(e, PAGES_MOVABLE, 0, page));
 	if (!*page)
 		return NULL;
+	/* Whoever was killed for the page may have been a user of the slot. */
+	TRY(get_byte(e, &a, offset, &byte));
 	TRY(set_byte(e, &a, offset, byte | SWAP_HAS_CACHE));
-	TRY(insert(e, *page, entry, &shadow));
+	struct error *failure = insert(e, *page, entry, &shadow);
+	if (failure) {
+		/* put_swap_page(), put_page() */
+		failure = error_worse(failure, put_slot(e, entry, true, &left));
+		return error_worse(failure, put_user_page(e, *page));
+	}
 	if (shadow && workingset_followed(e))
 		TRY(workingset_refault(e, *page, shadow));
 	TRY(lru_cache_add(e, *page));

@@ -91,6 +91,8 @@ static struct error *vfree_stack(struct engine *e, const struct object *vm)
 		SET(k, &p.object, page, refcount, 0);
 		TRY(free_pages_modern(e, page, 0));
 	}
+	/* flush_tlb_kernel_range(): another stack may come to stand at the same addresses. */
+	kernel_flush_translations(k);
 	TRACE(e, "vfree", "the area goes", { "vm_struct", vm->addr }, { "addr", addr });
 	if (pages)
 		TRY(kfree(e, pages));

@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/reclaim.h"
 #include "mm/engine/swap_edit.h"
@@ -26,12 +27,27 @@ static bool has(const struct page *p, int bit)
 
 /* ---- Was it used? ---- */
 
+#define AREAS_SEEN 64
+
 struct reference_walk {
 	struct engine *e;
 	struct page_references *out;
-	int32_t left; /* mappings not seen yet */
-	struct error *error;
+	int64_t left;	 /* mappings not seen yet */
+	uint64_t part;	 /* of a large page */
+	uint64_t seen[AREAS_SEEN]; /* areas that have counted already: each counts once, with however many parts of a large page */
+	unsigned areas;
+	bool ended;
 };
+
+static bool counts_first(struct reference_walk *w, uint64_t vma)
+{
+	for (unsigned i = 0; i < w->areas; i++)
+		if (w->seen[i] == vma)
+			return false;
+	if (w->areas < AREAS_SEEN)
+		w->seen[w->areas++] = vma;
+	return true;
+}
 
 /* page_referenced_one(): the entry's accessed bit goes. */
 static bool look_at_entry(void *context, const struct rmap_mapping *m)
@@ -39,37 +55,42 @@ static bool look_at_entry(void *context, const struct rmap_mapping *m)
 	struct reference_walk *w = context;
 	if (m->vma->flags & VM_LOCKED) {
 		w->out->vm_flags |= VM_LOCKED;
+		w->ended = true;
 		return false;
 	}
-	if (is_huge(w->e, m)) {
-		w->error = error_at(ERR_UNSUPPORTED, m->address, "a huge page is mapped at %" PRIx64 ": reclaiming it is not done yet", m->address);
-		return false;
-	}
+	/* A huge entry is seen with the first part. */
+	if (is_huge(w->e, m) && w->part)
+		return true;
 	if (m->entry & X86_ACCESSED) {
 		set_pte(w->e, m->entry_addr, m->entry & ~X86_ACCESSED);
 		if (!(m->vma->flags & VM_SEQ_READ)) {
-			w->out->entries++;
+			w->out->entries += counts_first(w, m->vma->addr);
 			w->out->vm_flags |= m->vma->flags;
 		}
 	}
 	TRACE(w->e, "page_referenced_one", m->entry & X86_ACCESSED ? "used since it was looked at last" : "not used", { "address", m->address },
 	      { "pte", m->entry }, { "vm_flags", m->vma->flags });
-	return --w->left > 0;
+	w->ended = --w->left <= 0;
+	return !w->ended;
 }
 
 struct error *page_referenced(struct engine *e, const struct page *p, struct page_references *out)
 {
 	struct rmap_page page;
 	struct reference_walk w = { .e = e, .out = out, .left = page_mapcount_word(e->k, p) + 1 };
+	uint64_t parts = 1;
+	struct large l;
 	*out = (struct page_references){ 0 };
-	if (w.left <= 0)
-		return NULL;
-	TRY(rmap_page_open(e->k, p->pfn, &page));
-	struct error *failure = rmap_walk(e->k, &page, look_at_entry, &w);
-	if (!w.error)
-		return failure;
-	error_free(failure);
-	return w.error;
+	if (has(p, e->modern->head)) {
+		TRY(large_open(e, p->object.addr, &l));
+		TRY(large_total_mapcount(e, &l, &w.left));
+		parts = l.pages;
+	}
+	for (; w.left > 0 && !w.ended && w.part < parts; w.part++) {
+		TRY(rmap_page_open(e->k, p->pfn + w.part, &page));
+		TRY(rmap_walk(e->k, &page, look_at_entry, &w));
+	}
+	return NULL;
 }
 
 /* ---- All mappings gone ---- */

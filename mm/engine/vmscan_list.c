@@ -5,6 +5,8 @@
  */
 #include <inttypes.h>
 
+#include "core/interrupt.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/page_cache.h"
 #include "mm/engine/swap_edit.h"
@@ -37,8 +39,14 @@ static void count_isolated(struct scan_control *sc, unsigned lru, int n)
 
 struct taken {
 	struct page page[SWAP_CLUSTER_MAX];
-	unsigned count, scanned;
+	unsigned count;		 /* of them */
+	unsigned scanned, taken; /* frames */
 };
+
+static unsigned frames_of(struct engine *e, const struct page *p)
+{
+	return 1u << page_compound_order(e->k, p);
+}
 
 static unsigned zone_index(struct engine *e, const struct page *p)
 {
@@ -53,7 +61,7 @@ static struct error *isolate(struct scan_control *sc, unsigned lru, unsigned cou
 	struct kernel *k = e->k;
 	uint64_t list = sc->lruvec + OFFSET(k, lruvec, lists) + (uint64_t)lru * SIZE_OF(k, list_head), at, skipped[SWAP_CLUSTER_MAX];
 	unsigned skips = 0;
-	t->count = t->scanned = 0;
+	t->count = t->scanned = t->taken = 0;
 	while (t->scanned < count && skips < SWAP_CLUSTER_MAX) {
 		struct page *p = &t->page[t->count];
 		TRY(kernel_read_pointer(k, list + k->arch->pointer_size, &at));
@@ -62,14 +70,15 @@ static struct error *isolate(struct scan_control *sc, unsigned lru, unsigned cou
 		TRY(page_open_writable(e, at - OFFSET(k, page, lru), p));
 		if (!has(p, e->bit_lru) || lru_list(e, p) != lru || page_refcount(k, p) < 1)
 			return error_at(ERR_BAD_LIST, p->object.addr, "a page on an LRU list does not belong there: %" PRIx64, p->object.addr);
-		if (has(p, e->modern->head))
-			return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " is large: reclaiming it is not done yet", p->object.addr);
+		if (has(p, e->modern->head) && !(GET(k, &p->object, page, mapping) & PAGE_MAPPING_ANON))
+			return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " is large, and of a file: reclaiming it is not done yet", p->object.addr);
 		if (zone_index(e, p) > sc->reclaim_idx) {
 			TRY(list_del(k, at));
 			skipped[skips++] = at;
 			continue;
 		}
-		t->scanned++;
+		t->scanned += frames_of(e, p);
+		t->taken += frames_of(e, p);
 		TRY(lru_change_list(e, p, false));
 		set_flag(e, p, e->bit_lru, false);
 		SET(k, &p->object, page, refcount, (uint64_t)(page_refcount(k, p) + 1));
@@ -77,7 +86,7 @@ static struct error *isolate(struct scan_control *sc, unsigned lru, unsigned cou
 	}
 	for (unsigned i = 0; i < skips; i++)
 		TRY(list_add(k, skipped[i], list));
-	count_isolated(sc, lru, (int)t->count);
+	count_isolated(sc, lru, (int)t->taken);
 	return NULL;
 }
 
@@ -89,7 +98,7 @@ static struct error *put_back(struct scan_control *sc, struct page *p)
 	TRY(lru_change_list(e, p, true));
 	/* Gone with our reference, it does not count as one that is in use. */
 	if (has(p, e->bit_active) && page_refcount(e->k, p) > 1)
-		TRY(workingset_age_nonresident(e, sc->lruvec, 1));
+		TRY(workingset_age_nonresident(e, sc->lruvec, frames_of(e, p)));
 	return put_user_page(e, p->object.addr);
 }
 
@@ -213,6 +222,29 @@ static struct error *give_slot(struct scan_control *sc, struct page *p, bool *gi
 	return NULL;
 }
 
+/* A huge page goes in parts: the machine's disk has no room for one in one piece. *fate is changed when it cannot be split; else sc->split says whose parts come next. */
+static struct error *split_for_swap(struct scan_control *sc, struct page *p, bool *split, enum fate *fate)
+{
+	struct engine *e = sc->e;
+	struct large l;
+	*split = false;
+	if (page_pincount(e->k, p) > 0)
+		return NULL;
+	TRY(large_open(e, p->object.addr, &l));
+	bool whole = HAS(e->k, page, compound_mapcount) && (int32_t)GET(e->k, &l.second.object, page, compound_mapcount) >= 0;
+	TRY(split_huge_page(e, p->object.addr, split));
+	p->flags = GET(e->k, &p->object, page, flags);
+	if (!*split) {
+		*fate = FATE_ACTIVATED;
+		return NULL;
+	}
+	if (whole && has(p, e->modern->swapbacked))
+		count_vm_event(e, e->modern->reclaim_events.thp_swpout_fallback);
+	sc->split = p->object.addr;
+	sc->parts = (unsigned)l.pages;
+	return NULL;
+}
+
 static struct error *shrink_page(struct scan_control *sc, struct page *p, enum fate *fate)
 {
 	struct engine *e = sc->e;
@@ -225,6 +257,11 @@ static struct error *shrink_page(struct scan_control *sc, struct page *p, enum f
 	if (reference == REFERENCE_ACTIVATE || reference == REFERENCE_KEEP) {
 		*fate = reference == REFERENCE_ACTIVATE ? FATE_ACTIVATED : FATE_KEPT;
 		return NULL;
+	}
+	if (has(p, e->modern->head)) {
+		TRY(split_for_swap(sc, p, &done, fate));
+		if (!done)
+			return NULL;
 	}
 	if ((GET(e->k, &p->object, page, mapping) & PAGE_MAPPING_ANON) && has(p, e->modern->swapbacked) && !page_is_swap_cache(e, p)) {
 		TRY(give_slot(sc, p, &done, fate));
@@ -257,7 +294,7 @@ static struct error *shrink_page_list(struct scan_control *sc, struct taken *t, 
 				TRY(try_to_free_swap(e, p->object.addr, &gone));
 			if (!has(p, e->modern->mlocked)) {
 				set_flag(e, p, e->bit_active, true);
-				++*activated;
+				*activated += frames_of(e, p);
 			}
 		}
 		*freed += fate[i] == FATE_FREED;
@@ -270,30 +307,62 @@ static struct error *shrink_page_list(struct scan_control *sc, struct taken *t, 
 	return NULL;
 }
 
+static struct error *shrink_and_put_back(struct scan_control *sc, struct taken *t, unsigned *freed, unsigned *activated)
+{
+	enum fate fate[SWAP_CLUSTER_MAX];
+	unsigned now, active;
+	sc->scanned += t->taken;
+	TRY(shrink_page_list(sc, t, fate, &now, &active));
+	*freed += now;
+	*activated += active;
+	for (unsigned i = 0; i < t->count; i++)
+		if (fate[i] != FATE_FREED)
+			TRY(put_back(sc, &t->page[i]));
+	return NULL;
+}
+
+/* The parts of a page that was split come in the same round: off the list again, on which splitting put them. (They were the last ones taken.) */
+static struct error *shrink_parts(struct scan_control *sc, struct taken *t, unsigned *freed, unsigned *activated)
+{
+	struct engine *e = sc->e;
+	uint64_t head = sc->split;
+	bool isolated;
+	sc->split = 0;
+	for (unsigned i = 1; i < sc->parts;) {
+		for (t->count = t->taken = 0; i < sc->parts && t->count < SWAP_CLUSTER_MAX; i++) {
+			uint64_t page = head + (uint64_t)i * e->page_size;
+			TRY(isolate_lru_page(e, page, &isolated));
+			if (isolated)
+				TRY(page_open_writable(e, page, &t->page[t->count++]));
+		}
+		TRY(check_interrupt());
+		TRY(shrink_and_put_back(sc, t, freed, activated));
+	}
+	return NULL;
+}
+
 struct error *shrink_inactive_list(struct scan_control *sc, unsigned lru, unsigned count, uint64_t *reclaimed)
 {
 	struct engine *e = sc->e;
 	struct taken t;
-	unsigned freed, activated, file = lru >= LRU_FILE;
-	enum fate fate[SWAP_CLUSTER_MAX];
+	unsigned freed = 0, activated = 0, file = lru >= LRU_FILE;
 	TRY(lru_add_drain(e));
 	TRY(isolate(sc, lru, count, &t));
-	count_vm_events(e, e->modern->reclaim_events.scan[sc->kswapd], t.scanned);
-	count_vm_events(e, e->modern->reclaim_events.scan_anon + (e->modern->reclaim_events.scan_anon < 0 ? 0 : (int)file), t.scanned);
+	unsigned scanned = t.scanned, taken = t.taken;
+	count_vm_events(e, e->modern->reclaim_events.scan[sc->kswapd], scanned);
+	count_vm_events(e, e->modern->reclaim_events.scan_anon + (e->modern->reclaim_events.scan_anon < 0 ? 0 : (int)file), scanned);
 	if (!t.count)
 		return NULL;
 	sc->pageout = 0;
-	sc->scanned += t.count;
-	TRY(shrink_page_list(sc, &t, fate, &freed, &activated));
-	for (unsigned i = 0; i < t.count; i++)
-		if (fate[i] != FATE_FREED)
-			TRY(put_back(sc, &t.page[i]));
-	count_isolated(sc, lru, -(int)t.count);
+	TRY(shrink_and_put_back(sc, &t, &freed, &activated));
+	if (sc->split)
+		TRY(shrink_parts(sc, &t, &freed, &activated));
+	count_isolated(sc, lru, -(int)taken);
 	TRY(lru_note_cost(e, sc->pgdat, sc->lruvec, file, sc->pageout));
 	count_vm_events(e, e->modern->reclaim_events.steal[sc->kswapd], freed);
 	count_vm_events(e, e->modern->reclaim_events.steal_anon + (e->modern->reclaim_events.steal_anon < 0 ? 0 : (int)file), freed);
 	*reclaimed += freed;
-	TRACE(e, "shrink_inactive_list", "done", { "lru", lru }, { "nr_scanned", t.scanned }, { "nr_taken", t.count }, { "nr_reclaimed", freed },
+	TRACE(e, "shrink_inactive_list", "done", { "lru", lru }, { "nr_scanned", scanned }, { "nr_taken", taken }, { "nr_reclaimed", freed },
 	      { "nr_activate", activated }, { "nr_pageout", sc->pageout });
 	return NULL;
 }
@@ -356,7 +425,7 @@ struct error *shrink_active_list(struct scan_control *sc, unsigned lru, unsigned
 			continue;
 		set_flag(e, &t.page[i], e->bit_active, false);
 		set_flag(e, &t.page[i], e->modern->workingset, true);
-		moved++;
+		moved += frames_of(e, &t.page[i]);
 	}
 	/* Those that stay first. */
 	for (int stay = 1; stay >= 0; stay--)
@@ -364,7 +433,7 @@ struct error *shrink_active_list(struct scan_control *sc, unsigned lru, unsigned
 			if (stays[i] == stay)
 				TRY(put_back(sc, &t.page[i]));
 	count_vm_events(e, e->modern->reclaim_events.deactivate, moved);
-	count_isolated(sc, lru, -(int)t.count);
-	TRACE(e, "shrink_active_list", "done", { "lru", lru }, { "nr_taken", t.count }, { "nr_deactivate", moved }, { "nr_rotated", t.count - moved });
+	count_isolated(sc, lru, -(int)t.taken);
+	TRACE(e, "shrink_active_list", "done", { "lru", lru }, { "nr_taken", t.taken }, { "nr_deactivate", moved }, { "nr_rotated", t.taken - moved });
 	return NULL;
 }

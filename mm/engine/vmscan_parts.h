@@ -15,6 +15,8 @@ struct scan_control {
 	bool kswapd;	      /* its own, or done by who needs memory */
 	unsigned wanted;      /* pages */
 	uint64_t reclaimed, scanned; /* so far */
+	uint64_t split;	      /* a page that was huge, and of how many parts the others are still to be looked at; 0: none */
+	unsigned parts;
 	unsigned pageout;     /* pages written by the last shrink_inactive_list() */
 	int priority;	      /* a list's length is shifted by this */
 	unsigned reclaim_idx; /* highest zone whose pages are of use */

@@ -8,6 +8,8 @@
 #include "mm/engine/modern.h"
 #include "mm/zone.h"
 
+#define TASK_RSS_EVENTS_THRESH 64 /* mm/memory.c */
+
 static int64_t signed_byte(uint64_t v)
 {
 	return (int8_t)v;
@@ -164,4 +166,30 @@ struct error *add_mm_counter(struct engine *e, const struct object *mm, int memb
 	if (array->present)
 		return add_element(e, mm->addr + array->offset, array, member, n);
 	return error_new(ERR_UNSUPPORTED, "the process's counts of pages have a form that is not known");
+}
+
+struct error *sync_mm_rss(struct engine *e, const struct object *t, const struct object *mm)
+{
+	struct kernel *k = e->k;
+	const struct member *m = &k->members[M_task_struct_rss_stat];
+	if (!e->modern->split_rss)
+		return NULL;
+	for (unsigned i = 0; i < m->count; i++) {
+		int32_t n = (int32_t)object_get_element(k, t, M_task_struct_rss_stat, i);
+		if (n)
+			TRY(add_mm_counter(e, mm, (int)i, n, false));
+		object_set_element(k, t, M_task_struct_rss_stat, i, 0);
+	}
+	SET(k, t, task_struct, rss_events, 0);
+	return NULL;
+}
+
+struct error *check_sync_rss_stat(struct engine *e, uint64_t task, const struct object *mm)
+{
+	struct kernel *k = e->k;
+	struct object t;
+	TRY(object_open_writable(k, task, S_task_struct, &t));
+	uint64_t events = GET(k, &t, task_struct, rss_events);
+	SET(k, &t, task_struct, rss_events, events + 1);
+	return (int32_t)events > TASK_RSS_EVENTS_THRESH ? sync_mm_rss(e, &t, mm) : NULL;
 }

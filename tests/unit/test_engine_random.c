@@ -54,7 +54,10 @@ static struct run {
 	uint64_t hog; /* a process that only takes up memory */
 	unsigned hog_pages;
 	uint32_t files[FILES][FILE_PAGES][WORDS];
-	uint64_t oom, swapped, least_free; /* how hard it was */
+	uint64_t oom, killed, swapped, least_free; /* how hard it was */
+	struct trace trace;
+	uint64_t kill[PROCESSES + 1]; /* tasks killed by the act that is under way */
+	unsigned kills;
 	char what[160];
 } r;
 
@@ -181,18 +184,57 @@ static void end_process(struct process *p)
 		first_process();
 }
 
-/* What ran out of memory is killed. */
-static void out_of_memory(struct process *p)
+static void check_shortage(void)
 {
-	struct engine *e = r.m.e;
-	uint64_t swap = 0;
+	uint64_t swap = 0, free = nr_free_pages(r.m.e);
 	if (counter(&r.m, "nr_swapfiles"))
 		swap = counter(&r.m, "nr_swap_pages");
-	must(nr_free_pages(e) < 300 || swap < 64,
-	     "out of memory with %" PRIu64 " frames free and %" PRIu64 " of swap", nr_free_pages(e),
-	     swap);
+	must(free < 300 || swap < 64, "out of memory with %" PRIu64 " frames free and %" PRIu64 " of swap", free, swap);
+}
+
+/* What ran out of memory is killed, where the kernel did not kill another for it. */
+static void out_of_memory(struct process *p)
+{
+	check_shortage();
 	r.oom++;
 	end_process(p);
+}
+
+/* The kernel kills whom it chooses; gone for good when the act is not undone. */
+static void note_kill(struct trace *t, const char *function, const char *decision, const struct trace_value *values, unsigned count)
+{
+	if (strcmp(function, "__oom_kill_process") || !count)
+		return;
+	check_shortage();
+	must(r.kills < PROCESSES + 1, "more are killed than there are");
+	r.kill[r.kills++] = values[0].value;
+}
+
+static void apply_kills(void)
+{
+	for (unsigned n = 0; n < r.kills; n++) {
+		r.killed++;
+		if (r.kill[n] == r.hog)
+			r.hog = 0;
+		for (unsigned i = 0; i < PROCESSES; i++) {
+			if (!r.processes[i] || r.processes[i]->task != r.kill[n])
+				continue;
+			free(r.processes[i]);
+			r.processes[i] = NULL;
+		}
+	}
+	r.kills = 0;
+}
+
+/* One that acts now. */
+static struct process *acting_process(void)
+{
+	struct process *p;
+	if (!process_count())
+		first_process();
+	p = any_process();
+	done(engine_set_current(r.m.e, p->task));
+	return p;
 }
 
 /* ---- Acts ---- */
@@ -216,6 +258,7 @@ static bool access_page(struct process *p, uint64_t page, bool write)
 		expected = words_of(s)[word];
 	struct error *error =
 		access_process_vm(e, p->task, page + word_offsets[word], &value, 4, write);
+	apply_kills();
 	if (error && error->code == ERR_KERNEL && strstr(error->message, "out of memory")) {
 		error_free(error);
 		out_of_memory(p);
@@ -245,7 +288,7 @@ static bool access_page(struct process *p, uint64_t page, bool write)
 
 static void act_access(void)
 {
-	struct process *p = any_process();
+	struct process *p = acting_process();
 	uint64_t addr = any_address(10);
 	bool write = random_below(&r.state, 5) < 3;
 	unsigned pages = random_below(&r.state, 4) ? 1 + random_below(&r.state, 4) : 1 + random_below(&r.state, random_below(&r.state, 3) ? 200 : PAGES);
@@ -261,8 +304,10 @@ static bool undone(struct error *error)
 {
 	if (!error) {
 		done(vmcore_forget(r.m.vc));
+		apply_kills();
 		return false;
 	}
+	r.kills = 0;
 	must(error->code == ERR_KERNEL && error->addr == ENOMEM, "%s", error->message);
 	error_free(error);
 	done(vmcore_undo(r.m.vc));
@@ -287,7 +332,7 @@ static uint64_t any_range(unsigned *pages)
 
 static void act_mmap(void)
 {
-	struct process *p = any_process();
+	struct process *p = acting_process();
 	struct shadow s = {.kind = PRIVATE, .prot = (uint8_t)protections[random_below(&r.state, 6)]};
 	unsigned pages, flags = MAP_FIXED | MAP_PRIVATE;
 	uint64_t addr = any_range(&pages), at = 0, file = 0;
@@ -319,7 +364,7 @@ static void act_mmap(void)
 
 static void act_munmap(void)
 {
-	struct process *p = any_process();
+	struct process *p = acting_process();
 	unsigned pages;
 	uint64_t addr = any_range(&pages);
 	snprintf(r.what, sizeof(r.what), "munmap %" PRIx64 ", %u pages", addr, pages);
@@ -330,7 +375,7 @@ static void act_munmap(void)
 
 static void act_mprotect(void)
 {
-	struct process *p = any_process();
+	struct process *p = acting_process();
 	unsigned pages, prot = protections[random_below(&r.state, 6)];
 	uint64_t addr = any_range(&pages);
 	bool mapped = true;
@@ -349,7 +394,7 @@ static void act_mprotect(void)
 
 static void act_brk(void)
 {
-	struct process *p = any_process();
+	struct process *p = acting_process();
 	uint64_t start = FIRST + PAGES / 2 * PAGE,
 		 now = start + (uint64_t)random_below(&r.state, 64) * PAGE + random_below(&r.state, PAGE), result;
 	uint64_t from = (p->brk + PAGE - 1) & ~(PAGE - 1ull),
@@ -371,13 +416,14 @@ static void act_brk(void)
 
 static void act_fork(void)
 {
-	struct process *parent = any_process(), **place = free_place(), *child;
+	struct process *parent = acting_process(), **place = free_place(), *child;
 	uint64_t task;
 	if (!place)
 		return;
 	snprintf(r.what, sizeof(r.what), "fork of pid %" PRIu64,
 		 READ(&r.m, parent->task, task_struct, pid));
 	struct error *error = do_fork(r.m.e, parent->task, 0, 0, &task);
+	apply_kills();
 	if (error && error->code == ERR_KERNEL && error->addr == ENOMEM) {
 		error_free(error);
 		check_books();
@@ -393,7 +439,7 @@ static void act_fork(void)
 
 static void act_exit(void)
 {
-	struct process *p = any_process();
+	struct process *p = acting_process();
 	snprintf(r.what, sizeof(r.what), "exit of pid %" PRIu64,
 		 READ(&r.m, p->task, task_struct, pid));
 	end_process(p);
@@ -406,12 +452,30 @@ static void act_reclaim(void)
 	done(try_to_free_pages(r.m.e, wanted, &freed));
 }
 
+#define MOST_HOG_PAGES 20000
+
+/* Between half and nine tenths of memory, when that is small. */
+static void make_hog(void)
+{
+	done(engine_set_current(r.m.e, 0));
+	r.hog = new_process(&r.m);
+	r.hog_pages = (unsigned)nr_free_pages(r.m.e) / 10 * (5 + random_below(&r.state, 5));
+	if (r.hog_pages > MOST_HOG_PAGES)
+		r.hog_pages = MOST_HOG_PAGES;
+	map(&r.m, r.hog, HOG, r.hog_pages, PROT_READ | PROT_WRITE, MAP_FIXED);
+	for (unsigned i = 0; i < r.hog_pages; i++)
+		poke32(&r.m, r.hog, HOG + (uint64_t)i * PAGE + 8, i);
+	apply_kills();
+}
+
 /* Some other process reads and writes its memory. */
 static void act_hog(void)
 {
 	unsigned first = random_below(&r.state, r.hog_pages), n = 1 + random_below(&r.state, 200);
+	if (!r.hog)
+		make_hog();
 	snprintf(r.what, sizeof(r.what), "the hog, %u pages from %u", n, first);
-	for (unsigned i = first; i < first + n && i < r.hog_pages; i++) {
+	for (unsigned i = first; i < first + n && i < r.hog_pages && r.hog; i++) {
 		uint32_t value = ~0u;
 		uint64_t addr = HOG + (uint64_t)i * PAGE + 8;
 		struct error *error = access_process_vm(r.m.e, r.hog, addr, &value, 4, false);
@@ -421,6 +485,7 @@ static void act_hog(void)
 		}
 		must(!error || strstr(error->message, "out of memory"), "%s", error->message);
 		error_free(error);
+		apply_kills();
 	}
 }
 
@@ -472,24 +537,11 @@ static void make_files(void)
 	}
 }
 
-#define MOST_HOG_PAGES 20000
-
-/* Between half and nine tenths of memory, when that is small. */
-static void make_hog(void)
-{
-	r.hog = new_process(&r.m);
-	r.hog_pages = (unsigned)nr_free_pages(r.m.e) / 10 * (5 + random_below(&r.state, 5));
-	if (r.hog_pages > MOST_HOG_PAGES)
-		r.hog_pages = MOST_HOG_PAGES;
-	map(&r.m, r.hog, HOG, r.hog_pages, PROT_READ | PROT_WRITE, MAP_FIXED);
-	for (unsigned i = 0; i < r.hog_pages; i++)
-		poke32(&r.m, r.hog, HOG + (uint64_t)i * PAGE + 8, i);
-}
-
 static void end_all(void)
 {
 	snprintf(r.what, sizeof(r.what), "the end");
-	done(do_exit(r.m.e, r.hog));
+	if (r.hog)
+		done(do_exit(r.m.e, r.hog));
 	for (unsigned i = 0; i < PROCESSES; i++) {
 		if (!r.processes[i])
 			continue;
@@ -524,6 +576,8 @@ static void run(uint64_t seed, uint64_t acts, uint64_t every, unsigned megabytes
 	if (seed % 4)
 		done(sys_swapon(r.m.e, seed % 4 == 1 ? 200 : 0));
 	first_process();
+	r.trace.step = note_kill;
+	r.m.e->trace = &r.trace;
 	make_hog();
 	for (r.act = 1; r.act <= acts; r.act++) {
 		act();
@@ -543,9 +597,9 @@ static void test_random(void **state)
 	uint64_t fresh = 0;
 	if (one_run) {
 		run(argument_seed, argument_acts, argument_every, (unsigned)argument_mem);
-		print_message("seed %" PRIu64 ": out of memory %" PRIu64 " times, at most %" PRIu64
+		print_message("seed %" PRIu64 ": out of memory %" PRIu64 " times, and %" PRIu64 " killed, at most %" PRIu64
 			      " swap slots used, at least %" PRIu64 " frames free\n",
-			      argument_seed, r.oom, r.swapped, r.least_free);
+			      argument_seed, r.oom, r.killed, r.swapped, r.least_free);
 		return;
 	}
 	for (uint64_t seed = 0; seed < 6; seed++)

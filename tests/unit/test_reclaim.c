@@ -323,18 +323,41 @@ static void test_slow_path(void **state)
 	ok(alloc_pages_pcp(m.e, PAGES_MOVABLE, 0, &got));
 	assert_true(is_cached(0, mapping, index));
 	ok(put_page(m.e, got));
-	/* Below min: all that can be had is reclaimed; more does not help, and the only process that is not init is to be killed. */
+	/* Below min: all that can be had is reclaimed; more does not help, the only process that is not init is killed, and then nobody may be. */
 	ok(do_fork(m.e, m.e->init_task, 0, 0, &other));
 	ok(exec_empty(m.e, other, "spare"));
+	ok(engine_set_current(m.e, task));
 	set_mark(0, 1000);
 	struct error *no = alloc_pages_pcp(m.e, PAGES_MOVABLE, 0, &got);
 	assert_non_null(no);
 	assert_int_equal(no->code, ERR_KERNEL);
 	assert_int_equal(no->addr, 12 /* ENOMEM */);
-	assert_non_null(strstr(no->message, "(spare)"));
+	assert_non_null(strstr(no->message, "would panic"));
 	error_free(no);
 	assert_false(is_cached(0, mapping, index));
 	assert_int_equal(READ(&m, page[3], page, mapping), 0);
+	mm_state_forget(m.k);
+	assert_null(task_by_addr(m.k, other));
+	sound();
+	assert_int_equal(m.e->task, task);
+}
+
+/* Who acts itself has most points: the act ends. */
+static void test_out_of_memory_itself(void **state)
+{
+	uint64_t got, other;
+	ok(do_fork(m.e, m.e->init_task, 0, 0, &other));
+	ok(exec_empty(m.e, other, "greedy"));
+	ok(engine_set_current(m.e, other));
+	set_mark(0, 1000);
+	set_mark(1, 1000);
+	struct error *no = alloc_pages_pcp(m.e, PAGES_MOVABLE, 0, &got);
+	assert_non_null(no);
+	assert_int_equal(no->addr, 12 /* ENOMEM */);
+	assert_non_null(strstr(no->message, "(greedy), which is the one that acts"));
+	error_free(no);
+	mm_state_forget(m.k);
+	assert_non_null(task_by_addr(m.k, other));
 	sound();
 }
 
@@ -363,7 +386,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_unmapped), TEST(test_second_chance), TEST(test_text), TEST(test_locked), TEST(test_dirty), TEST(test_held), TEST(test_shared),
-		TEST(test_slow_path), TEST(test_oom_kill),
+		TEST(test_slow_path), TEST(test_out_of_memory_itself), TEST(test_oom_kill),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

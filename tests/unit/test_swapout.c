@@ -2,7 +2,7 @@
 /*
  * Swap-out by reclaim on 5.10: pages go to swap, come back with their bytes, and every structure is held against the others as it goes.
  *
- *   test_swapout [SEED [ACTS]]     one random run
+ *   test_swapout [SEED [ACTS [SLOTS]]]     one random run
  *
  * Without a seed: the tests, runs that are always the same, and one new one. A failure names its seed.
  */
@@ -86,6 +86,16 @@ static int64_t node_state(const char *name)
 	return (int64_t)sum;
 }
 
+/* The frame that is mapped there, as a whole or in parts: its page. */
+static uint64_t huge_page_at(uint64_t of, uint64_t addr)
+{
+	struct object mm;
+	uint64_t frame;
+	ok(object_open(m.k, mm_of(&m, of), S_mm_struct, &mm));
+	assert_true(leaf_offset(m.e, &mm, addr, &frame) != 0);
+	return engine_phys_page(m.e, frame);
+}
+
 static uint64_t slots_used(void)
 {
 	struct swap_area a;
@@ -111,7 +121,7 @@ static unsigned swapped(uint64_t of)
 
 static int setup(void **state)
 {
-	boot_swapping(1024);
+	boot_swapping(4096);
 	task = start_process("swapper");
 	map(&m, task, A, PAGES, PROT_READ | PROT_WRITE, MAP_FIXED);
 	for (unsigned i = 0; i < PAGES; i++)
@@ -328,6 +338,59 @@ static void test_lazyfree(void **state)
 	assert_true(event("PGLAZYFREED") > 0);
 }
 
+/* Huge pages are split first, unless somebody holds them; their parts go in the same round. */
+static void test_huge(void **state)
+{
+	const uint64_t at = 0x40000000, pages = 1024;
+	uint32_t value;
+	uint64_t first, second;
+	int64_t on_request;
+	assert_true(enumerator_find(m.k, "TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG", &on_request));
+	ok(kernel_write_uint(m.k, symbol_addr(m.k, "transparent_hugepage_flags"), 8, 1ull << on_request));
+	map(&m, task, at, pages, PROT_READ | PROT_WRITE, MAP_FIXED);
+	ok(sys_madvise(m.e, mm_of(&m, task), at, pages * PAGE, MADV_HUGEPAGE));
+	for (unsigned i = 0; i < pages; i++)
+		poke32(&m, task, at + i * PAGE, 0x2000 + i);
+	first = huge_page_at(task, at);
+	second = huge_page_at(task, at + 512 * PAGE);
+	assert_int_equal(node_state("NR_ANON_THPS"), 2);
+	get_page(m.e, second);
+	ok(lru_add_drain(m.e));
+	for (unsigned n = 0; n < 8 && !event("THP_SPLIT_PAGE"); n++)
+		reclaim(2000);
+	assert_int_equal(event("THP_SPLIT_PAGE"), 1);
+	assert_int_equal(event("THP_SWPOUT_FALLBACK"), 1);
+	assert_int_equal(node_state("NR_ISOLATED_ANON"), 0);
+	assert_int_equal(READ(&m, first, page, refcount), 0);
+	assert_true(entry_of(&m, task, at) && !(entry_of(&m, task, at) & X86_PRESENT));
+	assert_int_equal(huge_page_at(task, at + 512 * PAGE), second);
+	ok(put_page(m.e, second));
+	sound();
+	for (unsigned i = 0; i < pages; i++) {
+		ok(access_process_vm(m.e, task, at + i * PAGE, &value, 4, false));
+		assert_int_equal(value, 0x2000 + i);
+	}
+	sound();
+	/* Partly unmapped, mapped by a child, used by both. */
+	uint64_t child;
+	ok(do_munmap(m.e, mm_of(&m, task), at + 600 * PAGE, 10 * PAGE));
+	ok(do_fork(m.e, task, 0, 0, &child));
+	sound();
+	for (unsigned n = 0; n < 8 && event("THP_SPLIT_PAGE") < 2; n++)
+		reclaim(2000);
+	assert_int_equal(event("THP_SPLIT_PAGE"), 2);
+	sound();
+	for (unsigned i = 0; i < pages; i++) {
+		if (i >= 600 && i < 610)
+			continue;
+		ok(access_process_vm(m.e, i & 1 ? task : child, at + i * PAGE, &value, 4, false));
+		assert_int_equal(value, 0x2000 + i);
+	}
+	ok(do_exit(m.e, child));
+	ok(do_exit(m.e, task));
+	sound();
+}
+
 /* As MADV_PAGEOUT would: isolated, not young any more, and away at once; one that somebody used meanwhile goes back. */
 static void test_reclaim_pages(void **state)
 {
@@ -389,11 +452,13 @@ static void test_kswapd(void **state)
 #define PROCESSES 5
 #define SPAN	  300 /* pages of each */
 #define USABLE	  500
+#define ROOMY	  4000 /* slots */
 
 static struct run {
-	uint64_t seed, state, act, acts;
+	uint64_t seed, state, act, acts, made, killed, died;
+	struct trace trace;
 	struct {
-		uint64_t task;
+		uint64_t task, made; /* the how-many-eth it is */
 		uint32_t value[SPAN]; /* 0: never written */
 		bool mapped[SPAN];
 	} process[PROCESSES];
@@ -415,6 +480,8 @@ static void done(struct error *e)
 static void new_one(unsigned p)
 {
 	uint64_t at;
+	r.process[p].made = ++r.made;
+	done(engine_set_current(m.e, 0));
 	done(do_fork(m.e, m.e->init_task, 0, 0, &r.process[p].task));
 	done(exec_empty(m.e, r.process[p].task, "random"));
 	done(do_mmap_pgoff(m.e, mm_of(&m, r.process[p].task), 0, A, SPAN * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0, &at));
@@ -424,22 +491,67 @@ static void new_one(unsigned p)
 	}
 }
 
-static void use(unsigned p, unsigned page, bool write)
+static void note_kill(struct trace *t, const char *function, const char *decision, const struct trace_value *values, unsigned count)
 {
-	uint32_t value = (uint32_t)random_next(&r.state) | 1, got = 0;
-	if (!r.process[p].mapped[page])
+	if (strcmp(function, "__oom_kill_process") || !count)
 		return;
-	if (write) {
-		uint32_t both[2] = {value, ~value};
-		done(access_process_vm(m.e, r.process[p].task, A + page * PAGE, &both[0], 4, true));
-		done(access_process_vm(m.e, r.process[p].task, A + page * PAGE + PAGE - 4, &both[1], 4, true));
-		r.process[p].value[page] = value;
-		return;
+	r.killed++;
+	/* At once: another may get its place in memory. */
+	for (unsigned p = 0; p < PROCESSES; p++)
+		if (r.process[p].task == values[0].value)
+			r.process[p].task = 0;
+}
+
+/* Whom the kernel killed is replaced; making a new one may have killed another. */
+static void settle(void)
+{
+	for (bool missing = true; missing;) {
+		missing = false;
+		for (unsigned p = 0; p < PROCESSES && !missing; p++) {
+			missing = !r.process[p].task;
+			if (missing)
+				new_one(p);
+		}
 	}
-	done(access_process_vm(m.e, r.process[p].task, A + page * PAGE, &got, 4, false));
-	must(got == r.process[p].value[page], "process %u, page %u: %x, not %x", p, page, got, r.process[p].value[page]);
-	done(access_process_vm(m.e, r.process[p].task, A + page * PAGE + PAGE - 4, &got, 4, false));
-	must(got == (r.process[p].value[page] ? ~r.process[p].value[page] : 0), "process %u, page %u: its end is %x", p, page, got);
+}
+
+/* False: the kernel chose who acted; that one is gone, too. */
+static bool ended_well(struct error *error, unsigned acting)
+{
+	bool well = !error;
+	must(well || (error->code == ERR_KERNEL && strstr(error->message, "out of memory")), "%s", error ? error->message : "");
+	error_free(error);
+	if (!well) {
+		r.died++;
+		done(do_exit(m.e, r.process[acting].task));
+		r.process[acting].task = 0;
+	}
+	settle();
+	return well;
+}
+
+/* False, too, when another was killed, and in its place a new one made, for which the process itself was killed then. */
+static bool access_word(unsigned p, uint64_t addr, uint32_t *word, bool write)
+{
+	uint64_t task = r.process[p].task, made = r.process[p].made;
+	return ended_well(access_process_vm(m.e, task, addr, word, 4, write), p) && r.process[p].made == made;
+}
+
+static bool use(unsigned p, unsigned page, bool write)
+{
+	uint32_t value = (uint32_t)random_next(&r.state) | 1, both[2] = {value, ~value}, expected = r.process[p].value[page];
+	uint64_t addr = A + page * PAGE;
+	if (!r.process[p].mapped[page])
+		return true;
+	if (!access_word(p, addr, &both[0], write) || !access_word(p, addr + PAGE - 4, &both[1], write))
+		return false;
+	if (write) {
+		r.process[p].value[page] = value;
+		return true;
+	}
+	must(both[0] == expected, "process %u, page %u: %x, not %x", p, page, both[0], expected);
+	must(both[1] == (expected ? ~expected : 0), "process %u, page %u: its end is %x", p, page, both[1]);
+	return true;
 }
 
 static void use_range(unsigned p)
@@ -447,7 +559,8 @@ static void use_range(unsigned p)
 	unsigned first = random_below(&r.state, SPAN), count = 1 + random_below(&r.state, 60);
 	bool write = random_below(&r.state, 2);
 	for (unsigned i = first; i < first + count && i < SPAN; i++)
-		use(p, i, write);
+		if (!use(p, i, write))
+			return;
 }
 
 static void drop_range(unsigned p)
@@ -474,18 +587,24 @@ static void drop_range(unsigned p)
 static void replace(unsigned p)
 {
 	unsigned other = random_below(&r.state, PROCESSES);
+	uint64_t child;
 	done(do_exit(m.e, r.process[p].task));
 	if (other == p) {
 		new_one(p);
 		return;
 	}
 	r.process[p] = r.process[other];
-	done(do_fork(m.e, r.process[other].task, 0, 0, &r.process[p].task));
+	r.process[p].task = 0;
+	struct error *error = do_fork(m.e, r.process[other].task, 0, 0, &child);
+	if (!error)
+		r.process[p].task = child;
+	ended_well(error, other);
 }
 
 static void act(void)
 {
 	unsigned p = random_below(&r.state, PROCESSES), what = random_below(&r.state, 100), freed;
+	done(engine_set_current(m.e, r.process[p].task));
 	if (what < 80)
 		use_range(p);
 	else if (what < 90)
@@ -496,39 +615,56 @@ static void act(void)
 		done(try_to_free_pages(m.e, 1 + random_below(&r.state, 100), &freed));
 }
 
-static void random_run(uint64_t seed, uint64_t acts)
+static void random_run(uint64_t seed, uint64_t acts, unsigned slots)
 {
-	r = (struct run){.seed = seed, .state = seed * 2 + 1, .acts = acts};
-	boot_swapping(4000);
+	r = (struct run){.seed = seed, .state = seed * 2 + 1, .acts = acts, .trace = {note_kill}};
+	boot_swapping(slots);
+	m.e->trace = &r.trace;
 	for (unsigned p = 0; p < PROCESSES; p++)
 		new_one(p);
 	leave_frames(USABLE);
 	for (r.act = 0; r.act < acts; r.act++) {
 		act();
+		settle();
 		if (r.act % 100 == 99)
 			sound();
 	}
 	for (unsigned p = 0; p < PROCESSES; p++)
 		for (unsigned i = 0; i < SPAN; i++)
-			use(p, i, false);
-	must(event("PSWPOUT") > 0 && event("PSWPIN") > 0, "nothing was swapped");
+			if (!use(p, i, false))
+				break;
+	must(!slots || (event("PSWPOUT") > 0 && event("PSWPIN") > 0), "nothing was swapped");
+	must(event("OOM_KILL") == (int64_t)r.killed, "OOM_KILL counts %" PRIi64, event("OOM_KILL"));
 	for (unsigned p = 0; p < PROCESSES; p++)
 		done(do_exit(m.e, r.process[p].task));
-	reclaim_cached();
+	if (slots)
+		reclaim_cached();
 	sound();
-	must(slots_used() == 0, "slots are left behind: %" PRIu64, slots_used());
-	print_message("seed %" PRIu64 ": %" PRIu64 " acts, %" PRIi64 " pages out (%" PRIi64 " by kswapd, %" PRIi64 " directly), %" PRIi64 " in, %" PRIi64 " back soon\n", seed, acts,
-		      event("PSWPOUT"), event("PGSTEAL_KSWAPD"), event("PGSTEAL_DIRECT"), event("PSWPIN"), node_state("WORKINGSET_ACTIVATE_ANON"));
+	must(!slots || slots_used() == 0, "slots are left behind: %" PRIu64, slots ? slots_used() : 0);
+	print_message("seed %" PRIu64 ": %" PRIu64 " acts, %" PRIi64 " pages out (%" PRIi64 " by kswapd, %" PRIi64 " directly), %" PRIi64 " in, %" PRIi64 " back soon; %" PRIu64 " killed, %" PRIu64 " of their own\n", seed, acts,
+		      event("PSWPOUT"), event("PGSTEAL_KSWAPD"), event("PGSTEAL_DIRECT"), event("PSWPIN"), node_state("WORKINGSET_ACTIVATE_ANON"), r.killed, r.died);
 	shut_down(&m);
 }
 
 static void test_random(void **state)
 {
 	uint64_t seed = 0;
-	random_run(1, 600);
-	random_run(2, 600);
+	random_run(1, 600, ROOMY);
+	random_run(2, 600, ROOMY);
+	assert_int_equal(r.killed + r.died, 0);
 	assert_int_equal(getrandom(&seed, 4, 0), 4);
-	random_run(seed, 600);
+	random_run(seed, 600, ROOMY);
+}
+
+/* Memory and swap together are too small, or there is no swap. */
+static void test_random_oom(void **state)
+{
+	uint64_t seed = 0;
+	random_run(33, 600, 300);
+	assert_true(r.killed > 0);
+	random_run(4, 600, 0);
+	assert_int_equal(getrandom(&seed, 4, 0), 4);
+	random_run(seed, 600, 300);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -536,11 +672,11 @@ static void test_random(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_out_and_in), TEST(test_clean_again), TEST(test_second_chance), TEST(test_fork), TEST(test_full), TEST(test_lazyfree), TEST(test_reclaim_pages), TEST(test_kswapd),
-		cmocka_unit_test(test_random),
+		TEST(test_out_and_in), TEST(test_clean_again), TEST(test_second_chance), TEST(test_fork), TEST(test_full), TEST(test_lazyfree), TEST(test_huge), TEST(test_reclaim_pages), TEST(test_kswapd),
+		cmocka_unit_test(test_random), cmocka_unit_test(test_random_oom),
 	};
 	if (argc > 1) {
-		random_run(strtoull(argv[1], NULL, 0), argc > 2 ? strtoull(argv[2], NULL, 0) : 600);
+		random_run(strtoull(argv[1], NULL, 0), argc > 2 ? strtoull(argv[2], NULL, 0) : 600, argc > 3 ? (unsigned)strtoull(argv[3], NULL, 0) : ROOMY);
 		return 0;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
