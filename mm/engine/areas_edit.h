@@ -124,6 +124,13 @@ struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm,
 struct error *__mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len, bool ignore_errors) MUST_CHECK;
 struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len) MUST_CHECK;
 
+/* ---- mm/engine/madvise_pages.c ---- */
+
+/* The pages of the range that nobody else maps count as not used, or go (`pageout`) if they then can. EINVAL for locked areas and drivers'. */
+struct error *madvise_cold_or_pageout(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, bool pageout) MUST_CHECK;
+/* What the file has in the range comes into the page cache, if it is not there. */
+struct error *madvise_willneed_file(struct engine *e, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
+
 /* ---- mm/engine/mremap_areas.c, move_pages.c ---- */
 
 /* Each page of the range that ksmd has merged with others becomes the area's own again, if the area is one for that. */

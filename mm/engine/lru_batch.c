@@ -160,6 +160,20 @@ static struct error *lazyfree(struct engine *e, uint64_t page)
 	return lru_change_list(e, &p, true);
 }
 
+/* lru_deactivate_fn(): from the active pages of its kind to the inactive ones. */
+static struct error *deactivate(struct engine *e, uint64_t page)
+{
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	if (!has(&p, e->bit_lru) || !has(&p, e->bit_active) || has(&p, e->modern->unevictable))
+		return NULL;
+	TRY(lru_change_list(e, &p, false));
+	p.flags &= ~(bit_of(e->bit_active) | bit_of(e->bit_referenced));
+	SET(e->k, &p.object, page, flags, p.flags);
+	count_vm_event(e, e->modern->reclaim_events.deactivate);
+	return lru_change_list(e, &p, true);
+}
+
 /* __activate_page(): from the inactive pages of its kind to the active ones. */
 static struct error *activate(struct engine *e, uint64_t page)
 {
@@ -226,7 +240,8 @@ struct error *lru_add_drain(struct engine *e)
 	const struct {
 		uint64_t percpu;
 		batch_function *each;
-	} batches[] = { { e->modern->lru_add, lru_add }, { e->modern->lru_lazyfree, lazyfree }, { e->modern->activate_page, activate } };
+	} batches[] = { { e->modern->lru_add, lru_add }, { e->modern->lru_deactivate, deactivate }, { e->modern->lru_lazyfree, lazyfree },
+			{ e->modern->activate_page, activate } };
 	struct object batch;
 	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
 		/* What making a page active is where pages stand by generations is not followed: those wait on. */
@@ -237,6 +252,12 @@ struct error *lru_add_drain(struct engine *e)
 			TRY(drain_batch(e, &batch, batches[i].each, "pages are about to go: the CPU's batch goes to the LRU lists first"));
 	}
 	return NULL;
+}
+
+/* What puts a page on the batch. */
+static const char *batch_name(batch_function *each)
+{
+	return each == lru_add ? "lru_cache_add" : each == lazyfree ? "mark_page_lazyfree" : each == deactivate ? "deactivate_page" : "activate_page";
 }
 
 /* pagevec_add_and_need_flush() */
@@ -260,7 +281,7 @@ static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t pa
 	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
 	SET(k, &o, folio_batch, nr, count + 1);
-	TRACE(e, each == lru_add ? "lru_cache_add" : each == lazyfree ? "mark_page_lazyfree" : "activate_page", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
+	TRACE(e, batch_name(each), "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
 	/* A large folio does not wait. */
 	bool large = page_is_large(e, &p);
 	if (waits || (count + 1 < room && !large))
@@ -288,6 +309,13 @@ struct error *lru_lazyfree_add(struct engine *e, uint64_t page)
 	if (!e->modern->lru_lazyfree)
 		return fault_refuse(e, &explained, "this kernel's batches of pages that are free to go are not known");
 	return put_on_batch(e, e->modern->lru_lazyfree, page, lazyfree);
+}
+
+struct error *lru_deactivate_add(struct engine *e, uint64_t page)
+{
+	if (!e->modern->lru_deactivate || lru_gen_enabled(e))
+		return error_at(ERR_UNSUPPORTED, page, "making page %" PRIx64 " inactive is not done where pages stand by generations, or batches are not known", page);
+	return put_on_batch(e, e->modern->lru_deactivate, page, deactivate);
 }
 
 struct error *lru_batch_add(struct fault *f, uint64_t page)

@@ -75,7 +75,7 @@ struct engine_modern {
 		event_split_page, event_split_failed, event_numa_hint, event_numa_local;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
-	uint64_t vm_events, lru_add, activate_page, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
+	uint64_t vm_events, lru_add, activate_page, lru_deactivate, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
 	uint64_t zero_pfn;
 	uint64_t list_poison; /* what list_del() leaves in next; prev has 0x22 more */
 	bool pti;	      /* user page tables have a twin of the top table (page-table isolation) */
@@ -149,6 +149,8 @@ struct error *clear_page_mlock(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *lru_add_locked(struct fault *f, uint64_t page) MUST_CHECK;
 /* Onto the CPU's batch of pages that are free to go (MADV_FREE). */
 struct error *lru_lazyfree_add(struct engine *e, uint64_t page) MUST_CHECK;
+/* Onto the CPU's batch of pages that are to be inactive (MADV_COLD). */
+struct error *lru_deactivate_add(struct engine *e, uint64_t page) MUST_CHECK;
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
 /* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. */

@@ -27,5 +27,7 @@ struct error *set_page_dirty_modern(struct engine *e, uint64_t page) MUST_CHECK;
 bool has_disk(const struct engine *e);
 /* filemap_fault()'s reading of a page that is not cached, with those around it; `end`: pages of the file. */
 struct error *read_around(struct engine *e, uint64_t file, uint64_t mapping, uint64_t index, uint64_t end) MUST_CHECK;
+/* `count` pages from `first` on, as far as they lie in the file and are not cached; the image has a disk. */
+struct error *force_page_cache_readahead(struct engine *e, uint64_t mapping, uint64_t first, uint64_t count, uint64_t end) MUST_CHECK;
 
 #endif
