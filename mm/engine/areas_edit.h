@@ -119,6 +119,8 @@ struct error *vma_call(struct engine *e, const struct object *vma, enum member_i
 
 /* ---- mm/engine/mlock_pages.c ---- */
 
+/* The area gets those flags, and since 5.18 its pages in the range are locked or unlocked as they say. */
+struct error *mlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, uint64_t flags) MUST_CHECK;
 struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
 /* Brings in the pages of the range, and locks those of locked areas; what cannot be had ends it, EFAULT or ENOMEM, or is passed over. */
 struct error *__mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len, bool ignore_errors) MUST_CHECK;

@@ -117,8 +117,7 @@ struct error *lru_change_list(struct engine *e, struct page *p, bool add)
 	return count_lru(e, zone, pgdat, info, lru, add ? pages : -pages);
 }
 
-/* Not locked in memory, nor of a file that is kept there (ramfs; AS_UNEVICTABLE). */
-static bool page_evictable(struct engine *e, const struct page *p)
+bool page_evictable(struct engine *e, const struct page *p)
 {
 	uint64_t mapping = GET(e->k, &p->object, page, mapping), flags;
 	int bit = e->modern->as_unevictable;
@@ -251,7 +250,7 @@ struct error *lru_add_drain(struct engine *e)
 		if (GET(e->k, &batch, folio_batch, nr))
 			TRY(drain_batch(e, &batch, batches[i].each, "pages are about to go: the CPU's batch goes to the LRU lists first"));
 	}
-	return NULL;
+	return mlock_drain_local(e);
 }
 
 /* What puts a page on the batch. */

@@ -126,6 +126,8 @@ struct error *pages_available(struct engine *e, enum page_class class, unsigned 
 struct error *fault_anon_vma_prepare(struct fault *f) MUST_CHECK;
 struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_add_file_rmap(struct fault *f, uint64_t page) MUST_CHECK;
+/* mlock_vma_folio(), since 5.18: a page of one frame that a locked area maps now. */
+struct error *mlock_mapped(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_remove_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 /* The memory cgroup that the page (the head of a compound one) is charged to; 0: none. */
 struct error *page_memcg(struct engine *e, const struct page *p, uint64_t *memcg) MUST_CHECK;
@@ -147,6 +149,10 @@ struct error *mlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *munlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *clear_page_mlock(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *lru_add_locked(struct fault *f, uint64_t page) MUST_CHECK;
+/* mm/engine/mlock_batch.c, since 5.18: one area more locks the page, or one fewer, when the CPU's batch of such is emptied; all of the batch now. */
+struct error *mlock_folio(struct engine *e, uint64_t page, bool is_new) MUST_CHECK;
+struct error *munlock_folio(struct engine *e, uint64_t page) MUST_CHECK;
+struct error *mlock_drain_local(struct engine *e) MUST_CHECK;
 /* Onto the CPU's batch of pages that are free to go (MADV_FREE). */
 struct error *lru_lazyfree_add(struct engine *e, uint64_t page) MUST_CHECK;
 /* Onto the CPU's batch of pages that are to be inactive (MADV_COLD). */
