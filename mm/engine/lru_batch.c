@@ -313,9 +313,11 @@ struct error *lru_lazyfree_add(struct engine *e, uint64_t page)
 
 struct error *lru_deactivate_add(struct engine *e, uint64_t page)
 {
+	struct page p;
 	if (!e->modern->lru_deactivate || lru_gen_enabled(e))
 		return error_at(ERR_UNSUPPORTED, page, "making page %" PRIx64 " inactive is not done where pages stand by generations, or batches are not known", page);
-	return put_on_batch(e, e->modern->lru_deactivate, page, deactivate);
+	TRY(page_open_writable(e, page, &p));
+	return put_on_batch(e, e->modern->lru_deactivate, &p, deactivate);
 }
 
 struct error *lru_batch_add(struct fault *f, uint64_t page)
