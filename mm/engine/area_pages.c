@@ -234,7 +234,9 @@ struct error *munlock_range(struct engine *e, const struct object *mm, uint64_t 
 			break;
 		if (flags & VM_LOCKED) {
 			ADD(k, mm, mm_struct, locked_vm, -(int64_t)((stop - start) >> k->arch->page_shift));
-			TRY(munlock_vma_pages_range(e, mm, &vma, start, stop));
+			/* Since 5.18 each page is unlocked as its entry goes. */
+			if (!HAS(k, page, mlock_count))
+				TRY(munlock_vma_pages_range(e, mm, &vma, start, stop));
 		}
 		at = GET(k, &vma, vm_area_struct, vm_next);
 	}

@@ -119,10 +119,19 @@ struct error *vma_call(struct engine *e, const struct object *vma, enum member_i
 
 /* ---- mm/engine/mlock_pages.c ---- */
 
+/* The area gets those flags, and since 5.18 its pages in the range are locked or unlocked as they say. */
+struct error *mlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, uint64_t flags) MUST_CHECK;
 struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
 /* Brings in the pages of the range, and locks those of locked areas; what cannot be had ends it, EFAULT or ENOMEM, or is passed over. */
 struct error *__mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len, bool ignore_errors) MUST_CHECK;
 struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len) MUST_CHECK;
+
+/* ---- mm/engine/madvise_pages.c ---- */
+
+/* The pages of the range that nobody else maps count as not used, or go (`pageout`) if they then can. EINVAL for locked areas and drivers'. */
+struct error *madvise_cold_or_pageout(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, bool pageout) MUST_CHECK;
+/* What the file has in the range comes into the page cache, if it is not there. */
+struct error *madvise_willneed_file(struct engine *e, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
 
 /* ---- mm/engine/mremap_areas.c, move_pages.c ---- */
 

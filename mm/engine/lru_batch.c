@@ -117,8 +117,7 @@ struct error *lru_change_list(struct engine *e, struct page *p, bool add)
 	return count_lru(e, zone, pgdat, info, lru, add ? pages : -pages);
 }
 
-/* Not locked in memory, nor of a file that is kept there (ramfs; AS_UNEVICTABLE). */
-static bool page_evictable(struct engine *e, const struct page *p)
+bool page_evictable(struct engine *e, const struct page *p)
 {
 	uint64_t mapping = GET(e->k, &p->object, page, mapping), flags;
 	int bit = e->modern->as_unevictable;
@@ -157,6 +156,20 @@ static struct error *lazyfree(struct engine *e, uint64_t page)
 	p.flags &= ~(bit_of(e->bit_active) | bit_of(e->bit_referenced) | bit_of(m->swapbacked));
 	SET(e->k, &p.object, page, flags, p.flags);
 	count_vm_event(e, m->event_lazyfree);
+	return lru_change_list(e, &p, true);
+}
+
+/* lru_deactivate_fn(): from the active pages of its kind to the inactive ones. */
+static struct error *deactivate(struct engine *e, uint64_t page)
+{
+	struct page p;
+	TRY(page_open_writable(e, page, &p));
+	if (!has(&p, e->bit_lru) || !has(&p, e->bit_active) || has(&p, e->modern->unevictable))
+		return NULL;
+	TRY(lru_change_list(e, &p, false));
+	p.flags &= ~(bit_of(e->bit_active) | bit_of(e->bit_referenced));
+	SET(e->k, &p.object, page, flags, p.flags);
+	count_vm_event(e, e->modern->reclaim_events.deactivate);
 	return lru_change_list(e, &p, true);
 }
 
@@ -226,7 +239,8 @@ struct error *lru_add_drain(struct engine *e)
 	const struct {
 		uint64_t percpu;
 		batch_function *each;
-	} batches[] = { { e->modern->lru_add, lru_add }, { e->modern->lru_lazyfree, lazyfree }, { e->modern->activate_page, activate } };
+	} batches[] = { { e->modern->lru_add, lru_add }, { e->modern->lru_deactivate, deactivate }, { e->modern->lru_lazyfree, lazyfree },
+			{ e->modern->activate_page, activate } };
 	struct object batch;
 	for (size_t i = 0; i < sizeof(batches) / sizeof(batches[0]); i++) {
 		/* What making a page active is where pages stand by generations is not followed: those wait on. */
@@ -236,7 +250,13 @@ struct error *lru_add_drain(struct engine *e)
 		if (GET(e->k, &batch, folio_batch, nr))
 			TRY(drain_batch(e, &batch, batches[i].each, "pages are about to go: the CPU's batch goes to the LRU lists first"));
 	}
-	return NULL;
+	return mlock_drain_local(e);
+}
+
+/* What puts a page on the batch. */
+static const char *batch_name(batch_function *each)
+{
+	return each == lru_add ? "lru_cache_add" : each == lazyfree ? "mark_page_lazyfree" : each == deactivate ? "deactivate_page" : "activate_page";
 }
 
 /* pagevec_add_and_need_flush() */
@@ -259,7 +279,7 @@ static struct error *put_on_batch(struct engine *e, uint64_t percpu, const struc
 	SET(k, &p->object, page, refcount, (uint64_t)(page_refcount(k, p) + 1));
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
 	SET(k, &o, folio_batch, nr, count + 1);
-	TRACE(e, each == lru_add ? "lru_cache_add" : each == lazyfree ? "mark_page_lazyfree" : "activate_page", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
+	TRACE(e, batch_name(each), "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
 	/* A large folio does not wait. */
 	bool large = page_is_large(e, p);
 	if (waits || (count + 1 < room && !large))
@@ -289,6 +309,15 @@ struct error *lru_lazyfree_add(struct engine *e, uint64_t page)
 		return fault_refuse(e, &explained, "this kernel's batches of pages that are free to go are not known");
 	TRY(page_open_writable(e, page, &p));
 	return put_on_batch(e, e->modern->lru_lazyfree, &p, lazyfree);
+}
+
+struct error *lru_deactivate_add(struct engine *e, uint64_t page)
+{
+	struct page p;
+	if (!e->modern->lru_deactivate || lru_gen_enabled(e))
+		return error_at(ERR_UNSUPPORTED, page, "making page %" PRIx64 " inactive is not done where pages stand by generations, or batches are not known", page);
+	TRY(page_open_writable(e, page, &p));
+	return put_on_batch(e, e->modern->lru_deactivate, &p, deactivate);
 }
 
 struct error *lru_batch_add(struct fault *f, uint64_t page)

@@ -296,7 +296,7 @@ static struct error *wanted_entry(void *context, uint64_t addr, uint64_t end, ui
 static struct error *madvise_willneed(struct advising *a, const struct object *vma, uint64_t start, uint64_t end)
 {
 	if (GET(a->e->k, vma, vm_area_struct, vm_file))
-		return error_at(ERR_UNSUPPORTED, vma->addr, "the file of area %" PRIx64 " would be read ahead: that is not done yet", vma->addr);
+		return madvise_willneed_file(a->e, vma, start, end);
 	TRY(area_entries(a->e, a->mm, start, end, wanted_entry, a->e));
 	return lru_add_drain(a->e);
 }
@@ -317,9 +317,10 @@ static struct error *madvise_vma(struct advising *a, const struct object *vma, u
 	case MADV_FREE:
 		TRY(may_give_up(a, vma));
 		return madvise_free(a, vma, start, end);
-	case MADV_REMOVE:
 	case MADV_COLD:
 	case MADV_PAGEOUT:
+		return madvise_cold_or_pageout(a->e, a->mm, vma, start, end, a->advice == MADV_PAGEOUT);
+	case MADV_REMOVE:
 		return error_new(ERR_UNSUPPORTED, "this advice is not followed");
 	}
 	struct error *failure = madvise_behavior(a, vma, start, end);
@@ -332,7 +333,7 @@ static struct error *madvise_vma(struct advising *a, const struct object *vma, u
 /* Does the advice leave the areas alone? */
 static bool pages_only(int advice)
 {
-	return advice == MADV_WILLNEED || advice == MADV_DONTNEED || advice == MADV_FREE;
+	return advice == MADV_WILLNEED || advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_COLD || advice == MADV_PAGEOUT;
 }
 
 struct error *sys_madvise_areas(struct engine *e, uint64_t mm_addr, uint64_t start, uint64_t len, int advice)

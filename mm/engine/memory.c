@@ -290,8 +290,8 @@ static struct error *map_copy_modern(struct fault *f, const struct page *old, ui
 	if (old->object.addr == e->empty_zero_page)
 		return NULL;
 	TRY(page_remove_rmap(f, old->object.addr));
-	/* The copy is locked now; who else has the old page may lock it still. */
-	return f->vma->flags & VM_LOCKED ? munlock_vma_page(e, old->object.addr) : NULL;
+	/* The copy is locked now; who else has the old page may lock it still. (Since 5.18 that went with the mapping.) */
+	return (f->vma->flags & VM_LOCKED) && !HAS(e->k, page, mlock_count) ? munlock_vma_page(e, old->object.addr) : NULL;
 }
 
 /* The entry goes from the old page to its copy; 2.4 counts only that the process has a page more, if the old one was not counted. */

@@ -101,6 +101,7 @@ static struct error *map_swapped_in(struct fault *f, uint64_t page)
 	set_pte(e, f->entry_addr, entry);
 	f->entry = entry;
 	TRY(add_anon_rmap(f, page, reuse));
+	TRY(mlock_mapped(f, page));
 	TRACE(e, "do_swap_page", "mapped again", { "address", f->addr }, { "page", page }, { "pte", entry });
 	TRY(swap_free(e, slot));
 	if ((f->vma->flags & VM_LOCKED) || swap_is_short(e))

@@ -36,6 +36,8 @@ static struct error *mlock_fixup(struct engine *e, const struct object *mm, uint
 		ADD(k, mm, mm_struct, locked_vm, pages);
 	if (!lock)
 		return munlock_vma_pages_range(e, mm, &vma, start, stop);
+	if (!(old & VM_LOCKED))
+		return mlock_vma_pages_range(e, mm, &vma, start, stop, flags);
 	SET(k, &vma, vm_area_struct, vm_flags, flags);
 	return NULL;
 }

@@ -102,12 +102,12 @@ static struct error *locked_elsewhere(struct engine *e, const struct page *p, bo
 static struct error *munlock_page(struct engine *e, uint64_t page, bool pagevec)
 {
 	struct page p;
-	bool isolated, locked, explained;
+	bool isolated, locked;
 	TRY(page_open_writable(e, page, &p));
+	if (HAS(e->k, page, mlock_count))
+		return munlock_folio(e, page);
 	if (!is_mlocked(e, &p))
 		return NULL;
-	if (HAS(e->k, page, mlock_count))
-		return fault_refuse(e, &explained, "page %" PRIx64 " counts the areas that lock it: unlocking it is not done", page);
 	set_mlocked(e, &p, false);
 	TRY(isolate_lru_page(e, page, &isolated));
 	TRACE(e, "munlock_vma_page", isolated ? "not locked any more: to the list that it would be on" : "not locked any more; it is on no list", { "page", page });
@@ -132,40 +132,52 @@ struct error *munlock_vma_page(struct engine *e, uint64_t page)
 	return munlock_page(e, page, false);
 }
 
-/* mlock_new_page(), since 5.18: onto the batch of locked pages, with a mark in its low bits. */
-static struct error *mlock_new_page(struct fault *f, struct page *p)
-{
-	struct engine *e = f->e;
-	struct kernel *k = e->k;
-	struct object batch;
-	bool explained;
-	if (!e->modern->mlock_batch)
-		return fault_refuse(e, &explained, "the area is locked: this kernel's batch of locked pages is not known");
-	TRY(object_open_writable(k, percpu_addr(k, e->modern->mlock_batch, e->cpu), S_folio_batch, &batch));
-	uint64_t count = GET(k, &batch, folio_batch, nr), room = k->members[M_folio_batch_folios].count;
-	if (count + 1 >= room)
-		return fault_refuse(e, &explained, "CPU %u's batch of locked pages is full: emptying it is not followed", e->cpu);
-	set_mlocked(e, p, true);
-	SET(k, &p->object, page, refcount, (uint64_t)(page_refcount(k, p) + 1));
-	object_set_element(k, &batch, M_folio_batch_folios, count, p->object.addr | 2 /* NEW_PAGE, NEW_FOLIO */);
-	SET(k, &batch, folio_batch, nr, count + 1);
-	TRACE(e, "mlock_new_page", "onto the CPU's batch of locked pages", { "page", p->object.addr }, { "nr", count + 1 });
-	return NULL;
-}
-
 struct error *lru_add_locked(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
 	if (HAS(e->k, page, mlock_count))
-		return mlock_new_page(f, &p);
+		return mlock_folio(e, page, true);
 	if (!is_mlocked(e, &p))
 		set_mlocked(e, &p, true);
 	return lru_cache_add_modern(e, page);
 }
 
 /* ---- A range ---- */
+
+/* mlock_pte_range(), since 5.18: the pages of the range are locked, or not any more, as its area now is. */
+struct marking {
+	struct engine *e;
+	bool lock;
+};
+
+static struct error *mark_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
+{
+	struct marking *m = context;
+	struct engine *e = m->e;
+	bool huge = shift > e->k->arch->page_shift;
+	uint64_t pfn = pagetable_entry_phys(&e->k->geometry, entry, huge ? e->modern->pmd_level : e->k->geometry.levels - 1u) >> e->k->arch->page_shift, page;
+	struct page p;
+	if (!(entry & X86_PRESENT) || (entry & PTE_SPECIAL) || is_zero_frame(e->k, pfn, huge) || !pfn_to_page(e->k, pfn, &page))
+		return NULL;
+	TRY(page_open(e->k, page, &p));
+	/* Parts of a large one were passed over until 6.7; then it is locked when all of it is in the area. */
+	if (!huge && page_is_large(e, &p))
+		return error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " is part of a larger one: locking or unlocking that is not done", addr);
+	return m->lock ? mlock_folio(e, page, false) : munlock_folio(e, page);
+}
+
+struct error *mlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, uint64_t flags)
+{
+	struct marking m = { e, flags & VM_LOCKED };
+	SET(e->k, vma, vm_area_struct, vm_flags, flags);
+	if (!HAS(e->k, page, mlock_count))
+		return NULL;
+	TRY(lru_add_drain(e));
+	TRY(area_entries(e, mm, start, end, mark_entry, &m));
+	return lru_add_drain(e);
+}
 
 static struct error *unlock_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
 {
@@ -181,7 +193,10 @@ static struct error *unlock_entry(void *context, uint64_t addr, uint64_t end, ui
 struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)
 {
 	struct kernel *k = e->k;
-	SET(k, vma, vm_area_struct, vm_flags, GET(k, vma, vm_area_struct, vm_flags) & ~(VM_LOCKED | VM_LOCKONFAULT));
+	uint64_t flags = GET(k, vma, vm_area_struct, vm_flags) & ~(VM_LOCKED | VM_LOCKONFAULT);
+	if (HAS(k, page, mlock_count))
+		return mlock_vma_pages_range(e, mm, vma, start, end, flags);
+	SET(k, vma, vm_area_struct, vm_flags, flags);
 	return area_entries(e, mm, start, end, unlock_entry, e);
 }
 
@@ -200,13 +215,13 @@ static struct error *touch_and_lock_huge(struct populating *w, uint64_t at, uint
 	uint64_t pfn = pagetable_entry_phys(&e->k->geometry, entry, e->modern->pmd_level) >> e->k->arch->page_shift, page;
 	struct large l;
 	int64_t count, whole;
-	bool explained;
 	set_pte(e, at, entry | X86_ACCESSED | (write || e->modern->touch_dirties_huge ? X86_DIRTY : 0));
 	if (!(w->vma.flags & VM_LOCKED) || is_zero_frame(e->k, pfn, true) || !pfn_to_page(e->k, pfn, &page))
 		return NULL;
 	TRY(large_open(e, page, &l));
+	/* Since 5.18 not who brings it in locks it, but who maps it (mlock_vma_pages_range()). */
 	if (HAS(e->k, page, mlock_count))
-		return fault_refuse(e, &explained, "page %" PRIx64 " counts the areas that lock it: locking it is not done", page);
+		return NULL;
 	TRY(large_total_mapcount(e, &l, &count));
 	TRY(large_most_mapcount(e, &l, &whole));
 	if (e->modern->large != LARGE_WHOLE && ((l.anon && whole != 1) || count != whole || !GET(e->k, &l.head.object, page, mapping)))
@@ -231,7 +246,7 @@ static struct error *touch_and_lock(struct populating *w, uint64_t addr, uint64_
 	if (write && !(entry & X86_DIRTY) && !(p.flags >> e->bit_dirty & 1))
 		TRY(mark_dirty(&f, page));
 	TRY(mark_page_accessed_modern(e, page));
-	if (!(w->vma.flags & VM_LOCKED) || !GET(e->k, &p.object, page, mapping) || (p.flags >> e->modern->head & 1) || page_is_tail(e->k, &p))
+	if (!(w->vma.flags & VM_LOCKED) || HAS(e->k, page, mlock_count) || !GET(e->k, &p.object, page, mapping) || (p.flags >> e->modern->head & 1) || page_is_tail(e->k, &p))
 		return NULL;
 	TRY(lru_add_drain(e));
 	return mlock_vma_page(e, page);

@@ -53,7 +53,7 @@ struct error *file_mapping_list(struct engine *e, const struct object *vma, uint
 /* ---- mm/engine/commit.c ---- */
 
 enum rlimit_resource { RESOURCE_DATA = 2, RESOURCE_STACK = 3, RESOURCE_RSS = 5, RESOURCE_MEMLOCK = 8, RESOURCE_AS = 9 }; /* include/uapi/asm-generic/resource.h */
-enum capability { CAPABILITY_IPC_LOCK = 14, CAPABILITY_SYS_RAWIO = 17, CAPABILITY_SYS_ADMIN = 21 };
+enum capability { CAPABILITY_DAC_OVERRIDE = 1, CAPABILITY_FOWNER = 3, CAPABILITY_IPC_LOCK = 14, CAPABILITY_SYS_RAWIO = 17, CAPABILITY_SYS_ADMIN = 21 };
 
 /* Of a task (0: of nobody); in bytes, all ones for no limit. */
 uint64_t rlimit_of(struct engine *e, uint64_t task, enum rlimit_resource resource);

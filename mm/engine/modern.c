@@ -231,6 +231,10 @@ static void find_lru_batches(struct kernel *k, struct engine_modern *m)
 	uint64_t all = symbol_addr(k, SIZE_OF(k, cpu_fbatches) && !strcmp(k->structs[S_cpu_fbatches].name, "lru_pvecs") ? "lru_pvecs" : "cpu_fbatches");
 	m->lru_add = all && HAS(k, cpu_fbatches, lru_add) ? all + OFFSET(k, cpu_fbatches, lru_add) : symbol_addr(k, "lru_add_pvec");
 	m->lru_lazyfree = all && HAS(k, cpu_fbatches, lru_lazyfree) ? all + OFFSET(k, cpu_fbatches, lru_lazyfree) : symbol_addr(k, "lru_lazyfree_pvecs");
+	/* since 5.4; a batch of that name was for pages of files until 4.5 */
+	m->lru_deactivate = all && HAS(k, cpu_fbatches, lru_deactivate) ? all + OFFSET(k, cpu_fbatches, lru_deactivate) : 0;
+	if (!m->lru_deactivate && symbol_addr(k, "reclaim_pages"))
+		m->lru_deactivate = symbol_addr(k, "lru_deactivate_pvecs");
 	/* since 5.18 */
 	uint64_t locked = symbol_addr(k, "mlock_pvec") ? symbol_addr(k, "mlock_pvec") : symbol_addr(k, "mlock_fbatch");
 	m->mlock_batch = locked && HAS(k, mlock_batch, pages) ? locked + OFFSET(k, mlock_batch, pages) : 0;

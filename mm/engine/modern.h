@@ -77,7 +77,7 @@ struct engine_modern {
 		event_split_page, event_split_failed, event_numa_hint, event_numa_local;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
-	uint64_t vm_events, lru_add, activate_page, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
+	uint64_t vm_events, lru_add, activate_page, lru_deactivate, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
 	uint64_t vm_zone_stat, vm_node_stat; /* the machine's counters (until 4.8 vm_stat has the zones'), 0 */
 	uint64_t numa_node;	  /* per-CPU: the CPU's node, 0 */
 	uint64_t lru_gen_caps;	  /* the static key of LRU_GEN_CORE, 0 */
@@ -135,6 +135,8 @@ struct error *pages_available(struct engine *e, enum page_class class, unsigned 
 struct error *fault_anon_vma_prepare(struct fault *f) MUST_CHECK;
 struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_add_file_rmap(struct fault *f, uint64_t page) MUST_CHECK;
+/* mlock_vma_folio(), since 5.18: a page of one frame that a locked area maps now. */
+struct error *mlock_mapped(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_remove_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 /* The memory cgroup that the page (the head of a compound one) is charged to; 0: none. */
 struct error *page_memcg(struct engine *e, const struct page *p, uint64_t *memcg) MUST_CHECK;
@@ -156,8 +158,14 @@ struct error *mlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *munlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *clear_page_mlock(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *lru_add_locked(struct fault *f, uint64_t page) MUST_CHECK;
+/* mm/engine/mlock_batch.c, since 5.18: one area more locks the page, or one fewer, when the CPU's batch of such is emptied; all of the batch now. */
+struct error *mlock_folio(struct engine *e, uint64_t page, bool is_new) MUST_CHECK;
+struct error *munlock_folio(struct engine *e, uint64_t page) MUST_CHECK;
+struct error *mlock_drain_local(struct engine *e) MUST_CHECK;
 /* Onto the CPU's batch of pages that are free to go (MADV_FREE). */
 struct error *lru_lazyfree_add(struct engine *e, uint64_t page) MUST_CHECK;
+/* Onto the CPU's batch of pages that are to be inactive (MADV_COLD). */
+struct error *lru_deactivate_add(struct engine *e, uint64_t page) MUST_CHECK;
 /* Is the page on this CPU's batch? */
 bool lru_batch_holds(struct engine *e, uint64_t page);
 /* Empties the acting CPU's batch onto the LRU lists, as unmapping does first: else its references keep pages. */

@@ -15,6 +15,8 @@
 bool lru_gen_enabled(struct engine *e);
 /* enum lru_list: anonymous before file, inactive before active, unevictable last. */
 unsigned lru_list(struct engine *e, const struct page *p);
+/* Not locked in memory, nor of a file that is kept there (ramfs; AS_UNEVICTABLE). */
+bool page_evictable(struct engine *e, const struct page *p);
 /* The page goes onto the list of its kind, or off it, and is counted there. */
 struct error *lru_change_list(struct engine *e, struct page *p, bool add) MUST_CHECK;
 

@@ -7,6 +7,7 @@
 #include "mm/anon_vma.h"
 #include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/mmap_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -68,6 +69,12 @@ struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 	return NULL;
 }
 
+struct error *mlock_mapped(struct fault *f, uint64_t page)
+{
+	const uint64_t special = VM_IO | VM_DONTEXPAND | f->e->modern->vm_pfnmap | f->e->modern->vm_mixedmap;
+	return HAS(f->e->k, page, mlock_count) && (f->vma->flags & (VM_LOCKED | special)) == VM_LOCKED ? mlock_folio(f->e, page, false) : NULL;
+}
+
 struct error *page_add_file_rmap(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
@@ -82,7 +89,7 @@ struct error *page_add_file_rmap(struct fault *f, uint64_t page)
 	SET(e->k, &p.object, page, mapcount, (uint64_t)(count + 1));
 	if (count == -1)
 		mod_page_state(e, page, e->modern->file_mapped, 1);
-	return NULL;
+	return mlock_mapped(f, page);
 }
 
 struct error *page_remove_rmap(struct fault *f, uint64_t page)
@@ -99,12 +106,11 @@ struct error *page_remove_rmap(struct fault *f, uint64_t page)
 	if (count < 0)
 		return error_at(ERR_BAD_OBJECT, page, "a mapped page says that nobody maps it: %" PRIx64 ", _mapcount %d", page, count);
 	SET(e->k, &p.object, page, mapcount, (uint64_t)(count - 1));
-	if (has(&p, e->modern->mlocked) && HAS(e->k, page, mlock_count) && (f->vma->flags & VM_LOCKED))
-		return munlock_vma_page(e, page);
-	if (count)
-		return NULL;
-	mod_page_state(e, page, page_counter_kind(e, &p) == e->modern->rss_anon ? e->modern->anon_mapped : e->modern->file_mapped, -1);
-	return has(&p, e->modern->mlocked) ? clear_page_mlock(e, page) : NULL;
+	if (!count)
+		mod_page_state(e, page, page_counter_kind(e, &p) == e->modern->rss_anon ? e->modern->anon_mapped : e->modern->file_mapped, -1);
+	if (HAS(e->k, page, mlock_count))
+		return f->vma->flags & VM_LOCKED ? munlock_folio(e, page) : NULL;
+	return !count && has(&p, e->modern->mlocked) ? clear_page_mlock(e, page) : NULL;
 }
 
 int page_counter_kind(struct engine *e, const struct page *p)

@@ -184,8 +184,16 @@ static struct error *give_up(struct scan_control *sc, struct page *p, enum fate 
 		*fate = FATE_ACTIVATED;
 		return NULL;
 	}
-	if (has(p, e->bit_dirty) && !anon)
-		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " of shared memory would be swapped out: that is not done yet", p->object.addr);
+	if (has(p, e->bit_dirty) && !anon) {
+		uint64_t swap = 0;
+		if (e->areas.total_swap_pages)
+			TRY(kernel_read_pointer(e->k, e->areas.total_swap_pages, &swap));
+		if (swap)
+			return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " of shared memory would be swapped out: that is not done yet", p->object.addr);
+		TRACE(e, "shmem_writepage", "no swap to write it to: stays, dirty", { "page", p->object.addr }, { "total_swap_pages", swap });
+		*fate = FATE_ACTIVATED;
+		return NULL;
+	}
 	if (has(p, e->bit_dirty)) {
 		TRY(pageout(sc, p, &clean));
 		if (!clean)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Shared memory without a name, on 3.19 and 5.10: what a page of it is from its first use to its file's end, what is promised for it, and contents that processes share,
- * against plain arrays at random; audit holds every structure against the others.
+ * against plain arrays at random; advice on pages that are not needed now (5.4 and later). Audit holds every structure against the others.
  */
 #include "tests/unit/small_machine.h"
 
@@ -204,6 +204,70 @@ static void test_promises(void **state)
 	sound();
 }
 
+/* ---- Advice ---- */
+
+static void advise(uint64_t addr, uint64_t pages, int advice)
+{
+	ok(sys_madvise(m.e, mm_of(&m, task), addr, pages * PAGE, advice));
+}
+
+/* MADV_COLD: not used, and no longer active, but for what somebody else has too. */
+static void test_cold(void **state)
+{
+	uint64_t child, page;
+	map(&m, task, A, 2, PROT_READ | PROT_WRITE, MAP_FIXED);
+	use(task, A, ACCESS_WRITE);
+	use(task, A + PAGE, ACCESS_WRITE);
+	ok(do_fork(m.e, task, 0, 0, &child));
+	use(task, A, ACCESS_WRITE);
+	page = page_at(&m, task, A);
+	ok(lru_add_drain(m.e));
+	for (unsigned n = 0; n < 2; n++)
+		ok(mark_page_accessed_modern(m.e, page));
+	ok(lru_add_drain(m.e));
+	assert_true(page_is(&m, page, m.e->bit_active));
+	advise(A, 2, MADV_COLD);
+	ok(lru_add_drain(m.e));
+	assert_false(page_is(&m, page, m.e->bit_active));
+	assert_false(entry_of(&m, task, A) & X86_ACCESSED);
+	assert_true(entry_of(&m, task, A) & X86_DIRTY);
+	assert_true(entry_of(&m, task, A + PAGE) & X86_ACCESSED);
+	ok(sys_mlock(m.e, mm_of(&m, task), A, PAGE, false));
+	refused(sys_madvise(m.e, mm_of(&m, task), A, PAGE, MADV_COLD), 22);
+	sound();
+}
+
+/* MADV_PAGEOUT without swap: private memory stays, shared memory stays in its file's cache, a clean page of a file goes; MADV_WILLNEED brings it back. */
+static void test_pageout(void **state)
+{
+	uint64_t file, mapping, at;
+	map(&m, task, A, 1, PROT_READ | PROT_WRITE, MAP_FIXED);
+	poke32(&m, task, A, 5);
+	advise(A, 1, MADV_PAGEOUT);
+	assert_int_not_equal(entry_of(&m, task, A), 0);
+	map_shared(task, A, 2, MAP_FIXED);
+	poke32(&m, task, A, 6);
+	advise(A, 2, MADV_PAGEOUT);
+	assert_int_equal(entry_of(&m, task, A), 0);
+	assert_int_equal(shared_frames(), 1);
+	assert_int_equal(peek32(&m, task, A), 6);
+	ok(filp_open(m.e, "/etc/motd", false, &file));
+	mapping = READ(&m, file, file, f_mapping);
+	ok(do_mmap_pgoff(m.e, mm_of(&m, task), file, A, 3 * PAGE, PROT_READ, MAP_PRIVATE | MAP_FIXED, 0, &at));
+	ok(fput(m.e, file));
+	uint32_t word = peek32(&m, task, A + PAGE);
+	assert_int_equal(READ(&m, mapping, address_space, nrpages), 3);
+	advise(A, 3, MADV_PAGEOUT);
+	assert_int_equal(READ(&m, mapping, address_space, nrpages), 0);
+	assert_int_equal(entry_of(&m, task, A + PAGE), 0);
+	advise(A, 3, MADV_WILLNEED);
+	assert_int_equal(READ(&m, mapping, address_space, nrpages), 3);
+	assert_int_equal(entry_of(&m, task, A + PAGE), 0);
+	assert_int_equal(use(task, A + PAGE, ACCESS_READ), FAULT_MINOR);
+	assert_int_equal(peek32(&m, task, A + PAGE), word);
+	sound();
+}
+
 /* ---- At random ---- */
 
 #define SEGMENTS  4
@@ -297,6 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_life), TEST(test_beyond_the_end), TEST(test_neighbours), TEST(test_promises), TEST(test_random),
+		cmocka_unit_test_setup_teardown(test_cold, boot510, teardown), cmocka_unit_test_setup_teardown(test_pageout, boot510, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
