@@ -66,6 +66,13 @@ typedef void maple_gap_visitor(void *context, uint64_t node, unsigned slot, uint
 struct error *maple_gaps(struct kernel *k, uint64_t tree, maple_gap_visitor *visit,
 			 void *context) MUST_CHECK;
 
+/*
+ * By all the rules of the kernel's own check (lib/maple_tree.c: mt_validate()) but the gaps, which maple_gaps() has: each finding says what is wrong with a node, or with the
+ * tree (its address). A root that is an entry counts as no level. Errors as maple_for_each(): nothing more can be said then.
+ */
+typedef void maple_finding(void *context, uint64_t node, const char *what);
+struct error *maple_check(struct kernel *k, uint64_t tree, maple_finding *report, void *context) MUST_CHECK;
+
 /* A node on the way to an index, and its slot that leads there. */
 struct maple_step {
 	uint64_t node;	      /* its address */
