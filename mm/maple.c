@@ -340,3 +340,71 @@ struct error *maple_gaps(struct kernel *k, uint64_t tree, maple_gap_visitor *vis
 	TRY(maple_root(k, tree, &root));
 	return maple_is_node(root) ? node_gap(&g, root, 0, g.w.f.max, 0, &gap) : NULL;
 }
+
+/* ---- Holes ---- */
+
+struct hole_search {
+	struct maple_walk w;
+	uint64_t low, high, size;
+	bool back, found;
+	uint64_t first, last; /* of the hole, as far as it lies in [low, high] */
+};
+
+static void see_hole(struct hole_search *h, uint64_t from, uint64_t to)
+{
+	h->first = from > h->low ? from : h->low;
+	h->last = to < h->high ? to : h->high;
+	h->found = h->first <= h->last && h->last - h->first >= h->size - 1;
+}
+
+static struct error *search_node(struct hole_search *h, uint64_t enode, uint64_t min, uint64_t max, unsigned height)
+{
+	const struct maple_form *f = &h->w.f;
+	const struct member *kept = &f->k->members[M_maple_arange_64_gap];
+	struct maple_node n;
+	uint64_t ends[UINT8_MAX + 1], from = min;
+	unsigned count = 0;
+	bool done = false;
+	if (height >= MAPLE_MAX_HEIGHT)
+		return maple_bad_node(enode & ~MAPLE_NODE_MASK, "stands deeper than a tree can be");
+	if ((++h->w.nodes & 1023) == 0)
+		TRY(check_interrupt());
+	TRY(maple_node_open(f, enode, min, max, &n));
+	bool keeps = (int)maple_type(enode) == f->arange_64 && kept->present;
+	for (; count < n.layout.slots && count <= UINT8_MAX && !done; from = ends[count++] + 1)
+		TRY(maple_slot_range(f, &n, count, from, &ends[count], &done));
+	for (unsigned at = 0; at < count && !h->found; at++) {
+		unsigned i = h->back ? count - 1 - at : at;
+		uint64_t entry = maple_element(f, n.bytes, n.layout.slot, i), to = ends[i];
+		from = i ? ends[i - 1] + 1 : min;
+		if (to < h->low || from > h->high)
+			continue;
+		if (n.layout.leaf && !entry)
+			see_hole(h, from, to);
+		else if (!n.layout.leaf && !(entry & ~MAPLE_NODE_MASK))
+			return maple_bad_node(n.addr, "lacks a child");
+		else if (!n.layout.leaf && (!keeps || maple_element(f, n.bytes, kept, i) >= h->size))
+			TRY(search_node(h, entry, from, to, height + 1));
+	}
+	return NULL;
+}
+
+struct error *maple_find_hole(struct kernel *k, uint64_t tree, uint64_t low, uint64_t high, uint64_t size, bool back, uint64_t *first, uint64_t *last,
+			      bool *found)
+{
+	struct hole_search h = { .low = low, .high = high, .size = size, .back = back };
+	uint64_t root;
+	*found = false;
+	if (!size || low > high)
+		return NULL;
+	TRY(maple_form_open(k, &h.w.f));
+	TRY(maple_root(k, tree, &root));
+	if (maple_is_node(root))
+		TRY(search_node(&h, root, 0, h.w.f.max, 0));
+	else
+		see_hole(&h, root ? 1 : 0, h.w.f.max);
+	*found = h.found;
+	*first = h.first;
+	*last = h.last;
+	return NULL;
+}

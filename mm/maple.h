@@ -67,6 +67,13 @@ struct error *maple_gaps(struct kernel *k, uint64_t tree, maple_gap_visitor *vis
 			 void *context) MUST_CHECK;
 
 /*
+ * mas_empty_area(), mas_empty_area_rev(): the lowest (`back`: the highest) hole of `size` indexes or more within [low, high], by the gaps that the tree keeps: [*first, *last] is
+ * what of it lies there.
+ */
+struct error *maple_find_hole(struct kernel *k, uint64_t tree, uint64_t low, uint64_t high, uint64_t size, bool back, uint64_t *first, uint64_t *last,
+			      bool *found) MUST_CHECK;
+
+/*
  * By all the rules of the kernel's own check (lib/maple_tree.c: mt_validate()) but the gaps, which maple_gaps() has: each finding says what is wrong with a node, or with the
  * tree (its address). A root that is an entry counts as no level. Errors as maple_for_each(): nothing more can be said then.
  */

@@ -64,15 +64,19 @@ void vma_set_page_prot(struct engine *e, const struct object *vma)
 	SET(k, vma, vm_area_struct, vm_page_prot, pgprot_modify(e, old, vm_get_page_prot(e, flags)));
 }
 
-static bool any_soft_dirty(struct kernel *k, uint64_t at)
+static bool see_soft_dirty(void *context, const struct vma *vma)
 {
-	struct object vma;
-	for (unsigned n = 0; at && n < 1000 && object_try_open(k, at, S_vm_area_struct, &vma); n++) {
-		if (GET(k, &vma, vm_area_struct, vm_flags) & VM_SOFTDIRTY)
-			return true;
-		at = GET(k, &vma, vm_area_struct, vm_next);
-	}
-	return false;
+	uint64_t *flags = context;
+	*flags |= vma->flags | 1;
+	return !(*flags & VM_SOFTDIRTY);
+}
+
+/* The flags of the mm's areas, 1 among them if there is any. */
+static uint64_t flags_of_areas(struct kernel *k, uint64_t mm)
+{
+	uint64_t flags = 0;
+	error_drop(vma_for_each(k, mm, see_soft_dirty, &flags));
+	return flags;
 }
 
 /*
@@ -84,16 +88,12 @@ uint64_t soft_dirty_flag(struct engine *e, const struct object *mm)
 	struct kernel *k = e->k;
 	if (e->areas.soft_dirty == SOFT_DIRTY_UNKNOWN) {
 		const struct task *init = task_by_pid(k, 1);
-		uint64_t other, first;
-		bool any = any_soft_dirty(k, GET(k, mm, mm_struct, mmap)), areas = GET(k, mm, mm_struct, mmap) != 0;
-		if (!any && init && !error_drop(kernel_get(k, init->addr, M_task_struct_mm, &other)) && other &&
-		    !error_drop(kernel_get(k, other, M_mm_struct_mmap, &first))) {
-			any = any_soft_dirty(k, first);
-			areas |= first != 0;
-		}
-		if (!areas)
+		uint64_t other, flags = flags_of_areas(k, mm->addr);
+		if (!(flags & VM_SOFTDIRTY) && init && !error_drop(kernel_get(k, init->addr, M_task_struct_mm, &other)) && other)
+			flags |= flags_of_areas(k, other);
+		if (!flags)
 			return k->arch->pointer_size == 8 ? VM_SOFTDIRTY : 0;
-		e->areas.soft_dirty = any ? SOFT_DIRTY_KEPT : SOFT_DIRTY_NOT_KEPT;
+		e->areas.soft_dirty = flags & VM_SOFTDIRTY ? SOFT_DIRTY_KEPT : SOFT_DIRTY_NOT_KEPT;
 	}
 	return e->areas.soft_dirty == SOFT_DIRTY_KEPT ? VM_SOFTDIRTY : 0;
 }
@@ -250,7 +250,7 @@ struct error *munlock_range(struct engine *e, const struct object *mm, uint64_t 
 			ADD(k, mm, mm_struct, locked_vm, -(int64_t)((stop - start) >> k->arch->page_shift));
 			TRY(munlock_vma_pages_range(e, mm, &vma, start, stop));
 		}
-		at = GET(k, &vma, vm_area_struct, vm_next);
+		TRY(vma_after(e, &vma, &at));
 	}
 	return NULL;
 }

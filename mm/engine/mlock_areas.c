@@ -71,7 +71,7 @@ static struct error *locked_already(struct engine *e, const struct object *mm, u
 			return NULL;
 		if (GET(e->k, &vma, vm_area_struct, vm_flags) & VM_LOCKED)
 			*pages += ((to < end ? to : end) - (from > start ? from : start)) >> e->k->arch->page_shift;
-		at = GET(e->k, &vma, vm_area_struct, vm_next);
+		TRY(vma_after(e, &vma, &at));
 	}
 	return NULL;
 }
