@@ -35,6 +35,11 @@ bool list_is_singular(struct kernel *k, uint64_t head);
 struct error *anon_vma_interval_tree_pre_update_vma(struct engine *e, const struct object *vma) MUST_CHECK;
 struct error *anon_vma_interval_tree_post_update_vma(struct engine *e, const struct object *vma) MUST_CHECK;
 
+/* ---- mm/engine/expand_stack.c ---- */
+
+/* The area below; addr 0: none. */
+struct error *area_below(struct engine *e, const struct object *vma, struct vma *below) MUST_CHECK;
+
 /* ---- mm/engine/commit.c ---- */
 
 /* The mm has so many pages more of areas with these flags (and a file). */

@@ -9,6 +9,16 @@
 #include "mm/engine/interval_tree.h"
 #include "mm/engine/modern.h"
 
+/* ---- The area below ---- */
+
+struct error *area_below(struct engine *e, const struct object *vma, struct vma *below)
+{
+	uint64_t prev;
+	*below = (struct vma){ 0 };
+	TRY(vma_before(e, vma, &prev));
+	return prev ? vma_open(e->k, prev, below) : NULL;
+}
+
 /* ---- Growing ---- */
 
 static struct error *acct_stack_growth(struct engine *e, const struct object *mm, uint64_t flags, uint64_t size, uint64_t grow)
@@ -39,18 +49,18 @@ struct error *expand_downwards(struct engine *e, const struct object *mm, uint64
 {
 	struct kernel *k = e->k;
 	struct object vma;
-	struct vma prev = { 0 };
-	uint64_t below;
+	struct vma prev;
 	addr &= ~(uint64_t)(VMCORE_PAGE_SIZE - 1);
 	TRY(interval_trees_known(k));
 	TRY(open_vma(e, vma_addr, &vma));
-	TRY(vma_before(e, &vma, &below));
-	if (below)
-		TRY(vma_open(k, below, &prev));
+	TRY(area_below(e, &vma, &prev));
 	uint64_t start = GET(k, &vma, vm_area_struct, vm_start), pgoff = GET(k, &vma, vm_area_struct, vm_pgoff), flags = GET(k, &vma, vm_area_struct, vm_flags),
 		 size = GET(k, &vma, vm_area_struct, vm_end) - addr, gap = e->areas.stack_guard_gap;
 	TRACE(e, "expand_downwards", "the area above grows down, if it may", { "address", addr }, { "vma->vm_start", start }, { "size", size },
 	      { "rlimit(RLIMIT_STACK)", rlimit(e, mm, RESOURCE_STACK) }, { "prev->vm_end", prev.end }, { "stack_guard_gap", gap });
+	/* As it did before there was a gap to keep (4.12). */
+	if (!gap && !e->modern->late_tables)
+		TRY(anon_vma_prepare(e, vma_addr));
 	if (addr < e->areas.mmap_min_addr)
 		return kernel_error(EPERM, "below mmap_min_addr: %" PRIx64, addr);
 	if (prev.addr && !(prev.flags & VM_GROWSDOWN) && (prev.flags & VM_ACCESS_FLAGS) && addr - prev.end < gap)

@@ -12,6 +12,8 @@ struct fault {
 	uint64_t addr;
 	uint64_t entry_addr, entry; /* entry_addr 0: its table does not exist yet */
 	bool write;
+	bool retry, tried; /* it is to be taken again, since a file was read; it has been */
+	uint64_t prealloc; /* the frame of a page table that is ready for the entry, 0: none */
 	enum fault_result result;
 };
 
@@ -52,6 +54,9 @@ uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr,
 struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr, bool *explained) MUST_CHECK;
 /* The same at the lowest level, in f->entry_addr. */
 struct error *fault_pte(struct fault *f, bool *explained) MUST_CHECK;
+/* A table for the entry is made ready, for fault_pte() to use, if there is none and kernels like this one do so before they look for a page; freed if it was not used. */
+struct error *fault_prealloc(struct fault *f) MUST_CHECK;
+struct error *fault_prealloc_free(struct fault *f) MUST_CHECK;
 /* mm/engine/memory_file.c */
 struct error *do_fault(struct fault *f) MUST_CHECK;
 void shared_page_dirtied(struct fault *f, const struct page *p, bool mkwrite);

@@ -76,6 +76,7 @@ static struct error *mm_init(struct engine *e, const struct object *mm, const st
 	clear_member(k, mm, M_mm_struct_pgtables_bytes);
 	clear_member(k, mm, M_mm_struct_cpu_bitmap);
 	TRY(init_tree(e, mm));
+	TRY(lru_gen_init_mm(e, mm));
 	SET(k, mm, mm_struct, mm_users, 1);
 	SET(k, mm, mm_struct, mm_count, 1);
 	TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmap_sem_list)));
@@ -136,6 +137,7 @@ struct error *mmput_areas(struct engine *e, uint64_t addr)
 	if (GET(k, &mm, mm_struct, ioctx_table) || GET(k, &mm, mm_struct, notifiers))
 		return error_at(ERR_UNSUPPORTED, addr, "mm %" PRIx64 " has asynchronous I/O, or is watched by a driver: its end is not followed", addr);
 	TRY(exit_mmap(e, addr));
+	TRY(lru_gen_del_mm(e, &mm));
 	uint64_t exe = GET(k, &mm, mm_struct, exe_file);
 	SET(k, &mm, mm_struct, exe_file, 0);
 	if (exe)
@@ -257,6 +259,7 @@ struct error *dup_mm_areas(struct engine *e, uint64_t old_addr, uint64_t *mm)
 		TRACE(e, "dup_mm", "no memory: the copy is given up", { "mm", *mm });
 		return error_worse(failure, mmput_areas(e, *mm));
 	}
+	TRY(lru_gen_add_mm(e, &o, &old));
 	SET(k, &o, mm_struct, hiwater_rss, get_mm_rss(e, &o));
 	SET(k, &o, mm_struct, hiwater_vm, GET(k, &o, mm_struct, total_vm));
 	return NULL;

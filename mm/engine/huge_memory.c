@@ -271,7 +271,7 @@ static struct error *do_huge_pmd_wp_page(struct fault *f, uint64_t entry, bool *
 	bool cached = e->modern->swapcache >= 0 && (l.head.flags >> e->modern->swapcache & 1);
 	bool mine = exclusive || (e->modern->huge_reuse_by_count ? count == 1 : mapcount <= 1);
 	TRACE(e, "do_huge_pmd_wp_page", mine ? "nobody else has it: made writable" : "somebody else has it: split, and one page copied", { "pmd", entry },
-	      { "page", page }, { "page->_refcount", (uint64_t)(int64_t)count }, { "page_mapcount()", (uint64_t)mapcount }, { "PageAnonExclusive", exclusive },
+	      { "page", page }, { e->modern->refcount_name, (uint64_t)(int64_t)count }, { "page_mapcount()", (uint64_t)mapcount }, { "PageAnonExclusive", exclusive },
 	      { "PageSwapCache", cached });
 	return mine ? huge_reuse(f, entry, &l) : split_and_go_on(f, done);
 }
@@ -322,12 +322,28 @@ static struct error *hugetlb_fault(struct fault *f)
 	return fault_refuse(e, &explained, "%s is not followed", what);
 }
 
+/* create_huge_pmd() of an anonymous area; *done: the fault ends with it. */
+static struct error *new_huge_pmd(struct fault *f, bool *done)
+{
+	struct engine *e = f->e;
+	const char *why;
+	uint64_t flags = 0;
+	bool enabled = huge_enabled(f, &why);
+	global_bits(e, "transparent_hugepage_flags", &flags);
+	TRACE(e, "__handle_mm_fault", enabled ? "no table there: a huge page is allowed" : why, { "address", f->addr }, { "transparent_hugepage_flags", flags },
+	      { "vma->vm_start", f->vma->start }, { "vma->vm_end", f->vma->end }, { "vma->vm_flags", f->vma->flags }, { "mm->flags", GET(e->k, f->mm, mm_struct, flags) });
+	if (enabled)
+		return do_huge_pmd_anonymous_page(f, done);
+	if (middle_sizes_enabled(f))
+		return fault_refuse(e, done, "large folios of middle sizes are switched on: which one is taken is not followed");
+	return NULL;
+}
+
 struct error *fault_above_pte(struct fault *f, bool *done)
 {
 	struct engine *e = f->e;
 	const struct pagetable_geometry *g = &e->k->geometry;
 	unsigned level = e->modern->pmd_level;
-	const char *why;
 	*done = true;
 	if (f->vma->flags & VM_HUGETLB)
 		return hugetlb_fault(f);
@@ -349,14 +365,9 @@ struct error *fault_above_pte(struct fault *f, bool *done)
 		return pagetable_entry_present(&e->k->geometry, entry) ? present_huge(f, entry, done) : absent_huge(f, entry);
 	}
 	f->entry_addr = 0;
-	if (f->vma->ops)
-		return NULL;
-	bool enabled = huge_enabled(f, &why);
-	TRACE(e, "__handle_mm_fault", enabled ? "no table there: a huge page is allowed" : why, { "address", f->addr }, { "pmd", entry },
-	      { "vma->vm_start", f->vma->start }, { "vma->vm_end", f->vma->end }, { "vma->vm_flags", f->vma->flags });
-	if (enabled)
-		return do_huge_pmd_anonymous_page(f, done);
-	if (middle_sizes_enabled(f))
-		return fault_refuse(e, done, "large folios of middle sizes are switched on: which one is taken is not followed");
-	return NULL;
+	if (!f->vma->ops)
+		TRY(new_huge_pmd(f, done));
+	/* Where the lowest table comes first, it comes now. */
+	bool explained;
+	return *done || f->entry_addr || e->modern->late_tables ? NULL : fault_pte(f, &explained);
 }

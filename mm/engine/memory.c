@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "mm/engine/clear_page.h"
+#include "mm/engine/areas_edit.h"
 #include "mm/engine/engine.h"
 #include "mm/engine/fault.h"
 #include "mm/engine/mmap_edit.h"
@@ -64,14 +65,60 @@ struct error *map_new_page(struct fault *f, uint64_t page)
 
 /* ---- Nothing there yet ---- */
 
+/*
+ * check_stack_guard_page(): where no gap is kept below a stack (until 4.11), its first page is one that is never touched: who touches it makes the area grow by another, if it
+ * may. *done: it may not.
+ */
+static struct error *check_stack_guard_page(struct fault *f, bool *done)
+{
+	struct engine *e = f->e;
+	struct vma below;
+	uint64_t page = f->addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1);
+	*done = false;
+	if (e->modern->late_tables || e->areas.stack_guard_gap || !(f->vma->flags & VM_GROWSDOWN) || page != f->vma->start)
+		return NULL;
+	TRY(area_below(e, &f->vma->object, &below));
+	bool abuts = below.addr && below.end == page, split = abuts && (below.flags & VM_GROWSDOWN);
+	TRACE(e, "check_stack_guard_page", split ? "the stack goes on below" : abuts ? "the area below is too near" : "the area grows by a page, to be left free",
+	      { "address", f->addr }, { "vma->vm_start", f->vma->start }, { "prev->vm_end", below.end });
+	struct error *failure = abuts ? NULL : expand_downwards(e, f->mm, f->vma->addr, page - VMCORE_PAGE_SIZE);
+	*done = abuts && !split;
+	if (failure && failure->code == ERR_KERNEL) {
+		*done = true;
+		error_free(failure);
+		failure = NULL;
+	}
+	if (*done)
+		f->result = FAULT_SIGSEGV;
+	TRY(failure);
+	return *done ? NULL : vma_open(e->k, f->vma->addr, (struct vma *)f->vma);
+}
+
+/* What comes before: a table, and what makes a signal of it. */
+static struct error *may_be_anonymous(struct fault *f, bool *explained, bool *done)
+{
+	struct engine *e = f->e;
+	/* A file's area without operations (since 4.2). */
+	*done = e->modern->late_tables && (f->vma->flags & VM_SHARED);
+	if (!*done) {
+		TRY(fault_pte(f, explained));
+		return check_stack_guard_page(f, done);
+	}
+	TRACE(e, "do_anonymous_page", "shared, and without operations", { "vma->vm_flags", f->vma->flags });
+	f->result = FAULT_SIGBUS;
+	return NULL;
+}
+
 static struct error *do_anonymous_page(struct fault *f)
 {
 	struct engine *e = f->e;
 	uint64_t page, entry;
 	void *bytes;
-	bool explained = false;
+	bool explained = false, done = false;
 	if (e->modern)
-		TRY(fault_pte(f, &explained));
+		TRY(may_be_anonymous(f, &explained, &done));
+	if (done)
+		return NULL;
 	if (!f->write) {
 		entry = pte_wrprotect(mk_pte(e, e->empty_zero_page, f->vma->page_prot)) | (e->modern ? PTE_SPECIAL : 0);
 		fault_outcome(e, OUTCOME_ZERO);
@@ -265,7 +312,7 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 	const char *why = cleared ? "the zero page is everybody's: a new frame, cleared" : "somebody else has it: copied";
 	fault_outcome(e, OUTCOME_COPY);
 	if (e->modern) {
-		TRACE(e, "wp_page_copy", why, { "page", old->object.addr }, { "page->_refcount", (uint64_t)(int64_t)page_refcount(e->k, old) });
+		TRACE(e, "wp_page_copy", why, { "page", old->object.addr }, { e->modern->refcount_name, (uint64_t)(int64_t)page_refcount(e->k, old) });
 		TRY(fault_anon_vma_prepare(f));
 	}
 	/* The reference keeps the page while reclaim, which may come with the allocation, takes it out of the page table. */
@@ -421,8 +468,6 @@ struct error *count_fault(struct engine *e, uint64_t task, enum fault_result res
 	struct kernel *k = e->k;
 	struct object t;
 	TRY(object_open_writable(k, task, S_task_struct, &t));
-	if (e->modern)
-		count_vm_event(e, result == FAULT_MAJOR ? e->modern->event_pgmajfault : -1);
 	if (result == FAULT_MINOR)
 		ADD(k, &t, task_struct, min_flt, 1);
 	else if (result == FAULT_MAJOR)
@@ -446,7 +491,7 @@ static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const s
 		return NULL;
 	TRY(handle_mm_fault(e, mm, &vma, addr, access == ACCESS_WRITE, result));
 	if (*result == FAULT_SIGSEGV)
-		say(why, why_size, "the entry forbids it");
+		say(why, why_size, vma.flags & VM_GROWSDOWN ? "no guard page can be kept below" : "the entry forbids it");
 	if (*result == FAULT_SIGBUS)
 		say(why, why_size, "nothing can be mapped there");
 	if (*result == FAULT_OOM)

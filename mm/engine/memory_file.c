@@ -10,6 +10,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/special.h"
 #include "mm/path.h"
 #include "mm/pte.h"
 #include "mm/xarray.h"
@@ -115,28 +116,29 @@ static struct error *shmem_absent(struct fault *f, const struct backing *b)
 			    b->index, path_of_file(f->e->k, f->vma->file)->path);
 }
 
-/* filemap_fault(): the page that is not there, or not up to date, from the machine's disk. *page is the tree's entry then. */
-static struct error *read_missing(struct fault *f, struct backing *b, bool *done)
+/*
+ * filemap_fault(): the page that is not there, from the machine's disk. A disk takes its time: the mm is let go of meanwhile, and the fault is then taken again, with
+ * the page in the cache.
+ */
+static struct error *read_missing(struct fault *f, struct backing *b)
 {
 	struct engine *e = f->e;
-	*done = true;
-	if (b->handler != HANDLER_FILE || !has_disk(e) || b->page)
+	if (b->handler != HANDLER_FILE || !has_disk(e) || f->tried)
 		return would_read(f, b);
-	f->result = FAULT_MAJOR;
 	fault_outcome(e, OUTCOME_FILE_READ);
 	TRACE(e, "filemap_fault", "not in the page cache: read from the disk", { "mapping", b->mapping }, { "pgoff", b->index }, { "size in pages", b->size });
 	TRY(read_around(e, f->vma->file, b->mapping, b->index, b->size));
-	TRY(find_page_nolock(e, b->mapping, b->index, &b->page));
-	TRY(kernel_get(e->k, b->mapping, M_address_space_i_pages, &b->tree));
-	*done = !b->page;
+	f->tried = f->retry = true;
+	f->result = FAULT_MAJOR;
+	count_vm_event(e, e->modern->event_pgmajfault);
 	return NULL;
 }
 
-/* Is there a page to go on with? Else the fault ends here. */
-static struct error *find_page(struct fault *f, struct backing *b, struct page *p, bool *done)
+/* Handlers that are not followed: the fault ends here. */
+static struct error *other_handler(struct fault *f, const struct backing *b, bool *done)
 {
 	struct engine *e = f->e;
-	bool explained, missing = false;
+	bool explained;
 	*done = true;
 	f->result = FAULT_MINOR;
 	switch (b->handler) {
@@ -144,18 +146,30 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 		TRACE(e, "do_fault", "the area has no handler", { "vma->vm_ops", f->vma->ops });
 		f->result = FAULT_SIGBUS;
 		return NULL;
-	case HANDLER_SPECIAL:
-		fault_outcome(e, OUTCOME_SPECIAL);
-		TRACE(e, "special_mapping_fault", "the kernel's own mapping", { "vma->vm_private_data", GET(e->k, &f->vma->object, vm_area_struct, vm_private_data) },
-		      { "pgoff", b->index });
-		return fault_refuse(e, &explained, "a page of the kernel's own mapping would be put there: not done yet");
 	case HANDLER_OTHER:
 		fault_outcome(e, OUTCOME_DRIVER);
 		TRACE(e, "__do_fault", "a driver's handler", { "vma->vm_ops", f->vma->ops });
 		return fault_refuse(e, &explained, "what %s() does is not followed", b->name);
 	case HANDLER_FILE:
 	case HANDLER_SHMEM:
+	case HANDLER_SPECIAL:
 		break;
+	}
+	*done = false;
+	return NULL;
+}
+
+/* __do_fault(): is there a page to go on with? Else the fault ends here, or is taken again. */
+static struct error *find_page(struct fault *f, struct backing *b, struct page *p, bool *done)
+{
+	struct engine *e = f->e;
+	*done = true;
+	f->result = f->tried ? FAULT_MAJOR : FAULT_MINOR;
+	TRY(fault_prealloc(f));
+	if (b->handler == HANDLER_SPECIAL) {
+		TRY(special_mapping_fault(f, b->index, &b->page));
+		*done = !b->page;
+		return *done ? NULL : page_open_writable(e, b->page, p);
 	}
 	if (b->index >= b->size) {
 		TRACE(e, b->handler == HANDLER_FILE ? "filemap_fault" : "shmem_fault", "beyond the end of the file", { "pgoff", b->index },
@@ -166,9 +180,7 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 	if (!b->page && b->handler == HANDLER_SHMEM)
 		return shmem_absent(f, b);
 	if (!b->page)
-		TRY(read_missing(f, b, &missing));
-	if (missing)
-		return NULL;
+		return read_missing(f, b);
 	if (!page_of_entry(f, b, b->page, b->index, p))
 		return error_at(ERR_BAD_OBJECT, b->page, "the page cache has no page of the file there: %" PRIx64, b->page);
 	if (has(p, e->modern->hwpoison)) {
@@ -211,96 +223,159 @@ static uint64_t fault_around(struct engine *e)
 	return 0;
 }
 
-/* filemap_map_pages() takes a cached page that is whole, unlocked, not marked for read-ahead and not poisoned. */
-static bool may_map_around(const struct engine *e, const struct page *p)
+/*
+ * filemap_map_pages() takes a cached page that is whole, unlocked, not marked for read-ahead and not poisoned; of a large folio the head says so (but for the poison).
+ */
+static const char *why_not_around(struct engine *e, const struct page *p)
 {
-	return has(p, e->bit_uptodate) && !has(p, e->bit_locked) && !has(p, e->modern->readahead) && !has(p, e->modern->hwpoison);
+	uint64_t flags = p->flags, head = page_compound_head(e->k, p);
+	struct page h;
+	if (head != p->object.addr && !error_drop(page_open(e->k, head, &h)))
+		flags = h.flags;
+	if (!(flags >> e->bit_uptodate & 1))
+		return "a cached page is left out: not up to date";
+	if (flags >> e->bit_locked & 1)
+		return "a cached page is left out: locked";
+	if (e->modern->readahead >= 0 && (flags >> e->modern->readahead & 1))
+		return "a cached page is left out: when it is touched more is to be read";
+	return has(p, e->modern->hwpoison) ? "a cached page is left out: its frame is bad" : NULL;
 }
 
-/* do_fault_around(): the cached pages of an aligned window, within the area and the page table. *mapped: the faulting one was among them. */
+static struct error *page_to_map(struct fault *f, const struct backing *b, uint64_t index, struct page *p, bool *found)
+{
+	struct engine *e = f->e;
+	uint64_t entry;
+	const char *why;
+	*found = false;
+	if (index >= b->size)
+		return NULL;
+	TRY(xarray_load(e->k, b->tree, index, &entry));
+	if ((entry & 3) || !page_of_entry(f, b, entry, index, p))
+		return NULL;
+	why = why_not_around(e, p);
+	if (why)
+		TRACE(e, "filemap_map_pages", why, { "pgoff", index }, { "page", p->object.addr }, { "page->flags", p->flags });
+	*found = !why;
+	return NULL;
+}
+
+/* Where the kernel maps pages around an address: a window, within the area and the page table. */
+struct window {
+	uint64_t start, end;
+};
+
+static void find_window(const struct fault *f, uint64_t pages, struct window *w)
+{
+	const struct kernel *k = f->e->k;
+	const struct pagetable_geometry *g = &k->geometry;
+	uint64_t size = pages << k->arch->page_shift, here = f->addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1), span = 1ull << (g->level[g->levels - 1u].bits + 12);
+	w->start = here & ~(size - 1);
+	w->start = w->start > f->vma->start ? w->start : f->vma->start;
+	w->end = w->start + size;
+	w->end = w->end < f->vma->end ? w->end : f->vma->end;
+	if (w->end > (here & ~(span - 1)) + span)
+		w->end = (here & ~(span - 1)) + span;
+}
+
+/* The entry of the page at `addr` (0: it has one already, or there is no table yet), in the table of the fault's. */
+static uint64_t entry_nearby(const struct fault *f, uint64_t addr, bool *taken)
+{
+	uint64_t shift = f->e->k->arch->page_shift, here = f->addr >> shift, at;
+	*taken = false;
+	if (!f->entry_addr)
+		return 0;
+	at = f->entry_addr + ((addr >> shift) - here) * f->e->k->geometry.entry_size;
+	*taken = get_pte(f->e, at) != 0;
+	return at;
+}
+
+/* do_fault_around(): the cached pages of a window. *mapped: the faulting one was among them, or a huge page was mapped. */
 static struct error *do_fault_around(struct fault *f, const struct backing *b, uint64_t pages, bool *mapped)
 {
 	struct engine *e = f->e;
 	struct kernel *k = e->k;
-	const struct pagetable_geometry *g = &k->geometry;
-	uint64_t window = pages << k->arch->page_shift, here = f->addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1), span = 1ull << (g->level[g->levels - 1u].bits + 12);
-	uint64_t start = here & ~(window - 1), end, count = 0, before = f->entry_addr - ((here & (span - 1)) >> 12) * g->entry_size;
-	start = start > f->vma->start ? start : f->vma->start;
-	end = start + window;
-	end = end < f->vma->end ? end : f->vma->end;
-	if (end > (here & ~(span - 1)) + span)
-		end = (here & ~(span - 1)) + span;
+	struct window w;
+	uint64_t count = 0, here = f->addr & ~(uint64_t)(VMCORE_PAGE_SIZE - 1);
+	bool taken, found, explained;
 	*mapped = false;
-	for (uint64_t addr = start; addr < end; addr += VMCORE_PAGE_SIZE) {
-		uint64_t index = ((addr - f->vma->start) >> k->arch->page_shift) + f->vma->pgoff, entry;
-		uint64_t at = before + ((addr & (span - 1)) >> 12) * g->entry_size;
+	find_window(f, pages, &w);
+	TRY(fault_prealloc(f));
+	for (uint64_t addr = w.start; addr < w.end && !*mapped; addr += VMCORE_PAGE_SIZE) {
 		struct page p;
-		if (index >= b->size || get_pte(e, at))
+		entry_nearby(f, addr, &taken);
+		if (taken)
 			continue;
-		TRY(xarray_load(k, b->tree, index, &entry));
-		if ((entry & 3) || !page_of_entry(f, b, entry, index, &p) || !may_map_around(e, &p))
+		TRY(page_to_map(f, b, ((addr - f->vma->start) >> k->arch->page_shift) + f->vma->pgoff, &p, &found));
+		if (!found)
 			continue;
-		TRY(map_cached(f, &p, addr, at, false));
+		TRY(do_set_pmd(f, p.object.addr, mapped));
+		if (*mapped)
+			return NULL;
+		TRY(fault_pte(f, &explained));
+		if (explained)
+			return NULL;
+		TRY(map_cached(f, &p, addr, entry_nearby(f, addr, &taken), false));
 		if (e->report && e->report->ended)
 			return NULL;
 		count++;
-		*mapped |= addr == here;
 	}
-	TRACE(e, "filemap_map_pages", *mapped ? "cached pages around are mapped with it" : "the page itself is not among those that can be", { "start", start },
-	      { "end", end }, { "pages", count });
+	entry_nearby(f, here, mapped);
+	TRACE(e, "filemap_map_pages", *mapped ? "cached pages around are mapped with it" : "the page itself is not among those that can be", { "start", w.start },
+	      { "end", w.end }, { "pages", count });
 	return NULL;
 }
 
-static struct error *do_read_fault(struct fault *f)
+static struct error *do_read_fault(struct fault *f, struct backing *b)
 {
 	struct engine *e = f->e;
-	struct backing b;
 	struct page p;
 	uint64_t around = fault_around(e);
-	bool done, explained, mapped = false;
-	TRY(look_up(f, &b));
-	TRY(find_page(f, &b, &p, &done));
+	bool done, explained, mapped = false, tries = b->mapping && b->map_pages && around > 1;
+	TRACE(e, "do_read_fault", tries ? "with the pages around" : "this page alone", { "address", f->addr }, { "write_access", 0 },
+	      { "vma->vm_ops->map_pages", b->map_pages }, { "fault_around pages", around });
+	if (tries)
+		TRY(do_fault_around(f, b, around, &mapped));
+	if (e->report && e->report->ended)
+		return NULL;
+	if (mapped) {
+		f->result = f->tried ? FAULT_MAJOR : FAULT_MINOR;
+		fault_outcome(e, OUTCOME_CACHED);
+		return NULL;
+	}
+	TRY(find_page(f, b, &p, &done));
 	if (done)
 		return NULL;
-	fault_outcome(e, OUTCOME_CACHED);
+	fault_outcome(e, b->handler == HANDLER_SPECIAL ? OUTCOME_SPECIAL : OUTCOME_CACHED);
 	TRY(do_set_pmd(f, p.object.addr, &done));
 	if (done)
 		return NULL;
 	TRY(fault_pte(f, &explained));
-	if (explained)
-		return NULL;
-	TRACE(e, "do_read_fault", b.map_pages && around > 1 ? "with the pages around" : "this page alone", { "address", f->addr },
-	      { "vma->vm_ops->map_pages", b.map_pages }, { "fault_around pages", around });
-	if (b.map_pages && around > 1)
-		TRY(do_fault_around(f, &b, around, &mapped));
-	if (mapped || (e->report && e->report->ended))
-		return NULL;
-	return map_cached(f, &p, f->addr, f->entry_addr, false);
+	return explained ? NULL : map_cached(f, &p, f->addr, f->entry_addr, false);
 }
 
-static struct error *do_cow_fault(struct fault *f)
+/* The frame for the copy is had before the page is looked for, and given back when there is none. */
+static struct error *do_cow_fault(struct fault *f, struct backing *b)
 {
 	struct engine *e = f->e;
-	struct backing b;
 	struct page p;
 	uint64_t page;
 	bool done;
 	void *to;
-	TRY(look_up(f, &b));
-	TRY(find_page(f, &b, &p, &done));
-	if (done)
-		return NULL;
-	fault_outcome(e, OUTCOME_COPY_FILE);
+	TRACE(e, "do_cow_fault", "private write: a frame for a copy", { "address", f->addr }, { "write_access", 1 }, { "vma->vm_flags & VM_SHARED", 0 });
 	TRY(fault_anon_vma_prepare(f));
 	TRY(alloc_user_page(f, &page));
 	if (!page)
 		return NULL;
+	TRY(find_page(f, b, &p, &done));
+	if (done)
+		return put_page(e, page);
+	fault_outcome(e, OUTCOME_COPY_FILE);
 	const void *from = vmcore_try_map(e->k->vmcore, engine_page_phys(e, p.object.addr), VMCORE_PAGE_SIZE);
 	if (!from)
 		return error_at(ERR_NOT_IN_IMAGE, p.object.addr, "the page's frame is not in the image: %" PRIx64, p.object.addr);
 	TRY(frame_bytes(e, engine_page_phys(e, page), &to));
 	memcpy(to, from, VMCORE_PAGE_SIZE);
-	TRACE(e, "do_cow_fault", "private write: copied at once", { "vma->vm_flags & VM_SHARED", 0 }, { "page", p.object.addr }, { "copy", page });
+	TRACE(e, "do_cow_fault", "copied at once", { "page", p.object.addr }, { "copy", page });
 	return map_new_page(f, page);
 }
 
@@ -329,43 +404,71 @@ struct error *ask_file_system(struct fault *f, uint64_t function, uint64_t page,
  */
 void shared_page_dirtied(struct fault *f, const struct page *p, bool mkwrite)
 {
-	if (f->e->modern->retry_is_major && (mkwrite || !has(p, f->e->bit_dirty)))
-		f->result = FAULT_MAJOR;
+	struct engine *e = f->e;
+	bool dirty = has(p, e->bit_dirty), again = mkwrite || !dirty;
+	if (!e->modern->retry_is_major)
+		return;
+	TRACE(e, "fault_dirty_shared_page", again ? "the fault is taken again, and counts as major" : "dirty already: nothing to do", { "PageDirty", dirty },
+	      { "vm_ops->page_mkwrite", mkwrite });
+	if (!again)
+		return;
+	f->result = FAULT_MAJOR;
+	count_vm_event(e, e->modern->event_pgfault);
 }
 
-static struct error *do_shared_fault(struct fault *f)
+static struct error *do_shared_fault(struct fault *f, struct backing *b)
 {
 	struct engine *e = f->e;
-	struct backing b;
 	struct page p;
 	uint64_t function;
 	bool done, explained = false;
-	TRY(look_up(f, &b));
-	TRY(find_page(f, &b, &p, &done));
+	TRACE(e, "do_shared_fault", "shared write: the page itself", { "address", f->addr }, { "write_access", 1 }, { "vma->vm_flags & VM_SHARED", VM_SHARED });
+	TRY(find_page(f, b, &p, &done));
 	if (done)
 		return NULL;
 	fault_outcome(e, OUTCOME_SHARED);
 	TRY(read_op(f, M_vm_operations_struct_page_mkwrite, &function));
-	shared_page_dirtied(f, &p, function != 0);
 	TRACE(e, "do_shared_fault", function ? "the file system is asked first" : "mapped writable, and dirty", { "page", p.object.addr },
 	      { "vma->vm_ops->page_mkwrite", function });
 	if (function)
 		TRY(ask_file_system(f, function, p.object.addr, &explained));
-	if (explained)
-		return NULL;
-	TRY(do_set_pmd(f, p.object.addr, &done));
+	if (!explained)
+		TRY(do_set_pmd(f, p.object.addr, &done));
+	if (!explained && !done)
+		TRY(fault_pte(f, &explained));
+	if (!explained && !done)
+		TRY(map_cached(f, &p, f->addr, f->entry_addr, true));
+	if (!explained)
+		TRY(mark_dirty(f, p.object.addr));
+	shared_page_dirtied(f, &p, function != 0);
+	return NULL;
+}
+
+static struct error *do_fault_once(struct fault *f)
+{
+	struct backing b;
+	bool done;
+	TRY(look_up(f, &b));
+	TRY(other_handler(f, &b, &done));
 	if (done)
-		return mark_dirty(f, p.object.addr);
-	TRY(fault_pte(f, &explained));
-	if (explained)
 		return NULL;
-	TRY(map_cached(f, &p, f->addr, f->entry_addr, true));
-	return mark_dirty(f, p.object.addr);
+	if (!f->write)
+		TRY(do_read_fault(f, &b));
+	else if (f->vma->flags & VM_SHARED)
+		TRY(do_shared_fault(f, &b));
+	else
+		TRY(do_cow_fault(f, &b));
+	return fault_prealloc_free(f);
 }
 
 struct error *do_fault(struct fault *f)
 {
-	if (!f->write)
-		return do_read_fault(f);
-	return f->vma->flags & VM_SHARED ? do_shared_fault(f) : do_cow_fault(f);
+	struct engine *e = f->e;
+	TRY(do_fault_once(f));
+	if (!f->retry)
+		return NULL;
+	f->retry = false;
+	count_vm_event(e, e->modern->event_pgfault);
+	TRACE(e, "handle_mm_fault", "the file has been read: the fault is taken again", { "address", f->addr });
+	return do_fault_once(f);
 }

@@ -99,7 +99,7 @@ static struct error *may_reuse(struct fault *f, const struct reuse *r, bool *reu
 			       : *reuse && r->exclusive	    ? "the page is this process's alone"
 			       : *reuse			    ? "nobody else has it"
 							    : "somebody else has it",
-	      { "page", r->page.object.addr }, { "page->_refcount", (uint64_t)(int64_t)r->count }, { "page->_mapcount + 1", (uint64_t)(int64_t)r->mapcount },
+	      { "page", r->page.object.addr }, { e->modern->refcount_name, (uint64_t)(int64_t)r->count }, { "page->_mapcount + 1", (uint64_t)(int64_t)r->mapcount },
 	      { "PageAnonExclusive", r->exclusive }, { "PageSwapCache", r->swapcache }, { "PageLRU", r->lru }, { "on this CPU's LRU batch", r->on_batch });
 	/* Leaving the swap cache is an act of its own; so is emptying a batch. */
 	if (*reuse && r->swapcache && e->modern->reuse == REUSE_BY_MAPCOUNT && symbol_addr(e->k, "reuse_swap_page"))
@@ -137,26 +137,26 @@ static struct error *ops_member(struct fault *f, enum member_id id, uint64_t *fu
 static struct error *wp_shared(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
+	struct page p;
 	uint64_t function;
-	bool explained;
+	bool explained = false;
 	TRY(ops_member(f, page ? M_vm_operations_struct_page_mkwrite : M_vm_operations_struct_pfn_mkwrite, &function));
 	TRACE(e, page ? "wp_page_shared" : "wp_pfn_shared", "a shared mapping: made writable, and dirty", { "vma->vm_flags", f->vma->flags },
 	      { page ? "page" : "pte", page ? page : f->entry }, { page ? "vm_ops->page_mkwrite" : "vm_ops->pfn_mkwrite", function });
 	f->result = FAULT_MINOR;
-	if (page) {
-		struct page p;
+	if (page)
 		TRY(page_open(e->k, page, &p));
-		shared_page_dirtied(f, &p, function != 0);
-	}
-	if (function) {
+	if (function)
 		TRY(ask_file_system(f, function, page, &explained));
-		if (explained) {
-			fault_outcome(e, OUTCOME_SHARED_DIRTY);
-			return NULL;
-		}
-	}
-	TRY(wp_page_reuse(f, OUTCOME_SHARED_DIRTY));
-	return page ? mark_dirty(f, page) : NULL;
+	if (explained)
+		fault_outcome(e, OUTCOME_SHARED_DIRTY);
+	else
+		TRY(wp_page_reuse(f, OUTCOME_SHARED_DIRTY));
+	if (page && !explained)
+		TRY(mark_dirty(f, page));
+	if (page)
+		shared_page_dirtied(f, &p, function != 0);
+	return NULL;
 }
 
 struct error *do_wp_page_modern(struct fault *f)
@@ -188,7 +188,7 @@ struct error *do_wp_page_modern(struct fault *f)
 	TRY(page_open(k, page, &p));
 	if (page_counter_kind(e, &p) == e->modern->rss_anon)
 		return wp_anonymous(f, page);
-	TRACE(e, "do_wp_page", "a page of a file, mapped privately", { "page", page }, { "page->_refcount", (uint64_t)(int64_t)page_refcount(k, &p) });
+	TRACE(e, "do_wp_page", "a page of a file, mapped privately", { "page", page }, { e->modern->refcount_name, (uint64_t)(int64_t)page_refcount(k, &p) });
 	return copy_for_write(f, &p);
 }
 

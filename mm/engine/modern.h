@@ -41,6 +41,8 @@ struct engine_modern {
 		vm_droppable, vm_wipeonfork;
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
+	const char *refcount_name; /* in what a trace says: "page->_count" until 4.5 */
+	bool late_tables;    /* the lowest page table is made when there is something to put into it (4.8); before, before anything else was decided */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
 	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
 	enum large_counts large;

@@ -7,6 +7,7 @@
 #include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/pgtable_edit.h"
+#include "mm/engine/zap.h"
 #include "mm/memmap.h"
 #include "mm/pte.h"
 #include "mm/state.h"
@@ -62,9 +63,18 @@ static struct error *table_page_ctor(struct engine *e, const struct object *like
 	return NULL;
 }
 
+/* mm_inc_nr_ptes() and its like: bytes since 4.15 (of the three lowest levels: nobody counts a P4D), a count of the lowest level before. */
+void count_table(struct engine *e, const struct object *mm, unsigned level, int n)
+{
+	unsigned above = e->k->geometry.levels - 1u - level;
+	if (HAS(e->k, mm_struct, pgtables_bytes))
+		ADD(e->k, mm, mm_struct, pgtables_bytes, above < 3 ? n * (int)VMCORE_PAGE_SIZE : 0);
+	else if (!above)
+		ADD(e->k, mm, mm_struct, nr_ptes, n);
+}
+
 struct error *new_page_table(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t *phys)
 {
-	struct kernel *k = e->k;
 	uint64_t page;
 	void *bytes;
 	struct page p;
@@ -80,11 +90,7 @@ struct error *new_page_table(struct engine *e, const struct object *mm, const st
 	TRY(table_page_ctor(e, like, &p, level, &counted));
 	if (counted)
 		mod_page_state(e, page, e->modern->pagetable, 1);
-	/* mm_inc_nr_ptes() and its like: bytes since 4.15, a count of the lowest level before. */
-	if (HAS(k, mm_struct, pgtables_bytes))
-		ADD(k, mm, mm_struct, pgtables_bytes, VMCORE_PAGE_SIZE);
-	else if (level == k->geometry.levels - 1u)
-		ADD(k, mm, mm_struct, nr_ptes, 1);
+	count_table(e, mm, level, 1);
 	return NULL;
 }
 
@@ -129,8 +135,42 @@ struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr
 
 struct error *fault_pte(struct fault *f, bool *explained)
 {
+	struct engine *e = f->e;
+	const struct pagetable_geometry *g = &e->k->geometry;
+	uint64_t above;
 	*explained = false;
-	return f->entry_addr ? NULL : fault_tables(f, f->e->k->geometry.levels - 1u, &f->entry_addr, explained);
+	if (f->entry_addr)
+		return NULL;
+	if (!f->prealloc)
+		return fault_tables(f, g->levels - 1u, &f->entry_addr, explained);
+	/* pmd_populate() */
+	TRY(fault_tables(f, g->levels - 2u, &above, explained));
+	if (*explained)
+		return NULL;
+	set_pte(e, above, f->prealloc | TABLE_FLAGS);
+	f->entry_addr = table_entry(g, f->prealloc, g->levels - 1u, f->addr);
+	f->prealloc = 0;
+	return NULL;
+}
+
+struct error *fault_prealloc(struct fault *f)
+{
+	struct engine *e = f->e;
+	if (f->entry_addr || f->prealloc || !e->modern->late_tables || e->k->geometry.levels < 3)
+		return NULL;
+	TRACE(e, "pte_alloc_one", "a page table is made ready", { "address", f->addr });
+	return new_page_table(e, f->mm, f->mm, e->k->geometry.levels - 1u, &f->prealloc);
+}
+
+struct error *fault_prealloc_free(struct fault *f)
+{
+	uint64_t page;
+	if (!f->prealloc)
+		return NULL;
+	TRACE(f->e, "pte_free", "the page table was not needed", { "address", f->addr }, { "table", f->prealloc });
+	page = engine_phys_page(f->e, f->prealloc);
+	f->prealloc = 0;
+	return free_table_page(f->e, f->mm, page, f->e->k->geometry.levels - 2u);
 }
 
 /* ---- Top tables ---- */

@@ -100,6 +100,8 @@ class Machine:
         self.image, self.pid = image, pid
         self.zero = self.symbol_frame("empty_zero_page")
         if not image:
+            for file in range(program.FILES):
+                self.make_file("/oracle/file%d" % file)
             # Like the guest: no huge pages, unless a test is about them.
             if not huge:
                 self.scope.ask_one("wr transparent_hugepage_flags 0")
@@ -108,6 +110,17 @@ class Machine:
             self.scope.ask_one("trace on")
         self.cache = {}
         self.found_before = {rule["rule"]: rule["found"] for rule in self.scope.ask(["audit"])[0]["rules"]}
+
+    def make_file(self, path):
+        """As fill_files() in agent.c makes them: all their pages cached, clean, read once, and of a mapping that keeps them in memory, as ramfs's do."""
+        size = program.FILE_PAGES * program.PAGE
+        self.scope.ask_one("mkfile -z %d %s" % (size, path))
+        area = self.scope.ask_one("mmap -c 1 -A %s -f %s %d r" % (SPARE, path, size))["vma"][0]["addr"]
+        flags = self.scope.ask_one("p &((struct vm_area_struct *)%s)->vm_file->f_mapping->flags" % area)["value"]
+        unevictable = self.scope.ask_one("p 1 << AS_UNEVICTABLE")["value"]
+        self.scope.ask_one("wr %s %s" % (flags, unevictable))
+        self.scope.ask_one("touch -c 1 -r %s %d" % (SPARE, size))
+        self.scope.ask_one("munmap -c 1 %s %d" % (SPARE, size))
 
     def symbol_frame(self, name):
         return int(self.scope.ask_one("vtop -k " + name)["addresses"][0]["physical"], 16) // program.PAGE
