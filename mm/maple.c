@@ -225,14 +225,12 @@ struct error *maple_for_each_watched(struct kernel *k, uint64_t root, struct map
 }
 
 /* Down to the leaf, or the root that is none, where the index is: its entry and range. */
-static struct error *find(struct kernel *k, uint64_t tree, uint64_t index, uint64_t *entry, uint64_t *first, uint64_t *last, struct maple_step *steps,
-			  unsigned *count)
+static struct error *find(struct kernel *k, uint64_t tree, uint64_t index, uint64_t *entry, uint64_t *first, uint64_t *last)
 {
 	struct maple_walk w = { 0 };
 	struct maple_node n;
 	uint64_t at, min = 0, max;
 	*entry = 0;
-	*count = 0;
 	TRY(maple_form_open(k, &w.f));
 	max = w.f.max;
 	TRY(maple_root(k, tree, &at));
@@ -254,8 +252,6 @@ static struct error *find(struct kernel *k, uint64_t tree, uint64_t index, uint6
 			from = to + 1;
 			TRY(maple_slot_range(&w.f, &n, ++i, from, &to, &done));
 		}
-		if (steps)
-			steps[(*count)++] = (struct maple_step){n.addr, min, max, from, to, i, n.end};
 		min = from;
 		max = to;
 		if (to < index) /* a dense node that ends before the index */
@@ -277,19 +273,12 @@ struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64
 			 uint64_t *first, uint64_t *last)
 {
 	uint64_t from, to;
-	unsigned count;
-	TRY(find(k, tree, index, entry, &from, &to, NULL, &count));
+	TRY(find(k, tree, index, entry, &from, &to));
 	if (first)
 		*first = from;
 	if (last)
 		*last = to;
 	return NULL;
-}
-
-struct error *maple_steps(struct kernel *k, uint64_t tree, uint64_t index, struct maple_step *steps, unsigned *count)
-{
-	uint64_t entry, first, last;
-	return find(k, tree, index, &entry, &first, &last, steps, count);
 }
 
 /* ---- Gaps ---- */

@@ -80,16 +80,6 @@ struct error *maple_find_hole(struct kernel *k, uint64_t tree, uint64_t low, uin
 typedef void maple_finding(void *context, uint64_t node, const char *what);
 struct error *maple_check(struct kernel *k, uint64_t tree, maple_finding *report, void *context) MUST_CHECK;
 
-/* A node on the way to an index, and its slot that leads there. */
-struct maple_step {
-	uint64_t node;	      /* its address */
-	uint64_t min, max;    /* indexes of the node, … */
-	uint64_t first, last; /* … and of the slot */
-	unsigned slot, end;   /* end: the last one in use */
-};
-/* The steps from the root to the leaf, MAPLE_MAX_HEIGHT of them at most. *count 0: the tree is no more than its root. */
-struct error *maple_steps(struct kernel *k, uint64_t tree, uint64_t index, struct maple_step *steps, unsigned *count) MUST_CHECK;
-
 static inline bool maple_entry_is_internal(uint64_t entry)
 {
 	return (entry & 3) == 2 && entry < 4096;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mprotect() and brk() on kernels with reverse mapping that keep areas in a list and a tree (mm/mprotect.c; mm/mmap.c, 3.8 to 6.0).
+ * mprotect() and brk() on kernels with reverse mapping (mm/mprotect.c; mm/mmap.c, since 3.8).
  */
 #include <errno.h>
 #include <inttypes.h>

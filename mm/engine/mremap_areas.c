@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Areas moved, shrunk and grown on kernels with reverse mapping that keep them in a list and a tree (mm/mremap.c, 3.8 to 6.0). The pages stay where they are: an entry,
+ * Areas moved, shrunk and grown on kernels with reverse mapping (mm/mremap.c, since 3.8). The pages stay where they are: an entry,
  * or where the kernel can do that a whole table, goes from one place of the page table to another.
  */
 #include <errno.h>

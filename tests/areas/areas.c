@@ -423,7 +423,13 @@ static void do_protect(struct process *p, unsigned from, unsigned pages, unsigne
 {
 	bool whole = true;
 	snprintf(act, sizeof(act), "mprotect page %u, %u pages, prot %u", from, pages, prot);
+	ok(vmcore_mark(k->vmcore, NULL));
 	struct error *error = sys_mprotect(e, p->mm, addr_of(from), pages * PAGE, prot);
+	if (error && error->code == ERR_UNSUPPORTED) {
+		done(error);
+		return;
+	}
+	ok(vmcore_forget(k->vmcore));
 	for (unsigned i = from; i < from + pages && whole; i++) {
 		whole = p->page[i];
 		if (whole)
@@ -439,8 +445,10 @@ static void do_anywhere(struct process *p)
 	uint64_t at, size = (1 + pick(40)) * PAGE;
 	snprintf(act, sizeof(act), "mmap anywhere, %" PRIu64 " bytes", size);
 	ok(vmcore_mark(k->vmcore, NULL));
-	ok(do_mmap_pgoff(e, p->mm, 0, 0, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, 0, &at));
+	if (!done(do_mmap_pgoff(e, p->mm, 0, 0, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, 0, &at)))
+		return;
 	check_mm(p->mm, false);
+	ok(vmcore_mark(k->vmcore, NULL));
 	done(do_munmap(e, p->mm, at, size));
 }
 
