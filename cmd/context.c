@@ -229,8 +229,24 @@ static struct error *visit_one(struct session *s, const struct task *t, bool sev
 	return e;
 }
 
-struct error *context_for_each(struct session *s, int argc, char **argv, int from,
-			       context_visitor *visit, void *context)
+/* The first task of each thread group stays. */
+static void keep_groups(struct task_list *list)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < list->count; i++) {
+		const struct task *t = list->tasks[i];
+		size_t j = 0;
+
+		while (j < kept && (t->is_idle || list->tasks[j]->tgid != t->tgid))
+			j++;
+		if (j == kept)
+			list->tasks[kept++] = t;
+	}
+	list->count = kept;
+}
+
+static struct error *for_each(struct session *s, int argc, char **argv, int from, bool groups, context_visitor *visit, void *context)
 {
 	struct task_list list = {0};
 	struct error *failed, *e = context_words(s, argc, argv, from, &list, &failed);
@@ -239,6 +255,8 @@ struct error *context_for_each(struct session *s, int argc, char **argv, int fro
 		task_list_free(&list);
 		return e;
 	}
+	if (groups)
+		keep_groups(&list);
 	if (!s->in_foreach)
 		out_array_begin(s->out, "tasks");
 	for (size_t i = 0; i < list.count && !interrupted(); i++) {
@@ -264,4 +282,14 @@ struct error *context_for_each(struct session *s, int argc, char **argv, int fro
 	if (!failed)
 		failed = check_interrupt();
 	return failed;
+}
+
+struct error *context_for_each(struct session *s, int argc, char **argv, int from, context_visitor *visit, void *context)
+{
+	return for_each(s, argc, argv, from, false, visit, context);
+}
+
+struct error *context_for_each_group(struct session *s, int argc, char **argv, int from, context_visitor *visit, void *context)
+{
+	return for_each(s, argc, argv, from, true, visit, context);
 }

@@ -63,6 +63,8 @@ void context_heading_indented(struct session *s, const struct task *t, unsigned 
 typedef struct error *context_visitor(struct session *s, const struct task *t, void *context);
 struct error *context_for_each(struct session *s, int argc, char **argv, int from,
 			       context_visitor *visit, void *context) MUST_CHECK;
+/* The same, with one task of each thread group that the words name. */
+struct error *context_for_each_group(struct session *s, int argc, char **argv, int from, context_visitor *visit, void *context) MUST_CHECK;
 
 /* Says on stderr, as "NAME: message", what went wrong in a part of a command that goes on. */
 void context_complain(struct session *s, const char *name, const struct error *e);

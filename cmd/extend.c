@@ -3,9 +3,13 @@
  * extend: commands of somebody else's, from a shared object.
  */
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <gelf.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd/session.h"
 
@@ -41,6 +45,37 @@ static struct error *show(struct session *s)
 	return NULL;
 }
 
+/* dlopen() maps what the headers say, and trusts that the file has it. */
+static bool is_whole(int fd)
+{
+	Elf *elf = elf_version(EV_CURRENT) != EV_NONE ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+	struct stat status;
+	GElf_Ehdr header;
+	size_t count = 0;
+	bool whole = elf && !fstat(fd, &status) && gelf_getehdr(elf, &header) && header.e_type == ET_DYN && !elf_getphdrnum(elf, &count) && count;
+
+	for (size_t i = 0; whole && i < count; i++) {
+		uint64_t size = (uint64_t)status.st_size;
+		GElf_Phdr segment;
+
+		whole = gelf_getphdr(elf, (int)i, &segment) &&
+			(segment.p_type != PT_LOAD || (segment.p_offset <= size && segment.p_filesz <= size - segment.p_offset));
+	}
+	elf_end(elf);
+	return whole;
+}
+
+static struct error *check_object(const char *word, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool whole = fd >= 0 && is_whole(fd);
+
+	if (fd < 0)
+		return error_new(ERR_IO, "cannot read: %s", word);
+	close(fd);
+	return whole ? NULL : error_new(ERR_FORMAT, "no shared object, or not all of one: %s", word);
+}
+
 static struct error *load(struct session *s, const char *word)
 {
 	char path[PATH_MAX];
@@ -53,6 +88,7 @@ static struct error *load(struct session *s, const char *word)
 	for (unsigned i = 0; i < count; i++)
 		if (!strcmp(loaded[i].path, path))
 			return error_new(ERR_USAGE, "loaded already: %s", path);
+	TRY(check_object(word, path));
 	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle)
 		return error_new(ERR_IO, "%s", dlerror());
@@ -68,7 +104,7 @@ static struct error *load(struct session *s, const char *word)
 	for (size_t i = 0; commands[i]; i++)
 		command_add(commands[i]);
 	loaded[count++] = (struct extension){handle, strdup(path), commands};
-	out_str(s->out, "path", "%s: shared object loaded\n", word);
+	out_str(s->out, NULL, "%s: shared object loaded\n", path);
 	return NULL;
 }
 
@@ -86,7 +122,7 @@ static struct error *unload(struct session *s, const char *word)
 		for (size_t j = 0; loaded[i].commands[j]; j++)
 			command_remove(loaded[i].commands[j]);
 		dlclose(loaded[i].handle);
-		out_str(s->out, "path", "%s: shared object unloaded\n", loaded[i].path);
+		out_str(s->out, NULL, "%s: shared object unloaded\n", loaded[i].path);
 		free(loaded[i].path);
 		loaded[i] = loaded[--count];
 	}
@@ -106,10 +142,14 @@ static struct error *run_extend(struct session *s, int argc, char **argv)
 			return show(s);
 		out = true;
 	}
+	if (p.index >= argc && !out)
+		return show(s);
+	out_array_begin(s->out, out ? "unloaded" : "loaded");
 	if (p.index >= argc)
-		return out ? unload(s, NULL) : show(s);
+		TRY(unload(s, NULL));
 	for (int i = p.index; i < argc; i++)
 		TRY(out ? unload(s, argv[i]) : load(s, argv[i]));
+	out_array_end(s->out);
 	return NULL;
 }
 

@@ -53,7 +53,8 @@ static void print_cells(struct view *v, const struct ipc_resource *r)
 	out_cell_dec(o, r->bytes);
 	out_cell_dec(o, r->count);
 	if (v->kind == IPC_SHARED_MEMORY) {
-		snprintf(text, sizeof(text), "%s%s", r->mode & IPC_DEST ? "dest " : "", r->mode & IPC_LOCKED ? "locked" : "");
+		snprintf(text, sizeof(text), "%s%s%s", r->mode & IPC_DEST ? "dest" : "", (r->mode & IPC_DEST) && (r->mode & IPC_LOCKED) ? " " : "",
+			 r->mode & IPC_LOCKED ? "locked" : "");
 		out_cell_str(o, text);
 	}
 }

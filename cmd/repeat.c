@@ -48,9 +48,10 @@ static struct error *run_repeat(struct session *s, int argc, char **argv)
 	for (uint64_t i = 0; i < count && !s->quit && !s->unread && !s->out->failed; i++) {
 		if (i && !wait_for(seconds, signals))
 			break;
-		session_run_line(s, line);
+		bool done = session_run_line(s, line);
+
 		out_flush(s->out);
-		if (guard_signals() != signals)
+		if (guard_signals() != signals || (!done && count == UINT64_MAX))
 			break;
 	}
 	return NULL;
@@ -60,8 +61,8 @@ COMMAND(repeat) = {
 	.name = "repeat",
 	.summary = "a command again and again",
 	.synopsis = "[-SECONDS] [-nCOUNT] COMMAND…",
-	.help = "Runs the command until Ctrl-C (or q in the pager), which is for a machine on which another act follows, or a command whose\n"
-		"time is to be seen.\n"
+	.help = "Runs the command until Ctrl-C (or q in the pager), or, without a count, until it fails: for a machine on which another act\n"
+		"follows, or a command whose time is to be seen.\n"
 		"\n"
 		"  -SECONDS  waits so long between two runs (a fraction will do)\n"
 		"  -nCOUNT   so many times\n"

@@ -17,7 +17,6 @@ struct view {
 	unsigned shown;
 	const char *title; /* printed before the first, of a class that is mostly empty */
 	unsigned indent;
-	int last_list; /* realtime: the list whose number was printed */
 };
 
 static void put_task(struct session *s, const struct task *t, const char *after)
@@ -51,14 +50,11 @@ static bool print_queued(void *context, const struct queued *q)
 		out_text(o, v->title);
 	out_object_begin(o, NULL);
 	out_dec(o, "depth", NULL, q->depth);
-	out_dec(o, "priority", NULL, q->priority);
-	if (q->class == RUN_REALTIME && !v->groups && v->last_list == (int)q->priority)
-		out_printf(o, "%*s      ", indent, "");
-	else if (q->task || q->class == RUN_REALTIME)
-		out_printf(o, "%*s[%3u] ", indent, "", q->priority);
+	out_sdec(o, "priority", NULL, q->priority);
+	if (q->task || q->class == RUN_REALTIME)
+		out_printf(o, "%*s[%3d] ", indent, "", q->priority);
 	else
 		out_printf(o, "%*s", indent, "");
-	v->last_list = (int)q->priority;
 	if (q->task) {
 		out_bool(o, "running", NULL, q->is_running);
 		put_task(v->s, q->task, q->is_running ? " [CURRENT]" : "");
@@ -75,7 +71,6 @@ static struct error *show_class(struct view *v, const struct run_queue *rq, enum
 
 	v->shown = 0;
 	v->title = title;
-	v->last_list = -1;
 	out_array_begin(v->s->out, key);
 	e = run_queue_class(v->s->kernel, rq, class, v->groups, print_queued, v);
 	if (!e && !v->shown && !title)

@@ -28,6 +28,7 @@ static struct error *run_lines(struct session *s, const char *command, FILE *fil
 	while (!s->quit && !s->unread && guard_signals() == signals && getline(&text, &size, file) >= 0) {
 		const char *words = text + strspn(text, " \t\r\n");
 
+		text[strcspn(text, "\r\n")] = '\0';
 		if (!command) {
 			/* Standard input and -i stand for a person who types. */
 			(s->depth || s->starting ? session_run_line : history_run)(s, text);

@@ -217,8 +217,47 @@ static struct error *sink_close(struct session *s, struct sink *sink)
 
 /* ---- A line ---- */
 
+/* Bytes of one word in a message, and of all of it. */
+#define WORD_SHOWN    160
+#define MESSAGE_SHOWN 480
+
+/*
+ * A message as one line that can be read: words that went into it may be of any length, and hold what a terminal obeys. Freed by the
+ * caller.
+ */
+static char *readable(const char *message)
+{
+	char *text = malloc(4 * strlen(message) + 1), *at = text;
+	size_t length = 0;
+
+	if (!text)
+		abort();
+	for (; *message; message++) {
+		unsigned char c = (unsigned char)*message;
+		bool continues = (c & 0xc0) == 0x80; /* in the middle of a character of UTF-8 */
+
+		length = c == ' ' ? 0 : length + 1;
+		if (at - text > MESSAGE_SHOWN && !continues) {
+			at = stpcpy(at, "…");
+			break;
+		}
+		if (length > WORD_SHOWN && !(continues && length == WORD_SHOWN + 1)) {
+			at = stpcpy(at, "…");
+			message += strcspn(message, " ") - 1;
+			length = 0;
+		} else if (c < ' ' || c == 0x7f) {
+			at += sprintf(at, "\\x%02x", c);
+		} else {
+			*at++ = (char)c;
+		}
+	}
+	*at = '\0';
+	return text;
+}
+
 void session_complain(struct session *s, const char *name, const struct error *e)
 {
+	char *message = readable(e->message), *title = readable(name);
 	FILE *file = stderr;
 
 	out_flush(s->out);
@@ -226,14 +265,16 @@ void session_complain(struct session *s, const char *name, const struct error *e
 	if (s->settings.errors == ERRORS_FILE && s->settings.error_file)
 		file = fopen(s->settings.error_file, "ae");
 	if (s->settings.errors == ERRORS_REDIRECT && s->redirected && !out_json(s->out))
-		out_printf(s->out, "%s: %s\n", name, e->message);
+		out_printf(s->out, "%s: %s\n", title, message);
 	else if (file == stderr && colour_wanted(s, STDERR_FILENO))
-		fprintf(stderr, COLOUR_ERROR "%s:" COLOUR_END " %s\n", name, e->message);
+		fprintf(stderr, COLOUR_ERROR "%s:" COLOUR_END " %s\n", title, message);
 	else
-		fprintf(file ? file : stderr, "%s: %s\n", name, e->message);
+		fprintf(file ? file : stderr, "%s: %s\n", title, message);
 	fflush(stderr);
 	if (file && file != stderr)
 		fclose(file);
+	free(title);
+	free(message);
 	if (s->settings.core)
 		abort();
 }

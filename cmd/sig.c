@@ -214,7 +214,7 @@ static struct error *run_sig(struct session *s, int argc, char **argv)
 			return decode_set(s, p.argument);
 		group = true;
 	}
-	return context_for_each(s, argc, argv, p.index, group ? show_group : show, NULL);
+	return group ? context_for_each_group(s, argc, argv, p.index, show_group, NULL) : context_for_each(s, argc, argv, p.index, show, NULL);
 }
 
 COMMAND(sig) = {

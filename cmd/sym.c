@@ -163,17 +163,19 @@ static struct error *print_one(struct session *s, const char *text, unsigned nei
 
 static struct error *run_operands(struct session *s, int argc, char **argv, unsigned neighbours)
 {
-	struct error *first = NULL;
+	struct error *failed = NULL;
+
 	for (int i = 0; i < argc; i++) {
 		struct error *e = print_one(s, argv[i], neighbours);
-		if (!first) {
-			first = e;
-		} else if (e) {
-			first = error_prefix(first, "%s", e->message);
-			error_free(e);
+
+		if (e && failed)
+			session_complain(s, "sym", failed);
+		if (e) {
+			error_free(failed);
+			failed = e;
 		}
 	}
-	return first;
+	return failed;
 }
 
 static struct error *run_sym(struct session *s, int argc, char **argv)

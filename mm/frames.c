@@ -8,6 +8,7 @@
 #include "mm/state.h"
 #include "mm/swap.h"
 #include "mm/vma.h"
+#include "mm/zero_page.h"
 
 /* include/linux/mm.h; VM_PFNMAP was VM_SHM before 2.6.17, which no kernel with special entries had. */
 #define VM_PFNMAP 0x400ull
@@ -74,11 +75,12 @@ struct error *frames_open(struct kernel *k, struct frames **out)
 		f->swapcache = flag_mask(k, "swapcache");
 		f->reserved = flag_mask(k, "reserved");
 		f->double_map = flag_mask(k, "double_map");
+		f->counts_whole = flag_mask(k, "compound_lock") != 0;
 		f->tails_by_flag = !strcmp(k->members[M_page_compound_head].name, "first_page");
 		f->tail = flag_mask(k, "tail");
 		find_words(k, f);
 		f->zero_pfn = zero_frame(k);
-		f->huge_zero_pfn = frame_in(k, "huge_zero_pfn");
+		f->huge_zero_pfn = huge_zero_frame(k);
 	}
 	*out = s->frames;
 	return NULL;
@@ -122,7 +124,9 @@ static void read_large(struct frames *f, struct folio *folio, const struct page 
 	struct page tail;
 	struct object o;
 	folio->entire_mapcount = 0;
-	if (HAS(k, page, compound_mapcount)) {
+	if (f->counts_whole) {
+		folio->entire_mapcount = (int32_t)frame_get(f, folio->head, M_page_mapcount) + 1;
+	} else if (HAS(k, page, compound_mapcount)) {
 		if (!error_drop(page_open(k, folio->page + f->page_size, &tail)))
 			folio->entire_mapcount = (int32_t)GET(k, &tail.object, page, compound_mapcount) + 1;
 	} else if (HAS(k, folio, entire_mapcount) && object_try_open(k, folio->page, S_folio, &o)) {
@@ -187,6 +191,8 @@ int32_t folio_page_mapcount(const struct frames *f, const struct folio *folio, c
 	const struct kernel *k = f->k;
 	if (folio->no_page_mapcounts)
 		return average_mapcount(folio);
+	if (f->counts_whole && folio->order)
+		return folio->entire_mapcount;
 	int32_t count = (int32_t)frame_get(f, page, M_page_mapcount) + 1;
 	/* A page type stands in the same word (since 4.18): far below zero. */
 	if (count < 0)

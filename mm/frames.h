@@ -25,6 +25,7 @@ struct frames {
 	uint32_t flags_at, mapping_at, refcount_at, mapcount_at, compound_head_at;
 	/* Bits of page.flags, as masks; 0 where this kernel has no such flag. */
 	uint64_t head, dirty, referenced, young, swapbacked, swapcache, reserved, double_map;
+	bool counts_whole;    /* until 4.4: the first page of several counts mappings of all, the others' count is another (PG_compound_lock) */
 	bool tails_by_flag;   /* 2.6: tail pages are told by PG_tail, not by the low bit of compound_head */
 	uint64_t tail;
 	uint64_t zero_pfn, huge_zero_pfn; /* of the zero pages; UINT64_MAX: there is none */

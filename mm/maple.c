@@ -272,7 +272,7 @@ static struct error *find(struct kernel *k, uint64_t tree, uint64_t index, uint6
 struct error *maple_find(struct kernel *k, uint64_t tree, uint64_t index, uint64_t *entry,
 			 uint64_t *first, uint64_t *last)
 {
-	uint64_t from, to;
+	uint64_t from = 0, to = 0;
 	TRY(find(k, tree, index, entry, &from, &to));
 	if (first)
 		*first = from;

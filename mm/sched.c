@@ -78,7 +78,7 @@ static void visit_task(struct sched_walk *w, uint64_t addr, bool running)
 		w->error = error_at(ERR_BAD_LIST, addr, "run queue of CPU %u leads to what is no task: %" PRIx64, w->rq->cpu, addr);
 		return;
 	}
-	q.priority = w->class == RUN_REALTIME ? w->list : (unsigned)GET(k, &t->object, task_struct, prio);
+	q.priority = w->class == RUN_REALTIME ? (int)w->list : (int)GET(k, &t->object, task_struct, prio);
 	w->stop = !w->visit(w->context, &q);
 }
 
@@ -89,7 +89,7 @@ static void walk_realtime(struct sched_walk *w, uint64_t rt_rq);
 static void visit_group(struct sched_walk *w, uint64_t queue)
 {
 	bool fair = w->class == RUN_FAIR;
-	struct queued q = {.class = w->class, .depth = w->depth, .priority = w->list, .queue = queue};
+	struct queued q = {.class = w->class, .depth = w->depth, .priority = (int)w->list, .queue = queue};
 	struct object o;
 
 	if (w->depth == GROUPS_DEEP) {

@@ -25,7 +25,7 @@ enum run_class { RUN_DEADLINE, RUN_REALTIME, RUN_FAIR, RUN_EXTENSIBLE };
 struct queued {
 	enum run_class class;
 	unsigned depth;		  /* of groups above it */
-	unsigned priority;	  /* a task's; in the realtime class the list that it stands in */
+	int priority;		  /* a task's (a deadline task's is -1); in the realtime class the list that it stands in */
 	const struct task *task; /* NULL: a group */
 	uint64_t group;		  /* its task_group */
 	uint64_t queue;		  /* its cfs_rq or rt_rq */

@@ -243,6 +243,12 @@ uint64_t swap_value_entry(struct kernel *k, uint64_t value)
 	return swap_entry_encode(k, (unsigned)(value >> shift) & ((1u << TYPE_BITS) - 1), value & ((1ull << shift) - 1));
 }
 
+/* Bit 7 until 4.13; then huge pages could be moved, and needed it. */
+uint64_t swap_entry_soft_dirty(struct kernel *k)
+{
+	return table(k)->layout.inverted || symbol_addr(k, "set_pmd_migration_entry") ? 2 : 0x80;
+}
+
 /* ---- The swap cache ---- */
 
 #define SPACE_SHIFT 14 /* SWAP_ADDRESS_SPACE_SHIFT: include/linux/swap.h */

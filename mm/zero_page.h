@@ -13,4 +13,7 @@
  */
 bool is_zero_frame(struct kernel *k, uint64_t pfn, bool huge);
 
+/* The frame of the huge zero page; UINT64_MAX while there is none. */
+uint64_t huge_zero_frame(struct kernel *k);
+
 #endif

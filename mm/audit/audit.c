@@ -301,6 +301,7 @@ static void find_bits(struct audit *a)
 		.writeback = bit_of(k, "writeback"),
 		.mlocked = bit_of(k, "mlocked"),
 		.double_map = bit_of(k, "double_map"),
+		.compound_lock = bit_of(k, "compound_lock"),
 		.slab = a->words->slab_flag,
 	};
 	if (a->bit.swapcache < 0)

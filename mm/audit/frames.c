@@ -83,6 +83,12 @@ static void check_subpages(struct frames_pass *w, const struct folio *o, bool is
 	/* PG_double_map (until 6.2): of a huge page mapped both ways each page counts one more; of a file's, one for each whole mapping. */
 	uint64_t more = 0;
 	struct page p, second;
+	/* Until 4.4 there are whole mappings alone; the parts' words count who has them pinned. */
+	for (uint64_t i = 0; a->bit.compound_lock >= 0 && i < o->pages; i++)
+		if (o->frames[i].entries)
+			mapcount_differs(a, o, o->head->pfn + i, "a page that is mapped with its neighbours only", 0, (int64_t)o->frames[i].entries);
+	if (a->bit.compound_lock >= 0)
+		return;
 	if (a->bit.double_map >= 0 && audit_page(a, o->head->pfn + 1, &second))
 		more = !is_anon ? o->huge : audit_has_bit(&second, a->bit.double_map);
 	for (uint64_t i = 0; i < o->pages; i++) {
@@ -98,6 +104,10 @@ static void check_subpages(struct frames_pass *w, const struct folio *o, bool is
 static bool whole_mapcount(struct audit *a, const struct folio *o, int64_t *count)
 {
 	struct page second;
+	if (a->bit.compound_lock >= 0) {
+		*count = small_mapcount(a, o->head);
+		return true;
+	}
 	if (HAS(a->k, page, compound_mapcount)) {
 		if (!audit_page(a, o->head->pfn + 1, &second))
 			return false;
@@ -312,7 +322,7 @@ static void report_frame(struct audit *a, const struct folio *o)
 		.entries = o->frames[i].entries + o->huge,
 		.pages = o->pages,
 		.all_entries = o->small + o->huge,
-		.mapcount = a->old_counts ? -1 : small_mapcount(a, &p) + whole,
+		.mapcount = a->old_counts ? -1 : whole + (o->pages > 1 && a->bit.compound_lock >= 0 ? 0 : small_mapcount(a, &p)),
 		.holders = o->frames->holders,
 		.refcount = page_refcount(a->k, o->head),
 	};

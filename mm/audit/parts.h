@@ -49,7 +49,7 @@ struct audit_mm {
 
 /* Flag bits of struct page that rules look at; -1: none. */
 struct audit_bits {
-	int locked, lru, head, reserved, swapbacked, swapcache, private1, private2, unevictable, active, writeback, mlocked, double_map,
+	int locked, lru, head, reserved, swapbacked, swapcache, private1, private2, unevictable, active, writeback, mlocked, double_map, compound_lock,
 		slab, special, isolated, buddy;
 };
 

@@ -147,21 +147,6 @@ struct error *area_entries(struct engine *e, const struct object *mm, uint64_t s
 
 /* ---- Changing protection ---- */
 
-/* The huge entry at `at` gives way to one for each page; the area is the one that has `addr`. */
-static struct error *split_at(struct engine *e, const struct object *mm, uint64_t addr, uint64_t at)
-{
-	struct vma vma;
-	uint64_t vma_addr;
-	struct fault f = { .e = e, .mm = mm, .vma = &vma, .addr = addr };
-	TRY(find_vma(e, mm, addr, &vma_addr));
-	if (!vma_addr)
-		return error_at(ERR_BAD_OBJECT, addr, "a huge page is mapped at %" PRIx64 ", where no area is", addr);
-	TRY(vma_open(e->k, vma_addr, &vma));
-	if (vma.flags & VM_HUGETLB)
-		return error_at(ERR_UNSUPPORTED, addr, "the page at %" PRIx64 " is of hugetlbfs, and is not split", addr);
-	return split_huge_pmd(&f, at, addr);
-}
-
 struct protecting {
 	struct engine *e;
 	const struct object *mm;
@@ -169,12 +154,12 @@ struct protecting {
 	bool keeps_soft_dirty, accountable;
 };
 
-/* pte_modify(): where a processor might follow an absent entry, those that only may not be touched keep their frames inverted. */
-static uint64_t pte_modify(const struct engine *e, uint64_t old, uint64_t prot)
+/* pte_modify(), pmd_modify(): where a processor might follow an absent entry, those that only may not be touched keep their frames inverted. */
+static uint64_t pte_modify(const struct engine *e, uint64_t old, uint64_t prot, unsigned shift)
 {
-	uint64_t now = pgprot_modify(e, old, prot);
+	uint64_t now = pgprot_modify(e, old, prot), frame = e->k->geometry.frame_mask & ~((1ull << shift) - 1);
 	bool was = old && !(old & X86_PRESENT), is = now && !(now & X86_PRESENT);
-	return e->k->geometry.inverts_absent && was != is ? now ^ e->k->geometry.frame_mask : now;
+	return e->k->geometry.inverts_absent && was != is ? now ^ frame : now;
 }
 
 static area_entry_visitor protect_entry;
@@ -188,10 +173,10 @@ static struct error *protect_entry(void *context, uint64_t addr, uint64_t end, u
 	if (!(entry & (X86_PRESENT | X86_GLOBAL)))
 		return NULL;
 	if (huge && end - addr != 1ull << shift) {
-		TRY(split_at(e, p->mm, addr, at));
+		TRY(split_huge_pmd_address(e, p->mm, addr, at));
 		return area_entries(e, p->mm, addr, end, protect_entry, p);
 	}
-	uint64_t now = pte_modify(e, entry, p->prot) | (huge ? X86_PSE : 0);
+	uint64_t now = pte_modify(e, entry, p->prot, shift) | (huge ? X86_PSE : 0);
 	/* Dirty already, and counted as written: no need for a fault to find out. */
 	if (!huge && p->accountable && (now & X86_DIRTY) && (now & 1ull << 11 || !p->keeps_soft_dirty))
 		now |= X86_RW;
@@ -217,7 +202,7 @@ static struct error *split_across(void *context, uint64_t addr, uint64_t end, ui
 {
 	const struct edges *w = context;
 	bool across = shift > w->e->k->arch->page_shift && (entry & (X86_PRESENT | X86_GLOBAL)) && (addr & ((1ull << shift) - 1));
-	return across ? split_at(w->e, w->mm, addr, at) : NULL;
+	return across ? split_huge_pmd_address(w->e, w->mm, addr, at) : NULL;
 }
 
 struct error *vma_adjust_trans_huge(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)

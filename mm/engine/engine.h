@@ -95,6 +95,8 @@ struct engine {
 	uint64_t task;	     /* who acts: set by engine_set_current() and do_page_fault(); its limits and rights count; 0: the mm's owner's, or nobody's */
 	unsigned cpu;	     /* which CPU's lists an act takes from: that task's */
 	struct engine_areas areas;
+	bool nowait;	     /* the allocation under way must not wait for reclaim (GFP_NOWAIT) */
+	bool reclaiming;     /* the act reclaims now (PF_MEMALLOC): what it allocates comes from the reserves, and reclaims nothing */
 
 	uint64_t mem_map;      /* first struct page where it is one array (FLATMEM), else 0 */
 	uint32_t page_size;    /* bytes of a struct page */

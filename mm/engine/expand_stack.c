@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "mm/engine/areas_edit.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/interval_tree.h"
 #include "mm/engine/modern.h"
 
@@ -75,5 +76,6 @@ struct error *expand_downwards(struct engine *e, const struct object *mm, uint64
 	if (flags & VM_LOCKED)
 		ADD(k, mm, mm_struct, locked_vm, grow);
 	vm_stat_account(e, mm, flags, GET(k, &vma, vm_area_struct, vm_file), (int64_t)grow);
-	return move_start(e, mm, &vma, addr, grow);
+	TRY(move_start(e, mm, &vma, addr, grow));
+	return khugepaged_enter_vma_merge(e, mm, &vma, flags);
 }

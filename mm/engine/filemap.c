@@ -9,6 +9,7 @@
 #include "mm/engine/file_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/reclaim.h"
 
 /* _page_hashfn(): include/linux/pagemap.h, for i386's sizeof(struct inode). */
 static uint64_t bucket_of(const struct engine *e, uint64_t mapping, uint64_t index)
@@ -65,6 +66,8 @@ struct error *add_to_page_cache(struct engine *e, uint64_t page, uint64_t mappin
 	uint64_t bucket, first;
 	if (!e->classic) {
 		TRY(page_cache_insert(e, page, mapping, index, &first));
+		if (first && workingset_followed(e))
+			TRY(workingset_refault(e, page, first));
 		return lru_cache_add(e, page);
 	}
 	bucket = bucket_of(e, mapping, index);

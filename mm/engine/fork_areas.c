@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Address spaces made, copied and dropped where areas have an anon_vma (kernel/fork.c: mm_init(), dup_mmap(), mmput()); areas in a list and a tree with gaps.
+ * Address spaces made, copied and dropped where areas have an anon_vma (kernel/fork.c: mm_init(), dup_mmap(), mmput()).
  */
 #include <inttypes.h>
 
@@ -8,7 +8,7 @@
 #include "mm/engine/fork_edit.h"
 #include "mm/engine/interval_tree.h"
 #include "mm/engine/list_edit.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/pgtable_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/maple_node.h"
@@ -136,14 +136,16 @@ struct error *mmput_areas(struct engine *e, uint64_t addr)
 		return NULL;
 	if (GET(k, &mm, mm_struct, ioctx_table) || GET(k, &mm, mm_struct, notifiers))
 		return error_at(ERR_UNSUPPORTED, addr, "mm %" PRIx64 " has asynchronous I/O, or is watched by a driver: its end is not followed", addr);
+	TRY(khugepaged_exit(e, &mm));
 	TRY(exit_mmap(e, addr));
-	TRY(lru_gen_del_mm(e, &mm));
+	TRY(mm_put_huge_zero_page(e, &mm));
 	uint64_t exe = GET(k, &mm, mm_struct, exe_file);
 	SET(k, &mm, mm_struct, exe_file, 0);
 	if (exe)
 		TRY(fput(e, exe));
 	/* On the list of those with pages in swap. */
 	TRY(list_del(k, MEMBER_ADDR(k, &mm, mm_struct, mmlist)));
+	TRY(lru_gen_del_mm(e, &mm));
 	return mmdrop_areas(e, addr);
 }
 
@@ -232,6 +234,7 @@ static struct error *dup_mmap(struct engine *e, const struct object *old, const 
 	SET(k, mm, mm_struct, exe_file, exe);
 	if (exe)
 		get_file(e, exe);
+	TRY(khugepaged_fork(e, mm, old));
 	for (uint64_t left = GET(k, old, mm_struct, map_count); at; left--) {
 		struct object from;
 		if (!left)

@@ -36,6 +36,8 @@ struct error *large_add_parts(struct fault *f, struct large *l, uint64_t first, 
 struct error *large_remove_parts(struct fault *f, struct large *l, uint64_t first, uint64_t count) MUST_CHECK;
 /* One whole mapping becomes one of each part. */
 struct error *large_split_mapping(struct fault *f, struct large *l) MUST_CHECK;
+/* All mappings of all of its pages, whole ones once. */
+struct error *large_total_mapcount(struct engine *e, const struct large *l, int64_t *count) MUST_CHECK;
 /* By the most often mapped of its pages, whole mappings included. */
 struct error *large_most_mapcount(struct engine *e, const struct large *l, int64_t *count) MUST_CHECK;
 /* Where folios know the processes that map them (_mm_ids): are all mappings one process's, and all of its references theirs? */
@@ -57,6 +59,12 @@ struct error *pgtable_trans_huge_deposit(struct engine *e, const struct object *
 struct error *pgtable_trans_huge_withdraw(struct engine *e, const struct object *mm, uint64_t at, uint64_t *table) MUST_CHECK;
 /* The huge entry of `addr` gives way to a table of small ones; of a file's page, to nothing. */
 struct error *split_huge_pmd(struct fault *f, uint64_t at, uint64_t addr) MUST_CHECK;
+/* The same, of the mm's area that has `addr`. */
+struct error *split_huge_pmd_address(struct engine *e, const struct object *mm, uint64_t addr, uint64_t at) MUST_CHECK;
+/* The entry goes from `at` to `to`, which is empty; the table that stands by goes along where that is named by the table that the entry is in. */
+struct error *move_huge_pmd(struct fault *f, uint64_t at, uint64_t to, bool soft_dirty) MUST_CHECK;
+/* Until 4.4, where its page is none of several frames any more: the table that stood by is filled, and takes the place of `entry`. */
+struct error *map_parts_of_huge(struct fault *f, uint64_t at, uint64_t page, uint64_t entry) MUST_CHECK;
 struct error *zap_huge_pmd(struct fault *f, uint64_t at, uint64_t addr) MUST_CHECK;
 /*
  * fork: the parent's entry at `src_at` to the child's at `dst_at`, which is empty; `f` is of the child (its mm, its area, the address). A file's page is left to be
@@ -64,18 +72,43 @@ struct error *zap_huge_pmd(struct fault *f, uint64_t at, uint64_t addr) MUST_CHE
  */
 struct error *copy_huge_pmd(struct fault *f, uint64_t dst_at, uint64_t src_at, const struct object *src_mm, const struct vma *src_vma, bool *split) MUST_CHECK;
 
+/* ---- mm/engine/split_huge_page.c ---- */
+
+/*
+ * The huge page that this page is of becomes as many small ones, each mapped where its part was; the caller has a reference to its head, and none other than those of mappings
+ * may be had (else not *split). Pages of files, and on kernels since 5.19: ERR_UNSUPPORTED.
+ */
+struct error *split_huge_page(struct engine *e, uint64_t page, bool *split) MUST_CHECK;
+
 /* ---- mm/engine/huge_page.c ---- */
 
 /* Of the pages that entries one level above the lowest map. */
 unsigned huge_order(const struct engine *e);
-/* A new, cleared page to f->entry_addr, which is empty, or has the huge zero page (`replace`). */
-struct error *map_new_huge_page(struct fault *f, bool replace) MUST_CHECK;
-/* The huge zero page to f->entry_addr; a reference to it for the fault's mm (*page 0: only explained), given back. */
+/* A new page to f->entry_addr: cleared where that is empty or has the huge zero page, else a copy of what is there (`old`, a struct page), which goes. */
+enum huge_before { HUGE_EMPTY, HUGE_ZERO, HUGE_SHARED };
+struct error *map_new_huge_page(struct fault *f, enum huge_before before, uint64_t old) MUST_CHECK;
+/* do_huge_pmd_wp_page_fallback(): as many small copies instead. */
+struct error *copy_huge_page_in_parts(struct fault *f, uint64_t old) MUST_CHECK;
+/* The huge zero page to f->entry_addr; a reference to it for the fault's mm (*page 0: only explained), given back; that of an mm which ends. */
 struct error *map_huge_zero_page(struct fault *f) MUST_CHECK;
 struct error *mm_get_huge_zero_page(struct fault *f, uint64_t *page) MUST_CHECK;
 struct error *put_huge_zero_page(struct engine *e) MUST_CHECK;
+struct error *mm_put_huge_zero_page(struct engine *e, const struct object *mm) MUST_CHECK;
+
+/* ---- mm/engine/khugepaged.c: where its structures are not known, nothing is done ---- */
+
+/* The mm (opened writable) has an area with those flags where huge pages may come: khugepaged is told, once. */
+struct error *khugepaged_enter(struct engine *e, const struct object *mm, uint64_t vm_flags) MUST_CHECK;
+/* The same, if the area, which has got such flags or such a size, has room for a huge page. */
+struct error *khugepaged_enter_vma_merge(struct engine *e, const struct object *mm, const struct object *vma, uint64_t vm_flags) MUST_CHECK;
+struct error *khugepaged_fork(struct engine *e, const struct object *mm, const struct object *old) MUST_CHECK;
+struct error *khugepaged_exit(struct engine *e, const struct object *mm) MUST_CHECK;
 
 /* ---- mm/engine/huge_memory.c ---- */
+
+/* Do the switches allow huge pages for an area with those flags? Not the processes that will not have any (MMF_DISABLE_THP). */
+bool huge_switched_on(struct engine *e, uint64_t vm_flags);
+bool mm_forbids_huge(const struct engine *e, const struct object *mm);
 
 /* A huge page of the page cache is mapped as a whole where no table is yet, and area and file lie alike; not *done: its page is to be mapped by itself. */
 struct error *do_set_pmd(struct fault *f, uint64_t page, bool *done) MUST_CHECK;

@@ -61,16 +61,12 @@ static bool flag_of(struct engine *e, uint64_t flags, const char *enumerator)
  * Do the switches and the area allow a huge page for an anonymous fault? Since 6.8 the switch is one for each size (huge_anon_orders_…), the old one being what
  * a size may inherit.
  */
-static bool huge_enabled(const struct fault *f, const char **why)
+bool huge_switched_on(struct engine *e, uint64_t vm_flags)
 {
-	struct engine *e = f->e;
-	const struct engine_modern *m = e->modern;
-	uint64_t flags = 0, size = 1ull << e->k->geometry.level[m->pmd_level].shift, start = f->addr & ~(size - 1);
-	uint64_t orders[3] = { 0 };
+	uint64_t flags = 0, orders[3] = { 0 };
 	bool by_size = global_bits(e, "huge_anon_orders_always", &orders[0]) && global_bits(e, "huge_anon_orders_madvise", &orders[1]) &&
 		       global_bits(e, "huge_anon_orders_inherit", &orders[2]);
 	unsigned order = huge_order(e);
-	*why = "no huge pages in this kernel";
 	if (!global_bits(e, "transparent_hugepage_flags", &flags))
 		return false;
 	bool always = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_FLAG"), madvise = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG");
@@ -79,15 +75,30 @@ static bool huge_enabled(const struct fault *f, const char **why)
 		always = (orders[0] >> order & 1) || (inherit && always);
 		madvise = (orders[1] >> order & 1) || (inherit && madvise);
 	}
-	bool advised = f->vma->flags & m->vm_hugepage;
+	return always || (madvise && (vm_flags & e->modern->vm_hugepage));
+}
+
+bool mm_forbids_huge(const struct engine *e, const struct object *mm)
+{
+	return GET(e->k, mm, mm_struct, flags) >> MMF_DISABLE_THP & 1;
+}
+
+static bool huge_enabled(const struct fault *f, const char **why)
+{
+	struct engine *e = f->e;
+	const struct engine_modern *m = e->modern;
+	uint64_t size = 1ull << e->k->geometry.level[m->pmd_level].shift, start = f->addr & ~(size - 1);
+	*why = "no huge pages in this kernel";
+	if (!symbol_addr(e->k, "transparent_hugepage_flags"))
+		return false;
 	*why = "huge pages are switched off";
-	if (!always && !(madvise && advised))
+	if (!huge_switched_on(e, f->vma->flags))
 		return false;
 	*why = "the area does not want huge pages";
 	if (f->vma->flags & m->vm_nohugepage)
 		return false;
 	*why = "the process does not want huge pages";
-	if (GET(e->k, f->mm, mm_struct, flags) >> MMF_DISABLE_THP & 1)
+	if (mm_forbids_huge(e, f->mm))
 		return false;
 	*why = "the aligned range leaves the area";
 	return start >= f->vma->start && start + size <= f->vma->end;
@@ -113,7 +124,7 @@ static struct error *no_huge_page_free(struct fault *f, uint64_t flags, bool *fa
 {
 	struct engine *e = f->e;
 	bool advised = f->vma->flags & e->modern->vm_hugepage, explained;
-	bool tries = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_DEFRAG_DIRECT_FLAG") ||
+	bool tries = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_DEFRAG_DIRECT_FLAG") || flag_of(e, flags, "TRANSPARENT_HUGEPAGE_DEFRAG_FLAG") ||
 		     (advised && (flag_of(e, flags, "TRANSPARENT_HUGEPAGE_DEFRAG_REQ_MADV_FLAG") || flag_of(e, flags, "TRANSPARENT_HUGEPAGE_DEFRAG_KSWAPD_OR_MADV_FLAG")));
 	TRACE(e, "do_huge_pmd_anonymous_page", tries ? "no huge page is free: memory would be compacted for one" : "no huge page is free: falls back to small ones",
 	      { "address", f->addr }, { "vma->vm_flags", f->vma->flags }, { "transparent_hugepage_flags", flags });
@@ -134,9 +145,12 @@ static struct error *do_huge_pmd_anonymous_page(struct fault *f, bool *done)
 	TRY(fault_tables(f, e->modern->pmd_level, &f->entry_addr, &explained));
 	if (explained)
 		return NULL;
+	TRY(fault_anon_vma_prepare(f));
+	TRY(khugepaged_enter(e, f->mm, f->vma->flags));
 	if (!f->write && flag_of(e, flags, "TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG")) {
 		fault_outcome(e, OUTCOME_HUGE_ZERO);
-		bool have = global_bits(e, "huge_zero_pfn", &zero) && ~zero && zero != UINT32_MAX;
+		zero = huge_zero_frame(e->k);
+		bool have = zero != UINT64_MAX;
 		TRACE(e, "do_huge_pmd_anonymous_page", have ? "read: the huge zero page" : "read: a huge zero page is made first", { "address", f->addr },
 		      { "vma->vm_flags", f->vma->flags }, { "transparent_hugepage_flags", flags }, { "huge_zero_pfn", have ? zero : 0 });
 		f->result = FAULT_MINOR;
@@ -154,7 +168,7 @@ static struct error *do_huge_pmd_anonymous_page(struct fault *f, bool *done)
 	      { "transparent_hugepage_flags", flags }, { "zone", zone });
 	fault_outcome(e, OUTCOME_HUGE_NEW);
 	f->result = FAULT_MINOR;
-	return map_new_huge_page(f, false);
+	return map_new_huge_page(f, HUGE_EMPTY, 0);
 }
 
 /* ---- Huge pages of files ---- */
@@ -184,7 +198,7 @@ struct error *do_set_pmd(struct fault *f, uint64_t page, bool *done)
 		return NULL;
 	TRY(large_open(e, page, &l));
 	/* Since 6.12 and its stable relatives who does not want huge pages does not get those either. */
-	bool unwanted = HAS(k, folio, nr_pages_mapped) && ((f->vma->flags & e->modern->vm_nohugepage) || (GET(k, f->mm, mm_struct, flags) >> MMF_DISABLE_THP & 1));
+	bool unwanted = HAS(k, folio, nr_pages_mapped) && ((f->vma->flags & e->modern->vm_nohugepage) || mm_forbids_huge(e, f->mm));
 	if (l.order != huge_order(e) || unwanted)
 		return NULL;
 	*done = true;
@@ -218,18 +232,49 @@ static struct error *split_and_go_on(struct fault *f, bool *done)
 	return NULL;
 }
 
+/* transparent_hugepage_enabled(), of an area that has huge pages already. */
+static bool may_have_huge(const struct fault *f)
+{
+	return huge_switched_on(f->e, f->vma->flags) && !(f->vma->flags & f->e->modern->vm_nohugepage);
+}
+
 /* do_huge_zero_wp_pmd() puts a new huge page there; before there was that (6.13), the mapping was split and one page copied. */
 static struct error *huge_zero_wp(struct fault *f, uint64_t entry, bool *done)
 {
 	struct engine *e = f->e;
-	uint64_t zone;
-	TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
-	bool whole = e->modern->huge_zero_wp && zone;
+	uint64_t zone = 0;
+	/* (The kernels since 6.13 that do so do not ask again.) */
+	bool may = e->modern->huge_zero_wp && (!e->modern->huge_cow_copies || may_have_huge(f));
+	if (may)
+		TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
+	bool whole = zone != 0;
+	if (!whole && e->modern->huge_zero_wp)
+		count_vm_event(e, e->modern->event_thp_fallback);
 	TRACE(e, "do_huge_pmd_wp_page", whole ? "the huge zero page: a new huge page" : "the huge zero page: split, and one page copied", { "pmd", entry });
 	if (!whole)
 		return split_and_go_on(f, done);
 	fault_outcome(e, OUTCOME_HUGE_NEW);
-	return map_new_huge_page(f, true);
+	return map_new_huge_page(f, HUGE_ZERO, 0);
+}
+
+/* Until 5.7: the whole page is copied, to a huge page where one may be had. */
+static struct error *huge_copy(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	uint64_t zone = 0, flags = 0;
+	bool fallback = true;
+	if (may_have_huge(f)) {
+		TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
+		global_bits(e, "transparent_hugepage_flags", &flags);
+		if (!zone)
+			TRY(no_huge_page_free(f, flags, &fallback));
+	} else {
+		count_vm_event(e, e->modern->event_thp_fallback);
+	}
+	if (!zone && !fallback)
+		return NULL;
+	fault_outcome(e, zone ? OUTCOME_HUGE_NEW : OUTCOME_COPY);
+	return zone ? map_new_huge_page(f, HUGE_SHARED, page) : copy_huge_page_in_parts(f, page);
 }
 
 /* Nobody else has it: the entry becomes writable, and where pages are marked so the page is this area's alone. */
@@ -269,11 +314,12 @@ static struct error *do_huge_pmd_wp_page(struct fault *f, uint64_t entry, bool *
 	bool exclusive = e->modern->anon_exclusive >= 0 && (l.head.flags >> e->modern->anon_exclusive & 1);
 	int32_t count = page_refcount(k, &l.head);
 	bool cached = e->modern->swapcache >= 0 && (l.head.flags >> e->modern->swapcache & 1);
+	bool copies = e->modern->huge_cow_copies;
 	bool mine = exclusive || (e->modern->huge_reuse_by_count ? count == 1 : mapcount <= 1);
-	TRACE(e, "do_huge_pmd_wp_page", mine ? "nobody else has it: made writable" : "somebody else has it: split, and one page copied", { "pmd", entry },
+	TRACE(e, "do_huge_pmd_wp_page", mine ? "nobody else has it: made writable" : copies ? "somebody else has it: copied" : "somebody else has it: split, and one page copied", { "pmd", entry },
 	      { "page", page }, { e->modern->refcount_name, (uint64_t)(int64_t)count }, { "page_mapcount()", (uint64_t)mapcount }, { "PageAnonExclusive", exclusive },
 	      { "PageSwapCache", cached });
-	return mine ? huge_reuse(f, entry, &l) : split_and_go_on(f, done);
+	return mine ? huge_reuse(f, entry, &l) : copies ? huge_copy(f, page) : split_and_go_on(f, done);
 }
 
 static struct error *present_huge(struct fault *f, uint64_t entry, bool *done)

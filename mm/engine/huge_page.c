@@ -9,6 +9,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/pgtable_edit.h"
+#include "mm/engine/zap.h"
 #include "mm/pte.h"
 
 /* Bits of mm->flags that have not moved (include/linux/sched/coredump.h, mm_types.h): it had the huge zero page (4.10). */
@@ -46,14 +47,29 @@ static struct error *clear_huge_page(struct engine *e, uint64_t page)
 	return NULL;
 }
 
-/* A cleared compound page; 0 when it was only explained. */
-static struct error *new_huge_page(struct engine *e, enum page_class class, uint64_t *page)
+static struct error *copy_page_bytes(struct engine *e, uint64_t to_page, uint64_t from_page)
+{
+	const void *from = vmcore_try_map(e->k->vmcore, engine_page_phys(e, from_page), VMCORE_PAGE_SIZE);
+	void *to;
+	if (!from)
+		return error_at(ERR_NOT_IN_IMAGE, from_page, "the page's frame is not in the image: %" PRIx64, from_page);
+	TRY(frame_bytes(e, engine_page_phys(e, to_page), &to));
+	memcpy(to, from, VMCORE_PAGE_SIZE);
+	return NULL;
+}
+
+/* A compound page, cleared or (`old`, a struct page) copied; 0 when it was only explained. */
+static struct error *new_huge_page(struct engine *e, enum page_class class, uint64_t old, uint64_t *page)
 {
 	TRY(alloc_pages_pcp(e, class, huge_order(e), page));
 	if (!*page)
 		return NULL;
 	TRY(prep_compound_page(e, *page, huge_order(e)));
-	return clear_huge_page(e, *page);
+	if (!old)
+		return clear_huge_page(e, *page);
+	for (uint64_t i = 0; i < 1ull << huge_order(e); i++)
+		TRY(copy_page_bytes(e, *page + i * e->page_size, old + i * e->page_size));
+	return NULL;
 }
 
 static struct error *set_huge_entry(struct fault *f, uint64_t entry)
@@ -62,14 +78,27 @@ static struct error *set_huge_entry(struct fault *f, uint64_t entry)
 	return NULL;
 }
 
-/* __do_huge_pmd_anonymous_page() up to the entry; copied from nothing, or in place of the huge zero page (`replace`), whose table stays. */
-struct error *map_new_huge_page(struct fault *f, bool replace)
+/* What the entry had goes; the table that stands by stays, for the new page. */
+static struct error *drop_before(struct fault *f, enum huge_before before, uint64_t old)
 {
 	struct engine *e = f->e;
 	struct large l;
+	if (before == HUGE_ZERO)
+		return e->modern->huge_zero_per_mm ? NULL : put_huge_zero_page(e);
+	TRY(large_open(e, old, &l));
+	TRY(large_remove_whole(f, &l));
+	return put_user_page(e, old);
+}
+
+/* __do_huge_pmd_anonymous_page() up to the entry; do_huge_pmd_wp_page(), do_huge_zero_wp_pmd(). */
+struct error *map_new_huge_page(struct fault *f, enum huge_before before, uint64_t old)
+{
+	struct engine *e = f->e;
+	struct large l;
+	bool replace = before != HUGE_EMPTY;
 	uint64_t page, table = 0, entry;
 	TRY(fault_anon_vma_prepare(f));
-	TRY(new_huge_page(e, PAGES_MOVABLE, &page));
+	TRY(new_huge_page(e, PAGES_MOVABLE, old, &page));
 	if (!page)
 		return NULL;
 	TRY(prep_transhuge_page(e, page));
@@ -89,11 +118,50 @@ struct error *map_new_huge_page(struct fault *f, bool replace)
 	if (f->vma->flags & VM_WRITE)
 		entry = pte_mkwrite(entry);
 	TRY(set_huge_entry(f, entry | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0)));
-	TRY(add_mm_counter(e, f->mm, e->modern->rss_anon, (int)l.pages, false));
+	if (before != HUGE_SHARED)
+		TRY(add_mm_counter(e, f->mm, e->modern->rss_anon, (int)l.pages, false));
+	if (replace)
+		TRY(drop_before(f, before, old));
 	count_vm_event(e, e->modern->event_thp_fault_alloc);
 	count_mthp_stat(e, l.order, "MTHP_STAT_ANON_FAULT_ALLOC", 1);
 	/* Since 6.12 all of them, in case they are hardly used. */
 	return e->modern->partially_mapped >= 0 ? deferred_split_folio(e, &l, false) : NULL;
+}
+
+static struct error *map_part(struct fault *f, uint64_t page, uint64_t addr, uint64_t at)
+{
+	struct engine *e = f->e;
+	struct fault part = *f;
+	uint64_t entry = pte_mkdirty(mk_pte(e, page, f->vma->page_prot)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+	part.addr = addr;
+	TRY(charge_page(&part, page));
+	TRY(page_add_new_anon_rmap(&part, page));
+	TRY(lru_batch_add(&part, page));
+	set_pte(e, at, f->vma->flags & VM_WRITE ? pte_mkwrite(entry) : entry);
+	return NULL;
+}
+
+struct error *copy_huge_page_in_parts(struct fault *f, uint64_t old)
+{
+	struct engine *e = f->e;
+	uint64_t size = 1ull << e->k->geometry.level[e->modern->pmd_level].shift, start = f->addr & ~(size - 1), pages[512], count = size >> e->k->arch->page_shift, table;
+	if (count > sizeof(pages) / sizeof(pages[0]))
+		return error_new(ERR_UNSUPPORTED, "a huge page of %" PRIu64 " pages", count);
+	for (uint64_t i = 0; i < count; i++) {
+		TRY(alloc_user_page(f, &pages[i]));
+		if (!pages[i])
+			return NULL;
+	}
+	TRACE(e, "do_huge_pmd_wp_page_fallback", "copied page by page", { "page", old }, { "pmd", get_pte(e, f->entry_addr) });
+	for (uint64_t i = 0; i < count; i++)
+		TRY(copy_page_bytes(e, pages[i], old + i * e->page_size));
+	set_pte(e, f->entry_addr, 0);
+	TRY(pgtable_trans_huge_withdraw(e, f->mm, f->entry_addr, &table));
+	table = engine_page_phys(e, table);
+	for (uint64_t i = 0; i < count; i++)
+		TRY(map_part(f, pages[i], start + (i << e->k->arch->page_shift), table + i * e->k->geometry.entry_size));
+	set_pte(e, f->entry_addr, table | TABLE_FLAGS);
+	return drop_before(f, HUGE_SHARED, old);
 }
 
 /* ---- The huge zero page ---- */
@@ -125,12 +193,13 @@ static struct error *get_huge_zero_page(struct engine *e, uint64_t *page)
 	TRY(count_zero_page(e, 0, &count));
 	if (count)
 		return count_zero_page(e, 1, &count);
-	TRY(new_huge_page(e, PAGES_KERNEL, page));
+	TRY(new_huge_page(e, PAGES_KERNEL, 0, page));
 	if (!*page)
 		return NULL;
 	count_vm_event(e, e->modern->event_thp_zero);
 	TRY(kernel_write_pointer(k, zero_page_variable(e), *page));
-	TRY(kernel_write_pointer(k, symbol_addr(k, "huge_zero_pfn"), engine_page_pfn(e, *page)));
+	if (symbol_addr(k, "huge_zero_pfn"))
+		TRY(kernel_write_pointer(k, symbol_addr(k, "huge_zero_pfn"), engine_page_pfn(e, *page)));
 	return count_zero_page(e, 2, &count);
 }
 
@@ -140,12 +209,17 @@ struct error *put_huge_zero_page(struct engine *e)
 	return count_zero_page(e, -1, &count);
 }
 
+struct error *mm_put_huge_zero_page(struct engine *e, const struct object *mm)
+{
+	return e->modern->huge_zero_per_mm && GET(e->k, mm, mm_struct, flags) >> MMF_HUGE_ZERO_PAGE & 1 ? put_huge_zero_page(e) : NULL;
+}
+
 struct error *mm_get_huge_zero_page(struct fault *f, uint64_t *page)
 {
 	struct engine *e = f->e;
 	struct kernel *k = e->k;
 	uint64_t flags = GET(k, f->mm, mm_struct, flags);
-	if (!zero_page_variable(e) || !symbol_addr(k, "huge_zero_pfn"))
+	if (!zero_page_variable(e))
 		return error_new(ERR_UNSUPPORTED, "this kernel does not say where its huge zero page is");
 	if (e->modern->huge_zero_per_mm && (flags >> MMF_HUGE_ZERO_PAGE & 1))
 		return kernel_read_pointer(k, zero_page_variable(e), page);

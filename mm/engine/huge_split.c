@@ -144,6 +144,24 @@ static struct error *put_table(struct fault *f, uint64_t at, uint64_t entry, uin
 	return NULL;
 }
 
+struct error *map_parts_of_huge(struct fault *f, uint64_t at, uint64_t page, uint64_t entry)
+{
+	uint64_t small = mk_pte(f->e, page, f->vma->page_prot) & ~(X86_RW | X86_ACCESSED);
+	small |= X86_DIRTY | (entry & X86_ACCESSED) | (f->vma->flags & f->e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+	if (f->vma->flags & VM_WRITE)
+		small |= entry & X86_RW;
+	return put_table(f, at, small, 1ull << f->e->k->arch->page_shift);
+}
+
+/* split_huge_page_pmd() of old: all of the page's mappings go with this one. */
+static struct error *split_all(struct fault *f, const struct huge_entry *h)
+{
+	bool split;
+	get_page(f->e, h->page);
+	TRY(split_huge_page(f->e, h->page, &split));
+	return put_user_page(f->e, h->page);
+}
+
 static struct error *split_anon(struct fault *f, uint64_t at, const struct huge_entry *h)
 {
 	struct engine *e = f->e;
@@ -154,13 +172,18 @@ static struct error *split_anon(struct fault *f, uint64_t at, const struct huge_
 	if (l.head.object.addr != h->page || l.pages != huge_pages(e))
 		return error_at(ERR_BAD_OBJECT, h->page, "a huge entry maps page %" PRIx64 ", which is no huge page", h->page);
 	bool exclusive = e->modern->anon_exclusive >= 0 && (l.head.flags >> e->modern->anon_exclusive & 1);
-	entry |= h->entry & (X86_RW | X86_ACCESSED | PTE_UFFD_WP | PTE_SOFT_DIRTY);
+	entry |= h->entry & (X86_ACCESSED | PTE_UFFD_WP | PTE_SOFT_DIRTY);
+	if (f->vma->flags & VM_WRITE)
+		entry |= h->entry & X86_RW;
 	if ((h->entry & X86_DIRTY) && e->modern->split_keeps_dirty)
 		entry |= X86_DIRTY;
 	if (h->entry & X86_DIRTY) {
 		l.head.flags |= 1ull << e->bit_dirty;
 		SET(k, &l.head.object, page, flags, l.head.flags);
 	}
+	/* What is mapped page by page is not locked. */
+	TRY(clear_page_mlock(e, h->page));
+	TRY(large_open(e, h->page, &l));
 	SET(k, &l.head.object, page, refcount, (uint64_t)(page_refcount(k, &l.head) + (int32_t)l.pages - 1));
 	TRY(large_split_mapping(f, &l));
 	for (uint64_t i = 1; exclusive && i < l.pages; i++) {
@@ -181,13 +204,53 @@ struct error *split_huge_pmd(struct fault *f, uint64_t at, uint64_t addr)
 	TRACE(e, "__split_huge_pmd",
 	      f->vma->ops ? "a file's: unmapped" : h.page ? "each part gets an entry" : "the huge zero page: each part gets an entry of the zero page", { "address", addr },
 	      { "pmd", h.entry }, { "page", h.page });
-	if (!h.page)
-		return put_table(f, at,
-				 (e->modern->zero_pfn << e->k->arch->page_shift & e->k->geometry.frame_mask) | f->vma->page_prot | PTE_SPECIAL | (h.entry & PTE_UFFD_WP), 0);
+	if (!h.page) {
+		TRY(put_table(f, at,
+			      (e->modern->zero_pfn << e->k->arch->page_shift & e->k->geometry.frame_mask) | f->vma->page_prot | PTE_SPECIAL | (h.entry & PTE_UFFD_WP), 0));
+		return e->modern->huge_zero_per_mm ? NULL : put_huge_zero_page(e);
+	}
 	if (!f->vma->ops)
-		return split_anon(f, at, &h);
+		return e->modern->large == LARGE_WHOLE ? split_all(f, &h) : split_anon(f, at, &h);
 	set_pte(e, at, 0);
 	return drop_page(f, &h);
+}
+
+struct error *split_huge_pmd_address(struct engine *e, const struct object *mm, uint64_t addr, uint64_t at)
+{
+	struct vma vma;
+	uint64_t vma_addr;
+	struct fault f = { .e = e, .mm = mm, .vma = &vma, .addr = addr };
+	TRY(find_vma(e, mm, addr, &vma_addr));
+	if (!vma_addr)
+		return error_at(ERR_BAD_OBJECT, addr, "a huge page is mapped at %" PRIx64 ", where no area is", addr);
+	TRY(vma_open(e->k, vma_addr, &vma));
+	if (vma.flags & VM_HUGETLB)
+		return error_at(ERR_UNSUPPORTED, addr, "the page at %" PRIx64 " is of hugetlbfs, and is not split", addr);
+	return split_huge_pmd(&f, at, addr);
+}
+
+/* ---- Moving ---- */
+
+/* pmd_move_must_withdraw(): the tables that the two entries are in have locks, and lists of tables that stand by, of their own. */
+static bool must_withdraw(const struct fault *f, uint64_t at, uint64_t to)
+{
+	return !f->vma->ops && !HAS(f->e->k, mm_struct, pmd_huge_pte) && (at ^ to) >> f->e->k->arch->page_shift;
+}
+
+struct error *move_huge_pmd(struct fault *f, uint64_t at, uint64_t to, bool soft_dirty)
+{
+	struct engine *e = f->e;
+	uint64_t entry = get_pte(e, at), table;
+	set_pte(e, at, 0);
+	if (must_withdraw(f, at, to)) {
+		TRY(pgtable_trans_huge_withdraw(e, f->mm, at, &table));
+		TRY(pgtable_trans_huge_deposit(e, f->mm, to, table));
+	}
+	if (soft_dirty)
+		entry |= PTE_SOFT_DIRTY;
+	set_pte(e, to, entry);
+	TRACE(e, "move_huge_pmd", "the entry of a huge page moves", { "old_addr", f->addr }, { "pmd", entry });
+	return NULL;
 }
 
 /* ---- Zapping ---- */

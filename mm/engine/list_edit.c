@@ -116,3 +116,30 @@ struct error *list_init(struct kernel *k, uint64_t node)
 	store_uint(n + word, word, node);
 	return NULL;
 }
+
+/* ---- Lists with a head of one pointer ---- */
+
+struct error *hlist_add(struct kernel *k, uint64_t node, uint64_t head)
+{
+	unsigned word = k->arch->pointer_size;
+	uint64_t first;
+	TRY(kernel_read_pointer(k, head, &first));
+	TRY(kernel_write_pointer(k, node, first));
+	TRY(kernel_write_pointer(k, node + word, head));
+	if (first)
+		TRY(kernel_write_pointer(k, first + word, node));
+	return kernel_write_pointer(k, head, node);
+}
+
+struct error *hlist_del(struct kernel *k, uint64_t node)
+{
+	unsigned word = k->arch->pointer_size;
+	uint64_t next, pprev, back;
+	TRY(kernel_read_pointer(k, node, &next));
+	TRY(kernel_read_pointer(k, node + word, &pprev));
+	TRY(kernel_read_pointer(k, pprev, &back));
+	if (back != node)
+		return error_at(ERR_BAD_LIST, node, "what points to %" PRIx64 " points elsewhere", node);
+	TRY(kernel_write_pointer(k, pprev, next));
+	return next ? kernel_write_pointer(k, next + word, pprev) : NULL;
+}

@@ -16,4 +16,8 @@ struct error *list_del(struct kernel *k, uint64_t node) MUST_CHECK;
 /* Points the node at itself. */
 struct error *list_init(struct kernel *k, uint64_t node) MUST_CHECK;
 
+/* hlist_add_head(), hlist_del(): `node` is an hlist_node, `head` the address of the pointer to the first. */
+struct error *hlist_add(struct kernel *k, uint64_t node, uint64_t head) MUST_CHECK;
+struct error *hlist_del(struct kernel *k, uint64_t node) MUST_CHECK;
+
 #endif

@@ -248,8 +248,14 @@ static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t pa
 	bool explained;
 	TRY(open_batch(e, percpu, &o));
 	uint64_t count = GET(k, &o, folio_batch, nr), room = k->members[M_folio_batch_folios].count;
-	if (count >= room)
+	/* Until 4.6 a full batch of new pages waited for the next one (8f182270dfec); the nearest trace is that the lists were the zones' (until 4.7). */
+	bool waits = each == lru_add && HAS(k, zone, lruvec);
+	if (count > room || (count == room && !waits))
 		return error_at(ERR_BAD_OBJECT, o.addr, "CPU %u's LRU batch is damaged: it has %" PRIu64 " pages", e->cpu, count);
+	if (count == room) {
+		TRY(drain_batch(e, &o, each, "the CPU's batch was full: its pages go to the LRU lists"));
+		count = 0;
+	}
 	TRY(page_open_writable(e, page, &p));
 	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
@@ -257,7 +263,7 @@ static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t pa
 	TRACE(e, each == lru_add ? "lru_cache_add" : each == lazyfree ? "mark_page_lazyfree" : "activate_page", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
 	/* A large folio does not wait. */
 	bool large = page_is_large(e, &p);
-	if (count + 1 < room && !large)
+	if (waits || (count + 1 < room && !large))
 		return NULL;
 	if (!drain_followed(e))
 		return fault_refuse(e, &explained, "CPU %u's batch of pages for the LRU lists is full: emptying it is not followed", e->cpu);
@@ -286,6 +292,12 @@ struct error *lru_lazyfree_add(struct engine *e, uint64_t page)
 
 struct error *lru_batch_add(struct fault *f, uint64_t page)
 {
+	struct page p;
+	/* lru_cache_add_active_or_unevictable(), until anonymous pages had to show that they are used (5.9). */
+	if (f->e->modern->new_anon_active && !(f->vma->flags & VM_LOCKED)) {
+		TRY(page_open_writable(f->e, page, &p));
+		SET(f->e->k, &p.object, page, flags, p.flags | bit_of(f->e->bit_active));
+	}
 	return f->vma->flags & VM_LOCKED ? lru_add_locked(f, page) : lru_cache_add_modern(f->e, page);
 }
 
@@ -294,6 +306,10 @@ struct error *mark_page_accessed_modern(struct engine *e, uint64_t page)
 {
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
+	if (page_is_tail(e->k, &p)) {
+		page = page_compound_head(e->k, &p);
+		TRY(page_open_writable(e, page, &p));
+	}
 	if (!has(&p, e->bit_referenced)) {
 		SET(e->k, &p.object, page, flags, p.flags | bit_of(e->bit_referenced));
 		return NULL;

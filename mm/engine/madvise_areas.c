@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What a process says of how it will use its memory, on kernels with reverse mapping (mm/madvise.c): flags of areas, or pages that it gives up. khugepaged and ksmd,
- * which do not run here, are not told of areas that they might look at.
+ * What a process says of how it will use its memory, on kernels with reverse mapping (mm/madvise.c): flags of areas, or pages that it gives up. ksmd,
+ * which does not run here, is not told of areas that it might look at.
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/mman.h>
 
 #include "mm/engine/areas_edit.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/huge.h"
 #include "mm/pte.h"
 #include "mm/swap.h"
+#include "mm/zero_page.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
 #define VM_DONTDUMP    0x4000000ull
 #define VM_SPECIAL_BITS (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
+#define VM_NO_THP	(VM_SPECIAL_BITS | VM_HUGETLB | VM_SHARED | VM_MAYSHARE)
 
 struct advising {
 	struct engine *e;
@@ -56,6 +58,12 @@ static bool is_known(struct engine *e, int advice)
 
 /* ---- Flags ---- */
 
+/* hugepage_madvise() of old. That ended in 4.5, with what huge pages were until then. */
+static bool refuses_twice(const struct engine *e)
+{
+	return e->modern->large == LARGE_WHOLE;
+}
+
 /* hugepage_madvise(), ksm_madvise(), and the plain ones. */
 static struct error *new_flags(struct advising *a, const struct object *vma, uint64_t start, uint64_t end, uint64_t *flags)
 {
@@ -91,9 +99,13 @@ static struct error *new_flags(struct advising *a, const struct object *vma, uin
 		*flags &= ~VM_DONTDUMP;
 		return !(old & VM_HUGETLB) && (old & VM_SPECIAL_BITS) ? kernel_error(EINVAL, "the area is a driver's: %" PRIx64, vma->addr) : NULL;
 	case MADV_HUGEPAGE:
+		if (refuses_twice(e) && (old & (VM_HUGEPAGE | VM_NO_THP)))
+			return kernel_error(EINVAL, "the area is like that already, or is none for huge pages: vm_flags %" PRIx64, old);
 		*flags = (old & ~VM_NOHUGEPAGE) | VM_HUGEPAGE;
-		return NULL;
+		return khugepaged_enter_vma_merge(e, a->mm, vma, *flags);
 	case MADV_NOHUGEPAGE:
+		if (refuses_twice(e) && (old & (VM_NOHUGEPAGE | VM_NO_THP)))
+			return kernel_error(EINVAL, "the area is like that already, or is none for huge pages: vm_flags %" PRIx64, old);
 		*flags = (old & ~VM_HUGEPAGE) | VM_NOHUGEPAGE;
 		return NULL;
 	case MADV_MERGEABLE:
@@ -166,6 +178,60 @@ static struct error *mark_page_lazyfree(struct engine *e, struct page *p)
 	return lru_lazyfree_add(e, p->object.addr);
 }
 
+static area_entry_visitor free_entry;
+
+/* split_huge_page(), with a reference of one's own. */
+static struct error *split_for_advice(struct engine *e, uint64_t page, bool *split)
+{
+	struct page p;
+	TRY(page_open_known(e, page, &p));
+	page = page_compound_head(e->k, &p);
+	get_page(e, page);
+	TRY(split_huge_page(e, page, split));
+	return put_user_page(e, page);
+}
+
+/* madvise_free_huge_pmd(): whole, or split, and then each by itself; one that others have too stays. */
+static struct error *free_huge(struct advising *a, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
+{
+	struct engine *e = a->e;
+	uint64_t pfn = pagetable_entry_phys(&e->k->geometry, entry, e->modern->pmd_level) >> e->k->arch->page_shift, page;
+	struct large l;
+	int64_t mapcount;
+	bool split;
+	if (!(entry & X86_PRESENT) && !(entry & X86_GLOBAL))
+		return NULL;
+	if (is_zero_frame(e->k, pfn, true) || (entry & PTE_SPECIAL) || !pfn_to_page(e->k, pfn, &page))
+		return NULL;
+	TRY(large_open(e, page, &l));
+	TRY(HAS_STRUCT(e->k, folio) ? large_total_mapcount(e, &l, &mapcount) : large_most_mapcount(e, &l, &mapcount));
+	if (mapcount != 1)
+		return NULL;
+	if (end - addr != 1ull << shift) {
+		TRY(split_for_advice(e, page, &split));
+		return split ? area_entries(e, a->mm, addr, end, free_entry, a) : NULL;
+	}
+	TRACE(e, "madvise_free_huge_pmd", "clean, and free to go when memory is short", { "addr", addr }, { "pmd", entry }, { "page", page });
+	l.head.flags &= ~(1ull << e->bit_dirty);
+	SET(e->k, &l.head.object, page, flags, l.head.flags);
+	if (entry & (X86_ACCESSED | X86_DIRTY))
+		set_pte(e, at, entry & ~(uint64_t)(X86_ACCESSED | X86_DIRTY));
+	return mark_page_lazyfree(e, &l.head);
+}
+
+/* A part of a huge page that is mapped page by page: split if nobody else has it, and looked at again. *done: it stays, or has been seen to. */
+static struct error *split_part(struct advising *a, uint64_t addr, const struct page *p, bool *done)
+{
+	struct engine *e = a->e;
+	bool split = false;
+	*done = true;
+	if (page_mapcount_word(e->k, p))
+		return NULL;
+	TRY(split_for_advice(e, p->object.addr, &split));
+	*done = !split;
+	return NULL;
+}
+
 static struct error *free_entry(void *context, uint64_t addr, uint64_t end, uint64_t at, uint64_t entry, unsigned shift)
 {
 	struct advising *a = context;
@@ -174,7 +240,7 @@ static struct error *free_entry(void *context, uint64_t addr, uint64_t end, uint
 	uint64_t frame = entry & e->k->geometry.frame_mask, page;
 	struct page p;
 	if (shift > e->k->arch->page_shift)
-		return error_at(ERR_UNSUPPORTED, addr, "a huge page is mapped at %" PRIx64 ": giving it up later is not done yet", addr);
+		return free_huge(a, addr, end, at, entry, shift);
 	if (!(entry & (X86_PRESENT | X86_GLOBAL))) {
 		struct swap_entry s;
 		swap_entry_decode(e->k, entry, &s);
@@ -185,8 +251,14 @@ static struct error *free_entry(void *context, uint64_t addr, uint64_t end, uint
 	if ((entry & PTE_SPECIAL) || frame >> shift == m->zero_pfn || !pfn_to_page(e->k, frame >> shift, &page))
 		return NULL;
 	TRY(page_open_writable(e, page, &p));
-	if ((p.flags >> m->head & 1) || page_is_tail(e->k, &p))
-		return error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " is part of a larger one: giving it up later is not done yet", addr);
+	if (page_is_large(e, &p)) {
+		bool done;
+		TRY(split_part(a, addr, &p, &done));
+		if (done)
+			return NULL;
+		entry = get_pte(e, at);
+		TRY(page_open_writable(e, page, &p));
+	}
 	bool cached = (p.flags >> m->swapcache & 1) && (p.flags >> m->swapbacked & 1);
 	if (cached || (p.flags >> e->bit_dirty & 1)) {
 		/* Somebody else's too: it stays as it is. */

@@ -96,7 +96,8 @@ static struct error *map_swapped_in(struct fault *f, uint64_t page)
 		TRY(reuse_swap_page(e, page, &reuse));
 	if (reuse && (f->vma->flags & VM_WRITE))
 		entry = pte_mkwrite(pte_mkdirty(entry));
-	entry |= f->vma->flags & e->modern->vm_softdirty && reuse ? PTE_SOFT_DIRTY : 0;
+	if ((f->vma->flags & e->modern->vm_softdirty && reuse) || (slot & swap_entry_soft_dirty(e->k)))
+		entry |= PTE_SOFT_DIRTY;
 	set_pte(e, f->entry_addr, entry);
 	f->entry = entry;
 	TRY(add_anon_rmap(f, page, reuse));

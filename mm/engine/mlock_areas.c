@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Areas locked in memory, on kernels with reverse mapping that keep them in a list and a tree (mm/mlock.c, 3.8 to 6.0).
+ * Areas locked in memory, on kernels with reverse mapping (mm/mlock.c, since 3.8).
  */
 #include <errno.h>
 #include <inttypes.h>

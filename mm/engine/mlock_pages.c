@@ -7,10 +7,11 @@
 #include <inttypes.h>
 
 #include "mm/engine/areas_edit.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/zap.h"
 #include "mm/pte.h"
 #include "mm/rmap.h"
+#include "mm/zero_page.h"
 #include "mm/zone.h"
 
 static bool is_mlocked(const struct engine *e, const struct page *p)
@@ -18,12 +19,21 @@ static bool is_mlocked(const struct engine *e, const struct page *p)
 	return e->modern->mlocked >= 0 && (p->flags >> e->modern->mlocked & 1);
 }
 
+/* hpage_nr_pages() */
+static unsigned pages_of(const struct engine *e, const struct page *p)
+{
+	return 1u << page_compound_order(e->k, p);
+}
+
 /* TestSetPageMlocked(), TestClearPageMlocked() with their account. */
 static void set_mlocked(struct engine *e, struct page *p, bool on)
 {
+	int pages = (int)pages_of(e, p);
 	p->flags ^= 1ull << e->modern->mlocked;
 	SET(e->k, &p->object, page, flags, p->flags);
-	mod_page_state(e, p->object.addr, e->modern->mlock, on ? 1 : -1);
+	mod_page_state(e, p->object.addr, e->modern->mlock, on ? pages : -pages);
+	if (on)
+		count_vm_events(e, e->modern->event_mlocked, (uint64_t)pages);
 }
 
 /* Off its list and through the batch to the one where it belongs now. */
@@ -36,7 +46,7 @@ static struct error *isolate_and_putback(struct engine *e, uint64_t page, bool *
 	return put_user_page(e, page);
 }
 
-static struct error *mlock_vma_page(struct engine *e, uint64_t page)
+struct error *mlock_vma_page(struct engine *e, uint64_t page)
 {
 	struct page p;
 	bool isolated;
@@ -44,7 +54,6 @@ static struct error *mlock_vma_page(struct engine *e, uint64_t page)
 	if (is_mlocked(e, &p))
 		return NULL;
 	set_mlocked(e, &p, true);
-	count_vm_event(e, e->modern->event_mlocked);
 	TRACE(e, "mlock_vma_page", "locked in memory", { "page", page });
 	return isolate_and_putback(e, page, &isolated);
 }
@@ -57,8 +66,11 @@ struct error *clear_page_mlock(struct engine *e, uint64_t page)
 	if (!is_mlocked(e, &p) || HAS(e->k, page, mlock_count))
 		return NULL;
 	set_mlocked(e, &p, false);
-	count_vm_event(e, e->modern->event_cleared);
-	return isolate_and_putback(e, page, &isolated);
+	count_vm_events(e, e->modern->event_cleared, pages_of(e, &p));
+	TRY(isolate_and_putback(e, page, &isolated));
+	if (!isolated && (p.flags >> e->modern->unevictable & 1))
+		count_vm_events(e, e->modern->event_stranded, pages_of(e, &p));
+	return NULL;
 }
 
 /* try_to_munlock(): does another area lock it? */
@@ -69,11 +81,18 @@ static bool locks_it(void *context, const struct rmap_mapping *mapping)
 	return !*locked;
 }
 
+static bool mapped_more_than_once(struct engine *e, const struct page *p)
+{
+	struct large l;
+	int64_t count = page_mapcount_word(e->k, p) + 1;
+	return page_is_large(e, p) && (error_drop(large_open(e, p->object.addr, &l)) || error_drop(large_most_mapcount(e, &l, &count))) ? true : count > 1;
+}
+
 static struct error *locked_elsewhere(struct engine *e, const struct page *p, bool *locked)
 {
 	struct rmap_page r;
 	*locked = false;
-	if (page_mapcount_word(e->k, p) < 1)
+	if (!mapped_more_than_once(e, p))
 		return NULL;
 	TRY(rmap_page_open(e->k, p->pfn, &r));
 	return rmap_walk(e->k, &r, locks_it, locked);
@@ -93,15 +112,15 @@ static struct error *munlock_page(struct engine *e, uint64_t page, bool pagevec)
 	TRY(isolate_lru_page(e, page, &isolated));
 	TRACE(e, "munlock_vma_page", isolated ? "not locked any more: to the list that it would be on" : "not locked any more; it is on no list", { "page", page });
 	if (!isolated) {
-		count_vm_event(e, p.flags >> e->modern->unevictable & 1 ? e->modern->event_stranded : e->modern->event_munlocked);
+		count_vm_events(e, p.flags >> e->modern->unevictable & 1 ? e->modern->event_stranded : e->modern->event_munlocked, pages_of(e, &p));
 		return NULL;
 	}
 	TRY(locked_elsewhere(e, &p, &locked));
 	if (locked)
 		TRY(mlock_vma_page(e, page));
 	else
-		count_vm_event(e, e->modern->event_munlocked);
-	if (pagevec && !locked && page_mapcount_word(e->k, &p) < 1)
+		count_vm_events(e, e->modern->event_munlocked, pages_of(e, &p));
+	if (pagevec && !locked && !mapped_more_than_once(e, &p))
 		TRY(lru_add_now(e, page));
 	else
 		TRY(lru_cache_add_modern(e, page));
@@ -127,7 +146,6 @@ static struct error *mlock_new_page(struct fault *f, struct page *p)
 	if (count + 1 >= room)
 		return fault_refuse(e, &explained, "CPU %u's batch of locked pages is full: emptying it is not followed", e->cpu);
 	set_mlocked(e, p, true);
-	count_vm_event(e, e->modern->event_mlocked);
 	SET(k, &p->object, page, refcount, (uint64_t)(page_refcount(k, p) + 1));
 	object_set_element(k, &batch, M_folio_batch_folios, count, p->object.addr | 2 /* NEW_PAGE, NEW_FOLIO */);
 	SET(k, &batch, folio_batch, nr, count + 1);
@@ -142,10 +160,8 @@ struct error *lru_add_locked(struct fault *f, uint64_t page)
 	TRY(page_open_writable(e, page, &p));
 	if (HAS(e->k, page, mlock_count))
 		return mlock_new_page(f, &p);
-	if (!is_mlocked(e, &p)) {
+	if (!is_mlocked(e, &p))
 		set_mlocked(e, &p, true);
-		count_vm_event(e, e->modern->event_mlocked);
-	}
 	return lru_cache_add_modern(e, page);
 }
 
@@ -159,9 +175,7 @@ static struct error *unlock_entry(void *context, uint64_t addr, uint64_t end, ui
 	if (!(entry & X86_PRESENT) || (entry & PTE_SPECIAL) || !pfn_to_page(e->k, (entry & e->k->geometry.frame_mask) >> e->k->arch->page_shift, &page))
 		return NULL;
 	TRY(page_open(e->k, page, &p));
-	if (shift > e->k->arch->page_shift && is_mlocked(e, &p))
-		return error_at(ERR_UNSUPPORTED, addr, "a huge page is locked at %" PRIx64 ": unlocking it is not done yet", addr);
-	return munlock_page(e, page, true);
+	return munlock_page(e, page, !page_is_large(e, &p));
 }
 
 struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end)
@@ -177,18 +191,40 @@ struct populating {
 	struct vma vma;
 };
 
+/*
+ * follow_trans_huge_pmd() with FOLL_TOUCH and FOLL_MLOCK. One that is mapped by others too (then nobody here may write to it), or page by page, is not locked.
+ */
+static struct error *touch_and_lock_huge(struct populating *w, uint64_t at, uint64_t entry, bool write)
+{
+	struct engine *e = w->e;
+	uint64_t pfn = pagetable_entry_phys(&e->k->geometry, entry, e->modern->pmd_level) >> e->k->arch->page_shift, page;
+	struct large l;
+	int64_t count, whole;
+	bool explained;
+	set_pte(e, at, entry | X86_ACCESSED | (write || e->modern->touch_dirties_huge ? X86_DIRTY : 0));
+	if (!(w->vma.flags & VM_LOCKED) || is_zero_frame(e->k, pfn, true) || !pfn_to_page(e->k, pfn, &page))
+		return NULL;
+	TRY(large_open(e, page, &l));
+	if (HAS(e->k, page, mlock_count))
+		return fault_refuse(e, &explained, "page %" PRIx64 " counts the areas that lock it: locking it is not done", page);
+	TRY(large_total_mapcount(e, &l, &count));
+	TRY(large_most_mapcount(e, &l, &whole));
+	if (e->modern->large != LARGE_WHOLE && ((l.anon && whole != 1) || count != whole || !GET(e->k, &l.head.object, page, mapping)))
+		return NULL;
+	if (e->modern->large == LARGE_WHOLE)
+		TRY(lru_add_drain(e));
+	return mlock_vma_page(e, page);
+}
+
 /* follow_page() with FOLL_TOUCH and FOLL_MLOCK, of a page that is there. */
 static struct error *touch_and_lock(struct populating *w, uint64_t addr, uint64_t frame, uint64_t entry, bool write)
 {
 	struct engine *e = w->e;
 	uint64_t page;
 	struct page p;
-	bool explained;
 	struct fault f = { .e = e, .mm = w->mm, .vma = &w->vma, .addr = addr };
-	if ((entry & X86_PSE) || (entry & PTE_SPECIAL) || frame >> e->k->arch->page_shift == e->modern->zero_pfn)
-		return (entry & X86_PSE) && (w->vma.flags & VM_LOCKED)
-			       ? fault_refuse(e, &explained, "a huge page is mapped at %" PRIx64 ": locking it is not done yet", addr)
-			       : NULL;
+	if ((entry & PTE_SPECIAL) || frame >> e->k->arch->page_shift == e->modern->zero_pfn)
+		return NULL;
 	if (!pfn_to_page(e->k, frame >> e->k->arch->page_shift, &page))
 		return NULL;
 	TRY(page_open(e->k, page, &p));
@@ -201,15 +237,22 @@ static struct error *touch_and_lock(struct populating *w, uint64_t addr, uint64_
 	return mlock_vma_page(e, page);
 }
 
-static struct error *populate_page(struct populating *w, uint64_t addr)
+/* *extent: bytes from `addr` on that are done with it. */
+static struct error *populate_page(struct populating *w, uint64_t addr, uint64_t *extent)
 {
 	struct engine *e = w->e;
 	bool write = (w->vma.flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	uint64_t size = 1ull << e->k->geometry.level[e->modern->pmd_level].shift;
+	*extent = VMCORE_PAGE_SIZE;
 	for (unsigned tries = 0; tries < 8; tries++) {
 		enum fault_result result;
 		uint64_t frame, at = leaf_offset(e, w->mm, addr, &frame), entry = at ? get_pte(e, at) : 0;
-		if ((entry & X86_PRESENT) && (!write || (entry & X86_RW)))
-			return touch_and_lock(w, addr, frame, entry, write);
+		if ((entry & X86_PRESENT) && (!write || (entry & X86_RW))) {
+			if (!(entry & X86_PSE) || pte_offset(e, w->mm, addr))
+				return touch_and_lock(w, addr, frame, entry, write);
+			*extent = size - (addr & (size - 1));
+			return touch_and_lock_huge(w, at, entry, write);
+		}
 		if (w->vma.flags & VM_LOCKONFAULT)
 			return NULL;
 		count_vm_event(e, e->modern->event_pgfault);
@@ -229,8 +272,8 @@ static struct error *populate_vma_page_range(struct populating *w, uint64_t star
 	/* Not even by force (FOLL_FORCE): what nobody may touch. */
 	if (!(w->vma.flags & VM_ACCESS_FLAGS) || !(w->vma.flags & (VM_READ | VM_WRITE | VM_MAYREAD)))
 		return kernel_error(EFAULT, "the area may not be touched: %" PRIx64, w->vma.addr);
-	for (; start < end; start += VMCORE_PAGE_SIZE)
-		TRY(populate_page(w, start));
+	for (uint64_t extent; start < end; start += extent)
+		TRY(populate_page(w, start, &extent));
 	return NULL;
 }
 

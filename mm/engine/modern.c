@@ -108,13 +108,19 @@ static void find_reclaim_events(struct kernel *k, struct engine_modern *m)
 {
 	int normal = enumerator(k, "ALLOCSTALL_NORMAL", -1);
 	m->reclaim_events.allocstall = normal < 0 ? -1 : normal - enumerator(k, "ZONE_NORMAL", 0);
-	m->reclaim_events.scan_direct = enumerator(k, "PGSCAN_DIRECT", -1);
+	m->reclaim_events.scan[0] = enumerator(k, "PGSCAN_DIRECT", -1);
+	m->reclaim_events.scan[1] = enumerator(k, "PGSCAN_KSWAPD", -1);
 	m->reclaim_events.scan_anon = enumerator(k, "PGSCAN_ANON", -1);
-	m->reclaim_events.steal_direct = enumerator(k, "PGSTEAL_DIRECT", -1);
+	m->reclaim_events.steal[0] = enumerator(k, "PGSTEAL_DIRECT", -1);
+	m->reclaim_events.steal[1] = enumerator(k, "PGSTEAL_KSWAPD", -1);
 	m->reclaim_events.steal_anon = enumerator(k, "PGSTEAL_ANON", -1);
 	m->reclaim_events.refill = enumerator(k, "PGREFILL", -1);
 	m->reclaim_events.deactivate = enumerator(k, "PGDEACTIVATE", -1);
 	m->reclaim_events.lazyfreed = enumerator(k, "PGLAZYFREED", -1);
+	m->reclaim_events.pageoutrun = enumerator(k, "PAGEOUTRUN", -1);
+	m->reclaim_events.pswpin = enumerator(k, "PSWPIN", -1);
+	m->reclaim_events.pswpout = enumerator(k, "PSWPOUT", -1);
+	m->reclaim_events.oom_kill = enumerator(k, "OOM_KILL", -1);
 }
 
 static void find_counters(struct kernel *k, struct engine_modern *m)
@@ -129,8 +135,14 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->file_dirty = stat_item(k, "NR_FILE_DIRTY", NULL);
 	m->write_pending = stat_item(k, "NR_ZONE_WRITE_PENDING", NULL);
 	m->dirtied = stat_item(k, "NR_DIRTIED", NULL);
+	int64_t refaults;
+	m->new_anon_active = !enumerator_find(k, "WORKINGSET_REFAULT_ANON", &refaults);
 	m->isolated = stat_item(k, "NR_ISOLATED_ANON", NULL);
+	m->workingset_refault = stat_item(k, "WORKINGSET_REFAULT_ANON", NULL);
 	m->workingset_activate = stat_item(k, "WORKINGSET_ACTIVATE_ANON", NULL);
+	m->workingset_restore = stat_item(k, "WORKINGSET_RESTORE_ANON", NULL);
+	m->vmscan_write = stat_item(k, "NR_VMSCAN_WRITE", NULL);
+	m->written = stat_item(k, "NR_WRITTEN", NULL);
 	m->vmscan_immediate = stat_item(k, "NR_VMSCAN_IMMEDIATE", NULL);
 	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
 	m->kernel_stack = stat_item(k, "NR_KERNEL_STACK_KB", "NR_KERNEL_STACK");
@@ -142,6 +154,10 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->event_thp_zero = enumerator(k, "THP_ZERO_PAGE_ALLOC", -1);
 	m->event_thp_file_mapped = enumerator(k, "THP_FILE_MAPPED", -1);
 	m->event_split_pmd = enumerator(k, "THP_SPLIT_PMD", -1);
+	m->event_split_page = enumerator(k, "THP_SPLIT_PAGE", enumerator(k, "THP_SPLIT", -1));
+	m->event_split_failed = enumerator(k, "THP_SPLIT_PAGE_FAILED", -1);
+	m->event_numa_hint = enumerator(k, "NUMA_HINT_FAULTS", -1);
+	m->event_numa_local = enumerator(k, "NUMA_HINT_FAULTS_LOCAL", -1);
 	m->event_deferred_split = enumerator(k, "THP_DEFERRED_SPLIT_PAGE", -1);
 	/* In bytes to those who count, in pages where it is kept. */
 	m->slab_reclaimable = stat_item(k, "NR_SLAB_RECLAIMABLE_B", "NR_SLAB_RECLAIMABLE");
@@ -202,7 +218,10 @@ static bool counts_pages_mapped(struct kernel *k)
 static void find_huge(struct kernel *k, struct engine_modern *m)
 {
 	m->large = LARGE_UNKNOWN;
-	if (m->double_map >= 0 && HAS(k, page, compound_mapcount))
+	/* The lock of a huge page that is being split under those who have pinned it. */
+	if (page_flag_bit(k, "compound_lock") >= 0)
+		m->large = LARGE_WHOLE;
+	else if (m->double_map >= 0 && HAS(k, page, compound_mapcount))
 		m->large = LARGE_DOUBLE_MAP;
 	else if (HAS(k, folio, nr_pages_mapped) && HAS(k, folio, entire_mapcount) && counts_pages_mapped(k))
 		m->large = LARGE_PAGES_MAPPED;
@@ -215,7 +234,10 @@ static void find_huge(struct kernel *k, struct engine_modern *m)
 	m->split_keeps_dirty = HAS(k, folio, nr_pages_mapped);
 	/* reuse_swap_page() went with that. */
 	m->huge_reuse_by_count = !symbol_addr(k, "reuse_swap_page");
-	m->huge_zero_wp = symbol_addr(k, "vma_alloc_anon_folio_pmd") || symbol_addr(k, "do_huge_zero_wp_pmd");
+	/* 5.8: the nearest trace is the structure of all batches. */
+	m->huge_cow_copies = !HAS_STRUCT(k, cpu_fbatches);
+	m->touch_dirties_huge = m->large == LARGE_WHOLE;
+	m->huge_zero_wp = m->huge_cow_copies || symbol_addr(k, "vma_alloc_anon_folio_pmd") || symbol_addr(k, "do_huge_zero_wp_pmd");
 }
 
 /* The batches of pages to be added to the LRU lists, to be made active, and free to go: of each CPU. */

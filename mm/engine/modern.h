@@ -18,9 +18,10 @@ enum reuse_policy {
 
 /* How often a large folio and its parts are mapped (mm/engine/rmap_large.c). */
 enum large_counts {
+	LARGE_WHOLE,	    /* as a whole only, counted by its first page: split under all who map it (until 4.4); the others' _mapcount counts who has them pinned */
 	LARGE_DOUBLE_MAP,   /* PG_double_map: 4.5 to 6.1 */
 	LARGE_PAGES_MAPPED, /* folio._nr_pages_mapped: 6.3 */
-	LARGE_UNKNOWN,	    /* split under all who map it (until 4.4); subpages_mapcount (6.2); pages that are not counted (CONFIG_NO_PAGE_MAPCOUNT) */
+	LARGE_UNKNOWN,	    /* subpages_mapcount (6.2); pages that are not counted (CONFIG_NO_PAGE_MAPCOUNT) */
 };
 
 /* A counter of vmstat: which group, which index; group -1 where the kernel has no such one. */
@@ -43,7 +44,10 @@ struct engine_modern {
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
 	const char *refcount_name; /* in what a trace says: "page->_count" until 4.5 */
 	bool late_tables;    /* the lowest page table is made when there is something to put into it (4.8); before, before anything else was decided */
-	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (6.13) */
+	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (until 5.7, and since 6.13) */
+	bool new_anon_active; /* new anonymous pages begin as active ones (until 5.8) */
+	bool huge_cow_copies; /* a write to a shared huge page gets a huge page, copied (until 5.7) */
+	bool touch_dirties_huge; /* every touch of a huge page by the kernel makes its entry dirty (until 4.4) */
 	enum reuse_policy reuse, reuse_inferred; /* mm/engine/policy.h */
 	enum large_counts large;
 	unsigned lru_gen_shift;	  /* where page.flags has the generation; 0: not looked for yet */
@@ -56,18 +60,19 @@ struct engine_modern {
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
 	struct stat_item file_pages, swapcached, shmem, file_dirty, write_pending, dirtied;
 	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
-	/* mm/engine/vmscan_…: isolated and workingset_activate have those of files behind those of anonymous pages; so have the events scan_anon and steal_anon;
-	 * allocstall is that of zone 0 */
-	struct stat_item isolated, workingset_activate, vmscan_immediate;
+	/* mm/engine/vmscan_…: isolated and workingset_… have those of files behind those of anonymous pages; so have the events scan_anon and steal_anon;
+	 * allocstall is that of zone 0; scan and steal: of who reclaims, directly or as kswapd */
+	struct stat_item isolated, workingset_refault, workingset_activate, workingset_restore, vmscan_write, vmscan_immediate, written;
 	struct {
-		int allocstall, scan_direct, scan_anon, steal_direct, steal_anon, refill, deactivate, lazyfreed;
+		int allocstall, scan[2], scan_anon, steal[2], steal_anon, refill, deactivate, lazyfreed, pageoutrun, pswpin, pswpout, oom_kill;
 	} reclaim_events;
 	struct stat_item mlock; /* NR_MLOCK */
 	int as_unevictable; /* bit of address_space.flags: its pages stay in memory; -1 */
 	int event_culled, event_rescued, event_mlocked, event_munlocked, event_cleared, event_stranded, event_lazyfree; /* UNEVICTABLE_PG…, PGLAZYFREE */
 	int event_pgfault, event_pgmajfault, event_pgfree, event_pgactivate; /* enum vm_event_item, -1 */
 	struct stat_item shmem_thps_mapped, file_thps_mapped;
-	int event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split;
+	int event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split,
+		event_split_page, event_split_failed, event_numa_hint, event_numa_local;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
 	uint64_t vm_events, lru_add, activate_page, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
@@ -137,7 +142,8 @@ struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, 
 struct error *lru_add_now(struct engine *e, uint64_t page) MUST_CHECK;
 /* Off its list, with a reference for the caller; *isolated false: it is on none. */
 struct error *isolate_lru_page(struct engine *e, uint64_t page, bool *isolated) MUST_CHECK;
-/* mm/engine/mlock_pages.c: the page is locked no more (nothing where it is not); a new page of a locked area, for lru_batch_add(). */
+/* mm/engine/mlock_pages.c: the page is locked in memory; is so no more (nothing where it is not); a new page of a locked area, for lru_batch_add(). */
+struct error *mlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *munlock_vma_page(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *clear_page_mlock(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *lru_add_locked(struct fault *f, uint64_t page) MUST_CHECK;

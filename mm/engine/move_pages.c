@@ -7,10 +7,10 @@
 
 #include "core/interrupt.h"
 #include "mm/engine/areas_edit.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/huge.h"
 #include "mm/pte.h"
+#include "mm/swap.h"
 
-#define PTE_SWP_SOFT_DIRTY X86_RW /* _PAGE_SWP_SOFT_DIRTY: of an entry that is not present */
 
 struct move {
 	struct engine *e;
@@ -73,13 +73,35 @@ static struct error *move_ptes(struct move *m, struct fault *f, uint64_t extent)
 			continue;
 		set_pte(e, from, 0);
 		if (m->soft_dirty)
-			entry |= entry & (X86_PRESENT | X86_GLOBAL) ? PTE_SOFT_DIRTY : PTE_SWP_SOFT_DIRTY;
+			entry |= entry & (X86_PRESENT | X86_GLOBAL) ? PTE_SOFT_DIRTY : swap_entry_soft_dirty(e->k);
 		set_pte(e, to, entry);
 		moved++;
 	}
 	TRACE(e, "move_ptes", "entries move one by one", { "old_addr", m->from }, { "new_addr", m->to }, { "pages", extent >> e->k->arch->page_shift },
 	      { "moved", moved });
 	return NULL;
+}
+
+/* A huge entry moves as it is where all of it does, and is split elsewhere. */
+static struct error *move_huge(struct move *m, struct fault *f, uint64_t extent, uint64_t at, bool *moved)
+{
+	struct engine *e = m->e;
+	unsigned pmd = e->modern->pmd_level;
+	struct vma vma;
+	uint64_t vma_addr, to;
+	bool explained;
+	*moved = extent == 1ull << e->k->geometry.level[pmd].shift;
+	TRY(fault_tables(f, pmd, &to, &explained));
+	if (*moved && get_pte(e, to))
+		return error_at(ERR_BAD_OBJECT, m->to, "something is mapped at %" PRIx64 ", where a huge page is to go", m->to);
+	if (!*moved)
+		return split_huge_pmd_address(e, m->mm, m->from, at);
+	TRY(find_vma(e, m->mm, m->from, &vma_addr));
+	if (!vma_addr)
+		return error_at(ERR_BAD_OBJECT, m->from, "a huge page is mapped at %" PRIx64 ", where no area is", m->from);
+	TRY(vma_open(e->k, vma_addr, &vma));
+	struct fault old = { .e = e, .mm = m->mm, .vma = &vma, .addr = m->from };
+	return move_huge_pmd(&old, at, to, m->soft_dirty);
 }
 
 /* *extent: how far it came. */
@@ -106,9 +128,11 @@ static struct error *move_some(struct move *m, uint64_t *extent)
 	at = old_entry(m, pmd);
 	if (!at)
 		return NULL;
-	if (!is_table(m, pmd, get_pte(e, at)))
-		return error_at(ERR_UNSUPPORTED, m->from, "a huge page is mapped at %" PRIx64 ": moving it is not done yet", m->from);
-	if (e->areas.moves_tables) {
+	if (!is_table(m, pmd, get_pte(e, at))) {
+		TRY(move_huge(m, &f, *extent, at, &moved));
+		if (moved || !get_pte(e, at))
+			return NULL;
+	} else if (e->areas.moves_tables) {
 		TRY(move_table(m, &f, pmd, at, &moved));
 		if (moved)
 			return NULL;

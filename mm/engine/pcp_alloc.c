@@ -3,6 +3,7 @@
  * Page allocation where each CPU has lists of free pages before the buddy lists, and those go by migrate type (mm/page_alloc.c of 2.6.24 and later). Done as the
  * acting task's CPU would do it; what needs reclaim, compaction or a memory policy is refused.
  */
+#include <errno.h>
 #include <inttypes.h>
 
 #include "mm/engine/buddy_edit.h"
@@ -10,6 +11,7 @@
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/reclaim.h"
+#include "mm/engine/zap.h"
 #include "mm/zone.h"
 
 #define MAX_RECLAIM_RETRIES 16 /* mm/internal.h */
@@ -21,6 +23,7 @@ struct search {
 	struct object o;
 	unsigned order, type; /* migrate type */
 	enum { MARK_MIN, MARK_LOW } mark; /* that a zone must be above: enum zone_watermarks */
+	bool high;	      /* ALLOC_HIGH: half of the mark will do */
 	unsigned highest;     /* zone index that the request may use at most */
 	bool nofragment;      /* rather another zone than another type's blocks */
 };
@@ -94,6 +97,7 @@ static bool watermark_ok(const struct search *s, int64_t more, uint64_t *mark)
 	*mark = HAS(k, zone, watermark) ? object_get_element(k, &s->o, M_zone_watermark, s->mark) + GET(k, &s->o, zone, watermark_boost)
 	      : s->mark == MARK_MIN	? GET(k, &s->o, zone, pages_min)
 					: GET(k, &s->o, zone, pages_low);
+	*mark -= s->high ? *mark / 2 : 0;
 	int64_t free = zone_free(s) + more - ((1ll << s->order) - 1) - (int64_t)GET(k, &s->o, zone, nr_reserved_highatomic);
 	return free > (int64_t)*mark + lowmem_reserve(s);
 }
@@ -330,19 +334,21 @@ static struct error *get_page_from_freelist(struct search *s, enum page_class cl
 	}
 }
 
-/* should_reclaim_retry(): could a zone be above its mark if all of its files' pages went? */
+/* should_reclaim_retry(): could a zone be above its mark if all went that could, anonymous pages where there is swap for them? */
 static struct error *could_be_reclaimed(struct search *s, bool *could)
 {
 	struct kernel *k = s->e->k;
 	const struct node *n = node_of_cpu(s->e);
-	uint64_t mark, pages, lists;
+	uint64_t mark, pages, lists, swap = 0;
 	*could = false;
+	if (symbol_addr(k, "nr_swap_pages"))
+		TRY(kernel_read_symbol(k, "nr_swap_pages", 0, &swap));
 	for (unsigned at = 0, index; n && !*could && (s->zone = zonelist_zone(s->e, n, at, &index)); at++) {
 		if (index > s->highest)
 			continue;
 		TRY(object_open_writable(k, s->zone, S_zone, &s->o));
 		pages = 0;
-		for (int lru = 2; lru < 4; lru++) {
+		for (int lru = (int64_t)swap > 0 ? 0 : 2; lru < 4; lru++) {
 			TRY(kernel_read_pointer(k, s->zone + OFFSET(k, zone, vm_stat) + (uint64_t)(s->e->modern->zone_lru_base.index + lru) * k->arch->pointer_size,
 						&lists));
 			pages += lists;
@@ -352,25 +358,43 @@ static struct error *could_be_reclaimed(struct search *s, bool *could)
 	return NULL;
 }
 
+/* __alloc_pages_direct_reclaim(): this task reclaims; what has become free and lies on the CPUs' lists goes to the buddy lists when that does not help. */
+static struct error *alloc_pages_direct_reclaim(struct search *s, enum page_class class, unsigned *freed, bool *explained, uint64_t *page)
+{
+	struct engine *e = s->e;
+	struct error *failure = try_to_free_pages_modern(e, s->highest, SWAP_CLUSTER_MAX, freed);
+	*explained = false;
+	if (failure && failure->code == ERR_UNSUPPORTED) {
+		struct error *refused = fault_refuse(e, explained, "no zone has a free page above its min mark, and %s", failure->message);
+		error_free(failure);
+		return refused;
+	}
+	TRY(failure);
+	TRY(get_page_from_freelist(s, class, page));
+	if (*page || !*freed)
+		return NULL;
+	TRY(drain_all_pages(e));
+	return get_page_from_freelist(s, class, page);
+}
+
 /* __alloc_pages_slowpath(): down to the min mark; then this task reclaims, for as long as that brings something; then somebody is killed. */
 static struct error *alloc_pages_slowpath(struct search *s, enum page_class class, uint64_t *page)
 {
 	struct engine *e = s->e;
 	bool explained, could = true;
 	unsigned freed;
-	TRACE(e, "wake_all_kswapds", "no zone is above its low mark: kswapd is woken, but does not run by itself here", { "order", s->order });
+	if (!e->reclaiming)
+		TRY(wake_all_kswapds(e, s->order, s->highest));
 	s->mark = MARK_MIN;
+	s->high = e->reclaiming;
 	s->nofragment = false;
 	TRY(get_page_from_freelist(s, class, page));
+	if (!*page && (e->nowait || e->reclaiming))
+		return kernel_error(ENOMEM, "no block of order %u is free, and the caller cannot wait", s->order);
 	for (unsigned rounds = 0; !*page && could && rounds <= MAX_RECLAIM_RETRIES; rounds++) {
-		struct error *failure = try_to_free_pages_modern(e, s->highest, SWAP_CLUSTER_MAX, &freed);
-		if (failure && failure->code == ERR_UNSUPPORTED) {
-			struct error *refused = fault_refuse(e, &explained, "no zone has a free page above its min mark, and %s", failure->message);
-			error_free(failure);
-			return refused;
-		}
-		TRY(failure);
-		TRY(get_page_from_freelist(s, class, page));
+		TRY(alloc_pages_direct_reclaim(s, class, &freed, &explained, page));
+		if (explained)
+			return NULL;
 		rounds = freed ? 0 : rounds;
 		if (!*page)
 			TRY(could_be_reclaimed(s, &could));

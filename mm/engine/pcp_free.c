@@ -71,14 +71,14 @@ static struct error *free_one(struct engine *e, const struct object *pcp, uint64
 }
 
 /* free_pcppages_bulk(): round robin over the types, more of one at once the more others are empty; of each the page that has waited longest. */
-static struct error *free_bulk(struct engine *e, const struct object *pcp, uint64_t zone)
+static struct error *free_bulk(struct engine *e, const struct object *pcp, uint64_t zone, int32_t count, const char *why)
 {
 	struct kernel *k = e->k;
-	int32_t count = (int32_t)GET(k, pcp, per_cpu_pages, batch), all = (int32_t)GET(k, pcp, per_cpu_pages, count);
+	int32_t all = (int32_t)GET(k, pcp, per_cpu_pages, count);
 	unsigned type = 0, types = e->modern->migrate_pcptypes, batch = 0, empty = 0;
 	uint64_t page;
 	count = count < all ? count : all;
-	TRACE(e, "free_pcppages_bulk", "the CPU's lists are full: a batch goes to the buddy lists", { "cpu", e->cpu }, { "zone", zone }, { "pages", (uint64_t)count });
+	TRACE(e, "free_pcppages_bulk", why, { "cpu", e->cpu }, { "zone", zone }, { "pages", (uint64_t)count });
 	while (count > 0) {
 		do {
 			batch++;
@@ -178,7 +178,24 @@ struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, u
 	if ((int32_t)GET(k, &pcp, per_cpu_pages, count) >= (int32_t)GET(k, &pcp, per_cpu_pages, high))
 		return HAS(k, per_cpu_pages, free_count)
 			       ? error_at(ERR_UNSUPPORTED, page, "CPU %u's lists of free pages are full: how many this kernel gives to the buddy lists is not followed", e->cpu)
-			       : free_bulk(e, &pcp, zone);
+			       : free_bulk(e, &pcp, zone, (int32_t)GET(k, &pcp, per_cpu_pages, batch), "the CPU's lists are full: a batch goes to the buddy lists");
+	return NULL;
+}
+
+struct error *drain_all_pages(struct engine *e)
+{
+	struct kernel *k = e->k;
+	const struct zone *z;
+	struct object pcp;
+	if (HAS(k, per_cpu_pages, free_count))
+		return NULL;
+	for (size_t i = 0; (z = zones_get(k, i)); i++)
+		for (unsigned cpu = 0; cpu < k->cpus; cpu++) {
+			TRY(object_open_writable(k, percpu_ptr(k, GET(k, &z->object, zone, pageset), cpu) + OFFSET(k, per_cpu_pageset, pcp), S_per_cpu_pages, &pcp));
+			int32_t count = (int32_t)GET(k, &pcp, per_cpu_pages, count);
+			if (count > 0)
+				TRY(free_bulk(e, &pcp, z->addr, count, "memory is short: what the CPU's lists have goes to the buddy lists"));
+		}
 	return NULL;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "mm/engine/list_edit.h"
 #include "mm/engine/pid_edit.h"
 
 #define RESERVED_PIDS 300u /* below these no number is given again */
@@ -114,32 +115,6 @@ static struct error *hash_bucket(struct engine *e, uint64_t number, uint64_t ns,
 	/* hash_long(): GOLDEN_RATIO_PRIME_64, until 4.7 */
 	*bucket = table + ((number + ns) * 0x9e37fffffffc0001ull >> (64 - bits)) * k->arch->pointer_size;
 	return NULL;
-}
-
-/* hlist_add_head(), hlist_del(): `node` is an hlist_node. */
-static struct error *hlist_add(struct kernel *k, uint64_t node, uint64_t head)
-{
-	unsigned word = k->arch->pointer_size;
-	uint64_t first;
-	TRY(kernel_read_pointer(k, head, &first));
-	TRY(kernel_write_pointer(k, node, first));
-	TRY(kernel_write_pointer(k, node + word, head));
-	if (first)
-		TRY(kernel_write_pointer(k, first + word, node));
-	return kernel_write_pointer(k, head, node);
-}
-
-static struct error *hlist_del(struct kernel *k, uint64_t node)
-{
-	unsigned word = k->arch->pointer_size;
-	uint64_t next, pprev, back;
-	TRY(kernel_read_pointer(k, node, &next));
-	TRY(kernel_read_pointer(k, node + word, &pprev));
-	TRY(kernel_read_pointer(k, pprev, &back));
-	if (back != node)
-		return error_at(ERR_BAD_LIST, node, "what points to %" PRIx64 " points elsewhere", node);
-	TRY(kernel_write_pointer(k, pprev, next));
-	return next ? kernel_write_pointer(k, next + word, pprev) : NULL;
 }
 
 /* ---- struct pid ---- */

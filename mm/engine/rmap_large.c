@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How often a folio of several pages is mapped: as a whole and in parts (mm/rmap.c, include/linux/rmap.h). Counted in three ways, told by what there is:
+ * How often a folio of several pages is mapped: as a whole and in parts (mm/rmap.c, include/linux/rmap.h). Counted in four ways, told by what there is:
+ *   - PG_compound_lock (until 4.4): as a whole only, in the first page's own count
  *   - PG_double_map (4.5 to 6.1): the whole in the first tail page, parts in their own pages; parts of a folio that is mapped both ways count one more
  *   - folio._nr_pages_mapped (6.3): how many parts are mapped, beside a great number while the whole is
  *   - and folio._large_mapcount (6.10): all of them together; since 6.15 with who has how many of them (_mm_id, _mm_id_mapcount)
@@ -53,6 +54,8 @@ struct error *large_open(struct engine *e, uint64_t page, struct large *l)
 static int64_t large_entire_mapcount(struct engine *e, const struct large *l)
 {
 	struct kernel *k = e->k;
+	if (e->modern->large == LARGE_WHOLE)
+		return page_mapcount_word(k, &l->head) + 1;
 	if (HAS(k, page, compound_mapcount))
 		return (int32_t)GET(k, &l->second.object, page, compound_mapcount) + 1;
 	return (int32_t)GET(k, &l->folio, folio, entire_mapcount) + 1;
@@ -64,7 +67,9 @@ static struct error *add_entire(struct engine *e, struct large *l, int n, int64_
 	*now = large_entire_mapcount(e, l) + n;
 	if (*now < 0)
 		return error_at(ERR_BAD_OBJECT, l->head.object.addr, "a huge entry maps page %" PRIx64 ", which says that none does", l->head.object.addr);
-	if (HAS(k, page, compound_mapcount))
+	if (e->modern->large == LARGE_WHOLE)
+		SET(k, &l->head.object, page, mapcount, (uint64_t)(*now - 1));
+	else if (HAS(k, page, compound_mapcount))
 		SET(k, &l->second.object, page, compound_mapcount, (uint64_t)(*now - 1));
 	else
 		SET(k, &l->folio, folio, entire_mapcount, (uint64_t)(*now - 1));
@@ -96,12 +101,31 @@ struct error *large_most_mapcount(struct engine *e, const struct large *l, int64
 {
 	struct page p;
 	int64_t most = 0;
+	if (e->modern->large == LARGE_WHOLE) {
+		*count = large_entire_mapcount(e, l);
+		return NULL;
+	}
 	for (uint64_t i = 0; i < l->pages; i++) {
 		TRY(page_open_known(e, l->head.object.addr + i * e->page_size, &p));
 		int64_t parts = page_mapcount_word(e->k, &p) + 1;
 		most = parts > most ? parts : most;
 	}
 	*count = most + large_entire_mapcount(e, l) - has(&l->second, e->modern->double_map);
+	return NULL;
+}
+
+struct error *large_total_mapcount(struct engine *e, const struct large *l, int64_t *count)
+{
+	struct page p;
+	int64_t whole = large_entire_mapcount(e, l), each = has(&l->second, e->modern->double_map) ? 1 : 0;
+	/* Of a file's pages, each counts whole mappings too. */
+	if (e->modern->large == LARGE_DOUBLE_MAP && !l->anon)
+		each = whole;
+	*count = whole;
+	for (uint64_t i = 0; e->modern->large != LARGE_WHOLE && i < l->pages; i++) {
+		TRY(page_open_known(e, l->head.object.addr + i * e->page_size, &p));
+		*count += page_mapcount_word(e->k, &p) + 1 - each;
+	}
 	return NULL;
 }
 
@@ -223,6 +247,11 @@ struct error *large_add_whole(struct fault *f, struct large *l)
 {
 	int64_t now;
 	TRY(add_entire(f->e, l, 1, &now));
+	if (f->e->modern->large == LARGE_WHOLE) {
+		if (now == 1)
+			count_mapped(f->e, l, (int64_t)l->pages, 1);
+		return NULL;
+	}
 	add_large_mapcount(f, l, 1);
 	return f->e->modern->large == LARGE_DOUBLE_MAP ? add_whole_double_map(f, l, now == 1) : add_whole_pages_mapped(f, l, now == 1);
 }
@@ -260,10 +289,23 @@ static struct error *remove_whole_double_map(struct fault *f, struct large *l, b
 
 struct error *large_remove_whole(struct fault *f, struct large *l)
 {
+	struct engine *e = f->e;
 	int64_t now;
-	TRY(add_entire(f->e, l, -1, &now));
-	add_large_mapcount(f, l, -1);
-	return f->e->modern->large == LARGE_DOUBLE_MAP ? remove_whole_double_map(f, l, !now) : remove_whole_pages_mapped(f, l, !now);
+	TRY(add_entire(e, l, -1, &now));
+	if (e->modern->large == LARGE_WHOLE) {
+		if (!now)
+			count_mapped(e, l, -(int64_t)l->pages, -1);
+	} else {
+		add_large_mapcount(f, l, -1);
+		TRY(e->modern->large == LARGE_DOUBLE_MAP ? remove_whole_double_map(f, l, !now) : remove_whole_pages_mapped(f, l, !now));
+	}
+	if (has(&l->head, e->modern->mlocked) && HAS(e->k, page, mlock_count))
+		return f->vma->flags & VM_LOCKED ? munlock_vma_page(e, l->head.object.addr) : NULL;
+	/* Who has it no more cannot have it locked. */
+	if (now || !has(&l->head, e->modern->mlocked))
+		return NULL;
+	TRY(clear_page_mlock(e, l->head.object.addr));
+	return page_open_writable(e, l->head.object.addr, &l->head);
 }
 
 /* ---- Parts ---- */
@@ -272,6 +314,8 @@ struct error *large_add_parts(struct fault *f, struct large *l, uint64_t first, 
 {
 	struct engine *e = f->e;
 	uint64_t pages = 0;
+	if (e->modern->large == LARGE_WHOLE)
+		return error_at(ERR_BAD_OBJECT, l->head.object.addr, "part of huge page %" PRIx64 " is mapped by itself, which this kernel never does", l->head.object.addr);
 	if (e->modern->large == LARGE_DOUBLE_MAP && !l->anon)
 		set_flag(e, &l->second, e->modern->double_map, true);
 	for (uint64_t i = 0; i < count; i++)
@@ -288,6 +332,8 @@ struct error *large_remove_parts(struct fault *f, struct large *l, uint64_t firs
 	struct engine *e = f->e;
 	uint64_t pages = 0;
 	int64_t left = 1;
+	if (e->modern->large == LARGE_WHOLE)
+		return error_at(ERR_BAD_OBJECT, l->head.object.addr, "part of huge page %" PRIx64 " is mapped by itself, which this kernel never does", l->head.object.addr);
 	for (uint64_t i = 0; i < count; i++)
 		TRY(add_part(e, l, first + i, -1, &pages));
 	add_large_mapcount(f, l, -(int64_t)count);

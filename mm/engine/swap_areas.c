@@ -10,6 +10,7 @@
 #include "mm/engine/file_edit.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/reclaim.h"
 #include "mm/engine/swap_edit.h"
 #include "mm/engine/xarray_edit.h"
 #include "mm/engine/zap.h"
@@ -188,6 +189,31 @@ struct error *get_swap_page_modern(struct engine *e, uint64_t *entry)
 	return NULL;
 }
 
+/* The address space that caches the slot, and its index there. */
+static struct error *space_of(struct engine *e, uint64_t entry, uint64_t *space, uint64_t *index)
+{
+	struct swap_entry s;
+	swap_entry_decode(e->k, entry, &s);
+	*index = swap_cache_index(e->k, &s);
+	*space = swap_address_space(e->k, &s);
+	return *space ? NULL : error_new(ERR_BAD_OBJECT, "swap area %u has no cache", s.type);
+}
+
+/* clear_shadow_from_swap_cache(), since 5.9: what was remembered of the slot's page is of no use to the slot's next one. */
+static struct error *forget_shadow(struct engine *e, unsigned type, uint64_t offset)
+{
+	struct object m;
+	uint64_t space, index, value;
+	TRY(space_of(e, swap_entry_encode(e->k, type, offset), &space, &index));
+	TRY(page_cache_entry(e, space, index, &value));
+	if (!(value & 3))
+		return NULL;
+	TRY(xa_store(e, space + OFFSET(e->k, address_space, tree), index, 0, &value));
+	TRY(object_open_writable(e->k, space, S_address_space, &m));
+	ADD(e->k, &m, address_space, nrexceptional, -1);
+	return NULL;
+}
+
 /* swap_range_free(): nobody has the slot any more. */
 static struct error *give_slot(struct engine *e, const struct area *a, uint64_t offset)
 {
@@ -199,7 +225,8 @@ static struct error *give_slot(struct engine *e, const struct area *a, uint64_t 
 	if (offset > GET(k, &a->o, swap_info_struct, highest_bit))
 		SET(k, &a->o, swap_info_struct, highest_bit, offset);
 	ADD(k, &a->o, swap_info_struct, inuse_pages, -1);
-	return add_long(e, "nr_swap_pages", 1);
+	TRY(add_long(e, "nr_swap_pages", 1));
+	return forget_shadow(e, a->type, offset);
 }
 
 /* __swap_entry_free(): one user less, or (`cache`) the swap cache. *left: what its byte says now. */
@@ -253,41 +280,40 @@ bool page_is_swap_cache(const struct engine *e, const struct page *p)
 	return e->modern->swapcache >= 0 && e->modern->swapbacked >= 0 && (p->flags >> e->modern->swapcache & 1) && (p->flags >> e->modern->swapbacked & 1);
 }
 
-/* The address space that caches the slot, and its index there. */
-static struct error *space_of(struct engine *e, uint64_t entry, uint64_t *space, uint64_t *index)
-{
-	struct swap_entry s;
-	swap_entry_decode(e->k, entry, &s);
-	*index = swap_cache_index(e->k, &s);
-	*space = swap_address_space(e->k, &s);
-	return *space ? NULL : error_new(ERR_BAD_OBJECT, "swap area %u has no cache", s.type);
-}
-
-static struct error *count_cached(struct engine *e, uint64_t page, uint64_t space, int delta)
+/* `values` more or less of what only remembers a page. */
+static struct error *count_cached(struct engine *e, uint64_t page, uint64_t space, int delta, int values)
 {
 	struct object m;
 	TRY(object_open_writable(e->k, space, S_address_space, &m));
 	ADD(e->k, &m, address_space, nrpages, delta);
+	ADD(e->k, &m, address_space, nrexceptional, values);
 	mod_page_state(e, page, e->modern->file_pages, delta);
 	mod_page_state(e, page, e->modern->swapcached, delta);
 	return NULL;
 }
 
-struct error *add_to_swap_cache_modern(struct engine *e, uint64_t page, uint64_t entry)
+/* *shadow: what stood in the page's place, 0 for nothing. ENOMEM leaves everything as it was. */
+static struct error *insert(struct engine *e, uint64_t page, uint64_t entry, uint64_t *shadow)
 {
 	struct kernel *k = e->k;
 	struct page p;
-	uint64_t space, index, old;
+	uint64_t space, index;
 	TRY(space_of(e, entry, &space, &index));
+	TRY(xa_store(e, space + OFFSET(k, address_space, tree), index, page, shadow));
+	if (*shadow && !(*shadow & 3))
+		return error_at(ERR_BAD_OBJECT, page, "the swap cache has a page for the slot already: %" PRIx64, *shadow);
 	TRY(page_open_writable(e, page, &p));
 	SET(k, &p.object, page, flags, p.flags | 1ull << e->modern->swapcache | (e->modern->swapbacked >= 0 ? 1ull << e->modern->swapbacked : 0));
 	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
 	SET(k, &p.object, page, private, swap_entry_value(k, entry));
-	TRY(xa_store(e, space + OFFSET(k, address_space, tree), index, page, &old));
-	if (old && !(old & 3))
-		return error_at(ERR_BAD_OBJECT, page, "the swap cache has a page for the slot already: %" PRIx64, old);
-	TRACE(e, "add_to_swap_cache", "into the swap cache", { "page", page }, { "entry", entry }, { "index", index });
-	return count_cached(e, page, space, 1);
+	TRACE(e, "add_to_swap_cache", "into the swap cache", { "page", page }, { "entry", entry }, { "index", index }, { "shadow", *shadow });
+	return count_cached(e, page, space, 1, *shadow ? -1 : 0);
+}
+
+struct error *add_to_swap_cache_modern(struct engine *e, uint64_t page, uint64_t entry)
+{
+	uint64_t shadow;
+	return insert(e, page, entry, &shadow);
 }
 
 /* The entry of a page in the swap cache. */
@@ -299,23 +325,28 @@ static struct error *swap_entry_of_page(struct engine *e, uint64_t page, uint64_
 	return page_is_swap_cache(e, &p) ? NULL : error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is not in the swap cache", page);
 }
 
-struct error *delete_from_swap_cache_modern(struct engine *e, uint64_t page)
+struct error *evict_from_swap_cache(struct engine *e, uint64_t page, uint64_t shadow)
 {
 	struct kernel *k = e->k;
 	struct page p;
 	uint64_t entry, space, index, old, left;
 	TRY(swap_entry_of_page(e, page, &entry));
 	TRY(space_of(e, entry, &space, &index));
-	TRY(xa_store(e, space + OFFSET(k, address_space, tree), index, 0, &old));
+	TRY(xa_store(e, space + OFFSET(k, address_space, tree), index, shadow, &old));
 	if (old != page)
 		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is not in the tree of the swap cache", page);
 	TRY(page_open_writable(e, page, &p));
 	SET(k, &p.object, page, flags, p.flags & ~(1ull << e->modern->swapcache));
 	SET(k, &p.object, page, private, 0);
-	TRY(count_cached(e, page, space, -1));
-	TRACE(e, "delete_from_swap_cache", "out of the swap cache", { "page", page }, { "entry", entry });
+	TRY(count_cached(e, page, space, -1, shadow ? 1 : 0));
+	TRACE(e, "delete_from_swap_cache", "out of the swap cache", { "page", page }, { "entry", entry }, { "shadow", shadow });
 	TRY(put_slot(e, entry, true, &left));
 	return put_user_page(e, page);
+}
+
+struct error *delete_from_swap_cache_modern(struct engine *e, uint64_t page)
+{
+	return evict_from_swap_cache(e, page, 0);
 }
 
 struct error *lookup_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t *page)
@@ -334,7 +365,7 @@ struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t 
 	struct kernel *k = e->k;
 	struct area a;
 	struct page p;
-	uint64_t offset, byte;
+	uint64_t offset, byte, shadow;
 	void *bytes;
 	TRY(open_slot(e, entry, &a, &offset, &byte));
 	if (!byte || (byte & SWAP_HAS_CACHE))
@@ -343,12 +374,58 @@ struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t 
 	if (!*page)
 		return NULL;
 	TRY(set_byte(e, &a, offset, byte | SWAP_HAS_CACHE));
-	TRY(add_to_swap_cache_modern(e, *page, entry));
+	TRY(insert(e, *page, entry, &shadow));
+	if (shadow && workingset_followed(e))
+		TRY(workingset_refault(e, *page, shadow));
 	TRY(lru_cache_add(e, *page));
 	TRY(frame_bytes(e, engine_page_phys(e, *page), &bytes));
 	TRY(swap_read(e, a.type, offset, bytes));
+	count_vm_event(e, e->modern->reclaim_events.pswpin);
 	TRY(page_open_writable(e, *page, &p));
 	SET(k, &p.object, page, flags, p.flags | 1ull << e->bit_uptodate);
+	return NULL;
+}
+
+/* ---- Out to swap ---- */
+
+struct error *add_to_swap(struct engine *e, uint64_t page, bool *added)
+{
+	uint64_t entry, shadow, left;
+	*added = false;
+	TRY(get_swap_page_modern(e, &entry));
+	if (!entry)
+		return NULL;
+	struct error *failure = insert(e, page, entry, &shadow);
+	if (failure && failure->code == ERR_KERNEL && failure->addr == ENOMEM) {
+		error_free(failure);
+		TRACE(e, "add_to_swap", "no memory for the swap cache's tree: the page stays", { "page", page });
+		return put_slot(e, entry, true, &left);
+	}
+	TRY(failure);
+	*added = true;
+	/* A page that was never written through its entry has bytes all the same. */
+	return set_page_dirty(e, page);
+}
+
+struct error *swap_writepage(struct engine *e, uint64_t page, bool *written)
+{
+	uint64_t entry;
+	struct swap_entry s;
+	bool freed;
+	*written = false;
+	TRY(try_to_free_swap(e, page, &freed));
+	if (freed)
+		return NULL;
+	const void *bytes = vmcore_try_map(e->k->vmcore, engine_page_phys(e, page), VMCORE_PAGE_SIZE);
+	if (!bytes)
+		return error_at(ERR_NOT_IN_IMAGE, page, "the page's frame is not in the image: %" PRIx64, page);
+	TRY(swap_entry_of_page(e, page, &entry));
+	swap_entry_decode(e->k, entry, &s);
+	TRY(swap_write(e, s.type, s.offset, bytes));
+	*written = true;
+	count_vm_event(e, e->modern->reclaim_events.pswpout);
+	mod_page_state(e, page, e->modern->written, 1);
+	TRACE(e, "swap_writepage", "written to its slot; the write has ended when this returns", { "page", page }, { "type", s.type }, { "offset", s.offset });
 	return NULL;
 }
 

@@ -26,6 +26,12 @@ struct error *free_swap_and_cache_modern(struct engine *e, uint64_t entry) MUST_
 struct error *add_to_swap_cache_modern(struct engine *e, uint64_t page, uint64_t entry) MUST_CHECK;
 struct error *delete_from_swap_cache_modern(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *sys_swapon_modern(struct engine *e, unsigned pages) MUST_CHECK;
+/* The same, and `shadow` (a value, or 0) stands in the page's place then. */
+struct error *evict_from_swap_cache(struct engine *e, uint64_t page, uint64_t shadow) MUST_CHECK;
+/* A slot for an anonymous page, which is in the swap cache then, dirty. Not *added: the swap is full, or there is no memory for that. */
+struct error *add_to_swap(struct engine *e, uint64_t page, bool *added) MUST_CHECK;
+/* To its slot on the disk. Not *written: no entry names the slot any more, so that the page leaves the swap cache instead. */
+struct error *swap_writepage(struct engine *e, uint64_t page, bool *written) MUST_CHECK;
 bool page_is_swap_cache(const struct engine *e, const struct page *p);
 /* Out of the swap cache when no entry names the slot; *freed says so. */
 struct error *try_to_free_swap(struct engine *e, uint64_t page, bool *freed) MUST_CHECK;

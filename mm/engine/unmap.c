@@ -6,9 +6,11 @@
 
 #include "mm/engine/list_edit.h"
 #include "mm/engine/reclaim.h"
+#include "mm/engine/swap_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/pte.h"
 #include "mm/rmap.h"
+#include "mm/swap.h"
 
 #define VM_SEQ_READ 0x8000ull
 
@@ -75,16 +77,42 @@ struct error *page_referenced(struct engine *e, const struct page *p, struct pag
 struct unmap_walk {
 	struct engine *e;
 	const struct page *p;
-	bool given_up; /* MADV_FREE */
-	bool failed;   /* a mapping stays */
+	bool given_up;	/* MADV_FREE */
+	bool swaps_out; /* anonymous, in the swap cache */
+	bool failed;	/* a mapping stays */
 	struct error *error;
 };
+
+/* list_add(&mm->mmlist, &init_mm.mmlist): swapoff finds those who have pages in swap. */
+static struct error *note_swapper(struct engine *e, const struct object *mm)
+{
+	struct kernel *k = e->k;
+	uint64_t next, list = MEMBER_ADDR(k, mm, mm_struct, mmlist);
+	if (!HAS(k, mm_struct, mmlist) || !e->init_mm)
+		return NULL;
+	TRY(kernel_read_pointer(k, list, &next));
+	return next == list ? list_add(k, list, e->init_mm + OFFSET(k, mm_struct, mmlist)) : NULL;
+}
+
+/* The entry names the page's slot from now on. */
+static struct error *put_swap_entry(struct unmap_walk *w, const struct rmap_mapping *m, const struct object *mm, uint64_t *entry)
+{
+	struct engine *e = w->e;
+	uint64_t slot = swap_value_entry(e->k, GET(e->k, &w->p->object, page, private));
+	TRY(swap_duplicate(e, slot));
+	TRY(note_swapper(e, mm));
+	TRY(add_mm_counter(e, mm, e->modern->rss_anon, -1, false));
+	TRY(add_mm_counter(e, mm, e->modern->rss_swap, 1, false));
+	*entry = slot | (m->entry & PTE_SOFT_DIRTY ? swap_entry_soft_dirty(e->k) : 0) | ((m->vma->flags & e->modern->vm_uffd_wp) && (m->entry & PTE_UFFD_WP) ? SWAP_ENTRY_UFFD_WP : 0);
+	return NULL;
+}
 
 static struct error *unmap_entry(struct unmap_walk *w, const struct rmap_mapping *m)
 {
 	struct engine *e = w->e;
 	struct fault f = { .e = e, .vma = m->vma };
 	struct object mm;
+	uint64_t entry = 0;
 	if ((m->vma->flags & VM_LOCKED) || is_huge(e, m) || m->kind != LEAF_PAGE) {
 		w->failed = true;
 		return NULL;
@@ -99,9 +127,13 @@ static struct error *unmap_entry(struct unmap_walk *w, const struct rmap_mapping
 	}
 	TRY(object_open_writable(e->k, m->vma->mm, S_mm_struct, &mm));
 	update_hiwater_rss(e, &mm);
-	set_pte(e, m->entry_addr, 0);
-	TRY(add_mm_counter(e, &mm, page_counter_kind(e, w->p), -1, false));
-	TRACE(e, "try_to_unmap_one", "the entry goes: the page can be read again, or is not wanted", { "address", m->address }, { "mm", mm.addr }, { "pte", m->entry });
+	if (w->swaps_out)
+		TRY(put_swap_entry(w, m, &mm, &entry));
+	else
+		TRY(add_mm_counter(e, &mm, page_counter_kind(e, w->p), -1, false));
+	set_pte(e, m->entry_addr, entry);
+	TRACE(e, "try_to_unmap_one", w->swaps_out ? "the entry becomes a swap entry" : "the entry goes: the page can be read again, or is not wanted",
+	      { "address", m->address }, { "mm", mm.addr }, { "pte", m->entry }, { "new pte", entry });
 	TRY(page_remove_rmap(&f, w->p->object.addr));
 	return put_user_page(e, w->p->object.addr);
 }
@@ -120,8 +152,11 @@ struct error *try_to_unmap(struct engine *e, const struct page *p, bool *unmappe
 	*unmapped = false;
 	bool anon = page_counter_kind(e, p) == e->modern->rss_anon;
 	w.given_up = anon && !has(p, e->modern->swapbacked);
-	if (anon && !w.given_up)
-		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " is anonymous: swapping it out is not done on a kernel like this one yet", p->object.addr);
+	w.swaps_out = anon && !w.given_up;
+	if (w.swaps_out && e->modern->anon_exclusive >= 0)
+		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " would be swapped out: whose alone it was the swap entry would say, which is not done yet", p->object.addr);
+	if (w.swaps_out && !page_is_swap_cache(e, p))
+		return error_at(ERR_BAD_OBJECT, p->object.addr, "page %" PRIx64 " is anonymous and has no swap slot: it cannot be unmapped", p->object.addr);
 	TRY(rmap_page_open(e->k, p->pfn, &page));
 	struct error *failure = rmap_walk(e->k, &page, visit_mapping, &w);
 	if (w.error) {

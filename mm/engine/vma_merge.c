@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "mm/engine/areas_edit.h"
+#include "mm/engine/huge.h"
 
 /* VM_IO, VM_DONTEXPAND, VM_PFNMAP, VM_MIXEDMAP: VM_SPECIAL, never merged. */
 #define VM_SPECIAL_BITS (VM_IO | VM_DONTEXPAND | VM_PFNMAP | VM_MIXEDMAP)
@@ -71,7 +72,7 @@ static struct error *open_if(struct engine *e, uint64_t addr, struct object *o)
 	return addr ? object_open(e->k, addr, S_vm_area_struct, o) : NULL;
 }
 
-struct error *vma_merge(struct engine *e, const struct object *mm, uint64_t prev_addr, const struct vma_request *r, uint64_t *merged)
+static struct error *merge(struct engine *e, const struct object *mm, uint64_t prev_addr, const struct vma_request *r, uint64_t *merged)
 {
 	struct kernel *k = e->k;
 	const struct merging m = { e, r };
@@ -111,4 +112,14 @@ struct error *vma_merge(struct engine *e, const struct object *mm, uint64_t prev
 	}
 	return __vma_adjust(e, mm, (struct vma_adjust){ area.addr, r->start, GET(k, &next, vm_area_struct, vm_end),
 							 GET(k, &next, vm_area_struct, vm_pgoff) - pages_in(&m, r->start, r->end), 0, next.addr });
+}
+
+struct error *vma_merge(struct engine *e, const struct object *mm, uint64_t prev, const struct vma_request *r, uint64_t *merged)
+{
+	struct object vma;
+	TRY(merge(e, mm, prev, r, merged));
+	if (!*merged)
+		return NULL;
+	TRY(object_open(e->k, *merged, S_vm_area_struct, &vma));
+	return khugepaged_enter_vma_merge(e, mm, &vma, r->flags);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Pages from the end of an LRU list, up to 32 at once: taken off, looked at, given up or put back (mm/vmscan.c: isolate_lru_pages(), shrink_page_list(),
- * shrink_active_list()); and what stands in a page's place in its file afterwards (mm/workingset.c).
+ * shrink_active_list()). What is written to swap is written at once: the machine's disk is done when the write returns.
  */
 #include <inttypes.h>
 
-#include "core/types.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/swap_edit.h"
 #include "mm/engine/vmscan_parts.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
@@ -85,45 +85,12 @@ static struct error *isolate(struct scan_control *sc, unsigned lru, unsigned cou
 static struct error *put_back(struct scan_control *sc, struct page *p)
 {
 	struct engine *e = sc->e;
-	struct object lruvec;
 	set_flag(e, p, e->bit_lru, true);
 	TRY(lru_change_list(e, p, true));
-	if (has(p, e->bit_active)) {
-		TRY(object_open_writable(e->k, sc->lruvec, S_lruvec, &lruvec));
-		ADD(e->k, &lruvec, lruvec, nonresident_age, 1);
-	}
+	/* Gone with our reference, it does not count as one that is in use. */
+	if (has(p, e->bit_active) && page_refcount(e->k, p) > 1)
+		TRY(workingset_age_nonresident(e, sc->lruvec, 1));
 	return put_user_page(e, p->object.addr);
-}
-
-/* ---- What a page leaves behind ---- */
-
-/* NODES_SHIFT: a nodemask has a bit for each node. */
-static unsigned nodes_shift(struct kernel *k)
-{
-	struct type mask = type_find(k, TYPE_TYPEDEF, "nodemask_t");
-	uint64_t bits = type_valid(mask) ? 8 * type_size(k, mask) : 64;
-	unsigned shift = 0;
-	while (shift < 16 && 1ull << shift < bits)
-		shift++;
-	return shift;
-}
-
-/* workingset_eviction(): when it went, as a value of the tree: the clock of evictions and activations, the cgroup (none: 0), the node, PG_workingset. */
-static struct error *workingset_eviction(struct scan_control *sc, const struct page *p, uint64_t *shadow)
-{
-	struct kernel *k = sc->e->k;
-	unsigned shift = nodes_shift(k);
-	uint64_t bucket = 0, age;
-	struct object lruvec;
-	TRY(object_open_writable(k, sc->lruvec, S_lruvec, &lruvec));
-	age = GET(k, &lruvec, lruvec, nonresident_age);
-	SET(k, &lruvec, lruvec, nonresident_age, age + 1);
-	if (symbol_addr(k, "bucket_order"))
-		TRY(kernel_read_symbol(k, "bucket_order", 4, &bucket));
-	age = age >> (bucket & 63) & UINT64_MAX >> (1 + 1 + shift + 16);
-	age = ((age << 16 << shift | sc->node) << 1) | has(p, sc->e->modern->workingset);
-	*shadow = age << 1 | 1;
-	return NULL;
 }
 
 /* ---- Is it in use? ---- */
@@ -155,22 +122,43 @@ static struct error *page_check_references(struct scan_control *sc, struct page 
 
 enum fate { FATE_KEPT, FATE_ACTIVATED, FATE_FREED };
 
-/* __remove_mapping(): out of its file, when nobody but that and we have it. */
+/* __remove_mapping(): out of its file or the swap cache, when nobody but that and we have it. */
 static struct error *remove_mapping(struct scan_control *sc, struct page *p, enum fate *fate)
 {
 	struct engine *e = sc->e;
 	uint64_t shadow = 0, page = p->object.addr;
 	int32_t count = page_refcount(e->k, p);
+	bool cached = page_is_swap_cache(e, p);
 	*fate = FATE_KEPT;
-	TRACE(e, "__remove_mapping", count == 2 ? "only its file has it: it goes" : "somebody else has it", { "page", page }, { "page_count", (uint64_t)count });
+	TRACE(e, "__remove_mapping", count != 2 ? "somebody else has it" : cached ? "only the swap cache has it: it goes" : "only its file has it: it goes", { "page", page },
+	      { "page_count", (uint64_t)count });
 	if (count != 2)
 		return NULL;
-	if (!has(p, e->modern->swapbacked))
-		TRY(workingset_eviction(sc, p, &shadow));
-	TRY(page_cache_delete(e, page, shadow));
 	*fate = FATE_FREED;
+	if (cached || !has(p, e->modern->swapbacked))
+		TRY(workingset_eviction(e, p, sc->lruvec, sc->node, &shadow));
+	if (cached)
+		return evict_from_swap_cache(e, page, shadow);
+	TRY(page_cache_delete(e, page, shadow));
 	/* The file's reference; the other is ours. */
 	return put_user_page(e, page);
+}
+
+/* pageout() of a dirty page of the swap cache; *clean: its bytes are in its slot. */
+static struct error *pageout(struct scan_control *sc, struct page *p, bool *clean)
+{
+	struct engine *e = sc->e;
+	int32_t count = page_refcount(e->k, p);
+	*clean = count == 2;
+	TRACE(e, "pageout", *clean ? "dirty: written to swap" : "dirty, and somebody has it: kept", { "page", p->object.addr }, { "page_count", (uint64_t)count });
+	if (!*clean)
+		return NULL;
+	set_flag(e, p, e->bit_dirty, false);
+	TRY(swap_writepage(e, p->object.addr, clean));
+	p->flags = GET(e->k, &p->object, page, flags);
+	mod_page_state(e, p->object.addr, e->modern->vmscan_write, 1);
+	sc->pageout++;
+	return NULL;
 }
 
 /* Its processes' entries are gone: clean, it goes; dirty pages of files wait for the writer (a process that reclaims does not write them). */
@@ -178,15 +166,23 @@ static struct error *give_up(struct scan_control *sc, struct page *p, enum fate 
 {
 	struct engine *e = sc->e;
 	uint64_t mapping = GET(e->k, &p->object, page, mapping);
+	bool anon = mapping & PAGE_MAPPING_ANON, clean;
 	p->flags = GET(e->k, &p->object, page, flags);
-	if (has(p, e->bit_dirty)) {
+	if (has(p, e->bit_dirty) && !has(p, e->modern->swapbacked)) {
 		TRACE(e, "shrink_page_list", "dirty: waits to be written", { "page", p->object.addr });
 		mod_node_state(e, sc->pgdat, e->modern->vmscan_immediate, 1);
 		set_flag(e, p, e->modern->readahead, true); /* PG_reclaim */
 		*fate = FATE_ACTIVATED;
 		return NULL;
 	}
-	if (mapping & PAGE_MAPPING_ANON) {
+	if (has(p, e->bit_dirty) && !anon)
+		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " of shared memory would be swapped out: that is not done yet", p->object.addr);
+	if (has(p, e->bit_dirty)) {
+		TRY(pageout(sc, p, &clean));
+		if (!clean)
+			return NULL;
+	}
+	if (anon && !has(p, e->modern->swapbacked)) {
 		/* MADV_FREE: nobody wants it, if nobody else has it. */
 		*fate = page_refcount(e->k, p) == 1 ? FATE_FREED : FATE_KEPT;
 		if (*fate == FATE_FREED)
@@ -200,11 +196,28 @@ static struct error *give_up(struct scan_control *sc, struct page *p, enum fate 
 	return remove_mapping(sc, p, fate);
 }
 
+/* GUP_PIN_COUNTING_BIAS: a pin counts for so many references. */
+#define PIN_BIAS 1024
+
+/* An anonymous page must have a slot before its entries can go; *fate is changed when that cannot be. */
+static struct error *give_slot(struct scan_control *sc, struct page *p, bool *given, enum fate *fate)
+{
+	struct engine *e = sc->e;
+	*given = false;
+	if (page_refcount(e->k, p) >= PIN_BIAS)
+		return NULL;
+	TRY(add_to_swap(e, p->object.addr, given));
+	p->flags = GET(e->k, &p->object, page, flags);
+	if (!*given)
+		*fate = FATE_ACTIVATED;
+	return NULL;
+}
+
 static struct error *shrink_page(struct scan_control *sc, struct page *p, enum fate *fate)
 {
 	struct engine *e = sc->e;
 	enum reference reference;
-	bool unmapped;
+	bool done;
 	*fate = FATE_KEPT;
 	if (has(p, e->bit_locked) || has(p, e->modern->writeback) || has(p, e->modern->unevictable))
 		return NULL;
@@ -213,9 +226,14 @@ static struct error *shrink_page(struct scan_control *sc, struct page *p, enum f
 		*fate = reference == REFERENCE_ACTIVATE ? FATE_ACTIVATED : FATE_KEPT;
 		return NULL;
 	}
+	if ((GET(e->k, &p->object, page, mapping) & PAGE_MAPPING_ANON) && has(p, e->modern->swapbacked) && !page_is_swap_cache(e, p)) {
+		TRY(give_slot(sc, p, &done, fate));
+		if (!done)
+			return NULL;
+	}
 	if (page_mapcount_word(e->k, p) >= 0) {
-		TRY(try_to_unmap(e, p, &unmapped));
-		if (!unmapped) {
+		TRY(try_to_unmap(e, p, &done));
+		if (!done) {
 			*fate = FATE_ACTIVATED;
 			return NULL;
 		}
@@ -223,36 +241,101 @@ static struct error *shrink_page(struct scan_control *sc, struct page *p, enum f
 	return give_up(sc, p, fate);
 }
 
+/* shrink_page_list(): pages off their lists, each with a reference of ours, which goes with those that are freed. */
+static struct error *shrink_page_list(struct scan_control *sc, struct taken *t, enum fate *fate, unsigned *freed, unsigned *activated)
+{
+	struct engine *e = sc->e;
+	bool gone;
+	*freed = *activated = 0;
+	for (unsigned i = 0; i < t->count; i++) {
+		struct page *p = &t->page[i];
+		TRY(shrink_page(sc, p, &fate[i]));
+		p->flags = GET(e->k, &p->object, page, flags);
+		if (fate[i] == FATE_ACTIVATED) {
+			/* No candidate for swapping: its slot is better used otherwise, when there are few. */
+			if (page_is_swap_cache(e, p) && (swap_is_short(e) || has(p, e->modern->mlocked)))
+				TRY(try_to_free_swap(e, p->object.addr, &gone));
+			if (!has(p, e->modern->mlocked)) {
+				set_flag(e, p, e->bit_active, true);
+				++*activated;
+			}
+		}
+		*freed += fate[i] == FATE_FREED;
+	}
+	count_vm_events(e, e->modern->event_pgactivate, *activated);
+	/* free_unref_page_list(): the last one first. */
+	for (unsigned i = t->count; i--;)
+		if (fate[i] == FATE_FREED)
+			TRY(put_user_page(e, t->page[i].object.addr));
+	return NULL;
+}
+
 struct error *shrink_inactive_list(struct scan_control *sc, unsigned lru, unsigned count, uint64_t *reclaimed)
 {
 	struct engine *e = sc->e;
 	struct taken t;
-	unsigned freed = 0, activated = 0, file = lru >= LRU_FILE;
+	unsigned freed, activated, file = lru >= LRU_FILE;
 	enum fate fate[SWAP_CLUSTER_MAX];
 	TRY(lru_add_drain(e));
 	TRY(isolate(sc, lru, count, &t));
-	count_vm_events(e, e->modern->reclaim_events.scan_direct, t.scanned);
+	count_vm_events(e, e->modern->reclaim_events.scan[sc->kswapd], t.scanned);
 	count_vm_events(e, e->modern->reclaim_events.scan_anon + (e->modern->reclaim_events.scan_anon < 0 ? 0 : (int)file), t.scanned);
-	for (unsigned i = 0; i < t.count; i++) {
-		TRY(shrink_page(sc, &t.page[i], &fate[i]));
-		freed += fate[i] == FATE_FREED;
-		activated += fate[i] == FATE_ACTIVATED;
-		if (fate[i] == FATE_ACTIVATED)
-			set_flag(e, &t.page[i], e->bit_active, true);
-	}
-	count_vm_events(e, e->modern->event_pgactivate, activated);
-	for (unsigned i = 0; i < t.count; i++) {
-		if (fate[i] == FATE_FREED)
-			TRY(put_user_page(e, t.page[i].object.addr));
-		else
+	if (!t.count)
+		return NULL;
+	sc->pageout = 0;
+	sc->scanned += t.count;
+	TRY(shrink_page_list(sc, &t, fate, &freed, &activated));
+	for (unsigned i = 0; i < t.count; i++)
+		if (fate[i] != FATE_FREED)
 			TRY(put_back(sc, &t.page[i]));
-	}
 	count_isolated(sc, lru, -(int)t.count);
-	count_vm_events(e, e->modern->reclaim_events.steal_direct, freed);
+	TRY(lru_note_cost(e, sc->pgdat, sc->lruvec, file, sc->pageout));
+	count_vm_events(e, e->modern->reclaim_events.steal[sc->kswapd], freed);
 	count_vm_events(e, e->modern->reclaim_events.steal_anon + (e->modern->reclaim_events.steal_anon < 0 ? 0 : (int)file), freed);
 	*reclaimed += freed;
 	TRACE(e, "shrink_inactive_list", "done", { "lru", lru }, { "nr_scanned", t.scanned }, { "nr_taken", t.count }, { "nr_reclaimed", freed },
-	      { "nr_activate", activated });
+	      { "nr_activate", activated }, { "nr_pageout", sc->pageout });
+	return NULL;
+}
+
+struct error *reclaim_pages(struct engine *e, const uint64_t *pages, unsigned count, unsigned *freed)
+{
+	struct scan_control sc = { .e = e, .priority = DEF_PRIORITY };
+	const struct node *node = NULL;
+	struct taken t;
+	enum fate fate[SWAP_CLUSTER_MAX];
+	unsigned now, activated;
+	*freed = 0;
+	TRY(nodes_open(e->k));
+	TRY(reclaim_check(e));
+	for (unsigned first = 0; first < count; first += t.count) {
+		/* Pages of one node at once. */
+		for (t.count = 0; first + t.count < count && t.count < SWAP_CLUSTER_MAX; t.count++) {
+			struct page *p = &t.page[t.count];
+			TRY(page_open_writable(e, pages[first + t.count], p));
+			const struct zone *z = zone_of_pfn(e->k, p->pfn);
+			if (t.count && z && z->node != sc.node)
+				break;
+			for (size_t i = 0; z && (node = nodes_get(e->k, i)) && node->id != z->node; i++)
+				;
+			if (!z || !node)
+				return error_at(ERR_BAD_OBJECT, p->object.addr, "page %" PRIx64 " is in no zone", p->object.addr);
+			scan_node(&sc, node);
+			set_flag(e, p, e->bit_active, false);
+		}
+		e->reclaiming = true;
+		struct error *failure = shrink_page_list(&sc, &t, fate, &now, &activated);
+		e->reclaiming = false;
+		TRY(failure);
+		*freed += now;
+		for (unsigned i = 0; i < t.count; i++) {
+			if (fate[i] == FATE_FREED)
+				continue;
+			/* putback_lru_page() */
+			TRY(lru_cache_add(e, t.page[i].object.addr));
+			TRY(put_user_page(e, t.page[i].object.addr));
+		}
+	}
 	return NULL;
 }
 

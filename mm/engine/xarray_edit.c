@@ -10,6 +10,7 @@
 #define HEIGHT_BITS  12 /* of radix_tree_node.path: the slot in the parent stands above */
 #define SHADOW_SHIFT 1  /* … and of radix_tree_node.count, above the slots' bits and one: shadow entries, until 4.7 */
 #define MARKS	     3
+#define STORE_TRIES  16
 
 /* The way from the head to an index. */
 struct path {
@@ -357,7 +358,7 @@ static struct error *prune(struct path *p)
 	return shrink(p);
 }
 
-struct error *xa_store(struct engine *e, uint64_t tree, uint64_t index, uint64_t entry, uint64_t *old)
+static struct error *store(struct engine *e, uint64_t tree, uint64_t index, uint64_t entry, uint64_t *old)
 {
 	struct path p;
 	TRY(open_path(e, tree, index, &p));
@@ -378,6 +379,24 @@ struct error *xa_store(struct engine *e, uint64_t tree, uint64_t index, uint64_t
 	slot_set(&p, lowest, entry);
 	count(&p, lowest, !!entry - !!*old, xa_is_value(&p.form, entry) - xa_is_value(&p.form, *old));
 	return entry ? NULL : prune(&p);
+}
+
+/* Nodes are sought without reclaim, which could change this very tree; where there are none, memory is made free for them, and all is begun again (xas_nomem()). */
+struct error *xa_store(struct engine *e, uint64_t tree, uint64_t index, uint64_t entry, uint64_t *old)
+{
+	const bool nowait = e->nowait;
+	uint64_t page;
+	for (unsigned n = 0;; n++) {
+		e->nowait = true;
+		struct error *failure = store(e, tree, index, entry, old);
+		e->nowait = nowait;
+		if (!failure || failure->code != ERR_KERNEL || failure->addr != ENOMEM || e->classic || e->reclaiming || nowait || n == STORE_TRIES)
+			return failure;
+		error_free(failure);
+		TRY(alloc_pages(e, GFP24_KERNEL, 0, &page));
+		if (page)
+			TRY(put_page(e, page));
+	}
 }
 
 struct error *xa_mark(struct engine *e, uint64_t tree, uint64_t index, unsigned mark, bool set)

@@ -11,6 +11,8 @@
 
 /* A page without references goes onto the acting CPU's list of free pages. ERR_UNSUPPORTED when that is full. */
 struct error *free_page_pcp(struct engine *e, uint64_t page) MUST_CHECK;
+/* All that the CPUs' lists have goes to the buddy lists. Nothing on kernels that have lists by order too (since 5.14). */
+struct error *drain_all_pages(struct engine *e) MUST_CHECK;
 /* A reference to a page goes; the last one takes it off its LRU list, out of its control group's account, and frees it. */
 struct error *put_user_page(struct engine *e, uint64_t page) MUST_CHECK;
 

@@ -57,7 +57,7 @@ static const struct linux64_cache caches[] = {
 	{ "file_lock_cache", NULL, 216, 8, PANIC, false, 0, 0 },
 	{ "skbuff_head_cache", NULL, 224, 64, HW | PANIC, false, 40, 48 },
 	{ "user_namespace", NULL, 552, 8, PANIC, false, 0, 0 },
-	{ "khugepaged_mm_slot", NULL, 112, 8, 0, false, 0, 0 },
+	{ "khugepaged_mm_slot", "mm_slot_cache", 112, 8, 0, false, 0, 0 },
 	{ "biovec-max", NULL, 4096, 64, HW | PANIC, false, 0, 0 },
 	{ "pid_namespace", NULL, 144, 8, PANIC, false, 0, 0 },
 	{ "ext4_extent_status", NULL, 40, 8, RECLAIM, false, 0, 0 },

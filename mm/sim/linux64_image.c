@@ -226,11 +226,21 @@ static void place_list(struct image *i, const char *name)
 	image_list_init(i, image_place(i, 'D', name, 16, 16));
 }
 
+/* mm/huge_memory.c, mm/khugepaged.c */
+static void place_huge(struct linux64 *m)
+{
+	struct image *i = &m->image;
+	if (l64_has(m, "pglist_data", "vm_stat"))
+		place_word(i, 'D', "huge_zero_pfn", UINT64_MAX);
+	image_list_init(i, image_place(i, 'D', "khugepaged_scan", 32, 32));
+}
+
 static void place_mm(struct linux64 *m)
 {
 	struct image *i = &m->image;
 	static const char *const lists[] = { "slab_caches", "vmap_area_list", "super_blocks", "modules", "shrinker_list", "pgd_list" };
 	place_protection_map(m);
+	place_huge(m);
 	for (size_t n = 0; n < sizeof(lists) / sizeof(lists[0]); n++)
 		place_list(i, lists[n]);
 	if (l64_has(m, "pglist_data", "vm_stat"))
@@ -253,7 +263,7 @@ static void place_mm(struct linux64 *m)
 			"swap_info 256 nr_swapfiles 4 nr_swap_pages 8 total_swap_pages 8 vmap_area_root 8 vmlist 8 "
 			"file_systems 8 dentry_hashtable 8 d_hash_shift 4 inode_hashtable 8 i_hash_mask 4 i_hash_shift 4 mount_hashtable 8 "
 			"m_hash_mask 4 m_hash_shift 4 tainted_mask 8 x86_hyper_type 4 sysctl_overcommit_memory 4 sysctl_overcommit_kbytes 8 "
-			"nr_threads 4 max_threads 4 hugetlb_max_hstate 4 huge_zero_page 8 huge_zero_pfn 8 transparent_hugepage_flags 8 "
+			"nr_threads 4 max_threads 4 hugetlb_max_hstate 4 huge_zero_page 8 huge_zero_refcount 4 transparent_hugepage_flags 8 mm_slot_cache 8 mm_slots_hash 8192 "
 			"blockdev_superblock 8 panic_on_oops 4 oops_in_progress 4 crashing_cpu 4 sim_root_mnt 8 total_forks 8");
 	if (l64_has(m, "upid", "pid_chain"))
 		place_zeroes(i, "pid_hash 8 pidhash_shift 4");
@@ -269,6 +279,7 @@ static void place_mm(struct linux64 *m)
 	if (l64_has(m, "mm_struct", "context.ctx_id"))
 		place_word(i, 'D', "last_mm_ctx_id", 1);
 	image_put32(i, image_place(i, 'D', "sysctl_overcommit_ratio", 4, 4), 50);
+	image_put32(i, image_place(i, 'D', "vm_swappiness", 4, 4), 60);
 	place_word(i, 'd', "fault_around_bytes", 65536);
 	image_put64(i, image_place(i, 'D', "sysctl_admin_reserve_kbytes", 8, 8), 1u << 13);
 	image_put64(i, image_place(i, 'D', "sysctl_user_reserve_kbytes", 8, 8), 1u << 17);

@@ -103,6 +103,7 @@ static void set_up_node(struct linux64 *m, unsigned node)
 	l64_set(m, n->pgdat, node_type, "node_start_pfn", start);
 	l64_set(m, n->pgdat, node_type, "node_spanned_pages", n->end - start);
 	l64_set(m, n->pgdat, node_type, "node_present_pages", n->end - start - hole);
+	l64_list_init(m, n->pgdat, node_type, "deferred_split_queue.split_queue");
 	l64_list_init(m, n->pgdat, node_type, "kswapd_wait.head");
 	l64_list_init(m, n->pgdat, node_type, "kswapd_wait.task_list");
 	l64_list_init(m, n->pgdat, node_type, "pfmemalloc_wait.head");

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/klog.h>
 #include <sys/mman.h>
@@ -137,20 +138,25 @@ static void end(void)
 	append(zeros, -size % BLOCK);
 }
 
-/* A whole file, if it can be opened. The name in the archive is its path without the first slash.
- */
-static void file(const char *path)
+/* A whole file, if it can be opened. */
+static void file_as(const char *path, const char *name)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	ssize_t count;
 
 	if (fd < 0)
 		return;
-	begin(path + 1);
+	begin(name);
 	while ((count = read(fd, buffer, sizeof(buffer))) > 0)
 		append(buffer, count);
 	end();
 	close(fd);
+}
+
+/* The name in the archive is its path without the first slash. */
+static void file(const char *path)
+{
+	file_as(path, path + 1);
 }
 
 static void link_of(const char *path)
@@ -402,6 +408,7 @@ static void constants(void)
  * nearest to the dump: last before it, first after it.
  */
 static const char *const counters[] = {
+	"/proc/timer_list",
 	"/proc/modules",      "/proc/mounts",	   "/proc/swaps",	"/proc/kpagecount",
 	"/proc/kpageflags",   "/proc/kpagecgroup", "/proc/stat",	"/proc/loadavg",
 	"/proc/interrupts",   "/proc/uptime",	   "/proc/vmallocinfo", "/proc/slabinfo",
@@ -409,6 +416,36 @@ static const char *const counters[] = {
 	"/sys/kernel/debug/extfrag/extfrag_index", "/sys/kernel/debug/extfrag/unusable_index",
 	"/proc/buddyinfo"};
 #define COUNTERS (sizeof(counters) / sizeof(counters[0]))
+
+/* Of the collector's namespace, and of another one as proc/PID/sysvipc. */
+static void ipc(void)
+{
+	static const char *const kinds[] = {"sem", "msg", "shm"};
+	char path[64], name[64];
+	int own, other;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/ipc", ipc_namespace_pid);
+	own = open("/proc/self/ns/ipc", O_RDONLY | O_CLOEXEC);
+	other = open(path, O_RDONLY | O_CLOEXEC);
+	for (int i = 0; i < 3; i++) {
+		snprintf(path, sizeof(path), "/proc/sysvipc/%s", kinds[i]);
+		file(path);
+		if (setns(other, CLONE_NEWIPC))
+			continue;
+		snprintf(name, sizeof(name), "proc/%d/sysvipc/%s", ipc_namespace_pid, kinds[i]);
+		file_as(path, name);
+		must(setns(own, CLONE_NEWIPC));
+	}
+	close(own);
+	close(other);
+}
+
+/* What waits to run, while there is more than the CPUs can take: nearest of all to the dump. */
+static void run_queues(void)
+{
+	file("/proc/sched_debug"); /* until 5.12 */
+	file("/sys/kernel/debug/sched/debug");
+}
 
 /* Last of all: whom the OOM killer chooses, called by its key; the log says. */
 static void out_of_memory(void)
@@ -440,13 +477,19 @@ void collect(int before)
 	if (before) {
 		constants();
 		processes(before);
+		ipc();
 		kernel_log();
 		for (size_t i = 0; i < COUNTERS; i++)
 			file(counters[i]);
+		spinners_go(1);
+		run_queues();
 	} else {
+		run_queues();
+		spinners_go(0);
 		for (size_t i = COUNTERS; i-- > 0;)
 			file(counters[i]);
 		processes(before);
+		ipc();
 		kernel_log();
 		faults();
 		out_of_memory();

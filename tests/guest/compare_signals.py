@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Signals and System V IPC: sig against /proc/PID/task/TID/status, ipcs against the segments that processes have mapped."""
-
-import re
+"""Signals: sig against /proc/PID/task/TID/status, and against what was sent."""
 
 from compare_tasks import COLLECTOR
 
@@ -36,39 +34,33 @@ def compare_sets(scope, judge, before, after):
             judge.equal("sig: queues", ("pid", tid), set(), {number for number in queued if not int(part["signal"], 16) >> number - 1 & 1})
 
 
-def segments(sample):
-    """{id: (key, bytes, how often mapped)} of the areas that show a segment's file: its name is the key, its inode the id."""
-    found = {}
-    for pid in sample.pids():
-        for area in sample.maps(pid):
-            match = re.match(r"/SYSV([0-9a-f]{8})", area.path or "")
-            if match:
-                key, _, count = found.get(area.inode, (0, 0, 0))
-                found[area.inode] = (int(match[1], 16), area.end - area.start, count + 1)
-    return found
+def sent(value):
+    """What workload_waits.c's tasks send to themselves: the thousands are the signal's number."""
+    return value // 1000
 
 
-def compare_ipc(scope, judge, before, after):
-    """Segments that whole areas show: as many as are attached."""
-    first, second = segments(before), segments(after)
-    rows = {row["id"]: row for row in scope.ask_one("ipcs -M")["shared_memory"]}
-    for number, (key, size, count) in first.items():
-        if second.get(number) != (key, size, count):
-            judge.moved("ipcs")
+def compare_queued(scope, judge, before, after):
+    """All that is queued for a user is SigQ; in each siginfo stands the signal that it is queued for, with the value that was sent."""
+    first, second = before.tasks(), after.tasks()
+    for pid in (tid for tid, task in first.items() if task.comm == "queued-signals" and task.leader):
+        if pid not in second or first[pid].status["SigQ"] != second[pid].status["SigQ"]:
+            judge.moved("sig: siginfo")
             continue
-        row = rows.get(number, {})
-        judge.equal("ipcs", ("segment", number), (key, count), (int(row.get("key", "0"), 16), row.get("nattch")))
-        judge.equal("ipcs", ("segment", number, "pages"), True, row.get("pages_allocated", 0) * 4096 >= size and
-                    row.get("pages_resident", 0) <= row.get("pages_allocated", 0))
+        group = scope.ask_one("sig -g %d" % pid)["tasks"][0]
+        threads = {thread["pid"]: thread["private_pending"]["queue"] for thread in group["threads"]}
+        judge.equal("sig: siginfo", ("pid", pid, "threads"), sorted(before.threads(pid)), sorted(threads))
+        queues = [group["shared_pending"]["queue"], *threads.values()]
+        judge.equal("sig: siginfo", ("pid", pid, "SigQ"), int(first[pid].status["SigQ"].split("/")[0]), sum(map(len, queues)))
+        for queue in queues:
+            infos = scope.ask(["rd -32 %s 8" % entry["siginfo"] for entry in queue])
+            for entry, info in zip(queue, infos):
+                # include/uapi/asm-generic/siginfo.h: si_signo, si_errno, si_code, then of SI_QUEUE (-1) pid, uid, value
+                words = [int(word, 16) for row in info["rows"] for word in row["values"]]
+                judge.equal("sig: siginfo", ("pid", pid, entry["siginfo"]), entry["number"], words[0])
+                if words[2] == 0xffffffff:
+                    judge.equal("sig: siginfo", ("pid", pid, entry["siginfo"], "sent"), (entry["number"], pid), (sent(words[6]), words[4]))
+            order = [info["rows"][1]["values"][2] for entry, info in zip(queue, infos) if entry["number"] == 34]
+            judge.equal("sig: siginfo", ("pid", pid, "first sent, first queued"), sorted(order), order)
 
 
-def compare_queues(scope, judge, before, after):
-    """Nobody waits to run but tasks that are running or runnable; who runs is the CPU's own."""
-    states = {row["pid"]: row["state"] for row in scope.ask_one("ps")["tasks"]}
-    for cpu in scope.ask_one("runq")["cpus"]:
-        judge.equal("runq", ("CPU", cpu["cpu"], cpu["current"]["pid"]), "RU", states.get(cpu["current"]["pid"]))
-        for task in cpu["realtime"] + cpu["fair"] + cpu["deadline"]:
-            judge.equal("runq", ("CPU", cpu["cpu"], task["pid"]), True, states.get(task["pid"]) in ("RU", "NE", "WA"))
-
-
-SUBJECTS = (compare_sets, compare_ipc, compare_queues)
+SUBJECTS = (compare_sets, compare_queued)

@@ -52,6 +52,17 @@ void expect(int count);
 void rest(void) __attribute__((noreturn));
 void ready(void);
 
+/* A policy of the kernel's numbers, with what belongs to it; times in milliseconds. */
+void set_policy(int policy, int priority, long runtime_ms, long deadline_ms, long period_ms);
+
+/* The roles that wait, and for which something waits (workload_waits.c); which one is in an IPC namespace of its own. */
+void start_waiters(void);
+extern int ipc_namespace_pid;
+
+/* Tasks that run while the dump is taken, more than there are CPUs (workload_runs.c); whoever tells them to is before them all. */
+void start_spinners(void);
+void spinners_go(int go);
+
 /* The roles that are about memory (workload_memory.c). */
 void start_memory_roles(void);
 

@@ -216,17 +216,9 @@ static void nice_value(long value)
 	must(setpriority(PRIO_PROCESS, 0, value));
 }
 
-static void policy(long number)
+void set_policy(int policy, int priority, long runtime_ms, long deadline_ms, long period_ms)
 {
-	struct sched_param parameter = {
-		.sched_priority = number == SCHED_FIFO || number == SCHED_RR ? 20 + number : 0};
-
-	must(sched_setscheduler(0, number, &parameter));
-}
-
-/* struct sched_attr, as include/uapi/linux/sched/types.h has it. */
-static void deadline(long unused)
-{
+	/* struct sched_attr, as include/uapi/linux/sched/types.h has it */
 	struct {
 		uint32_t size, policy;
 		uint64_t flags;
@@ -234,12 +226,23 @@ static void deadline(long unused)
 		uint32_t priority;
 		uint64_t runtime, deadline, period;
 	} attributes = {.size = 48,
-			.policy = 6,
-			.runtime = 10000000,
-			.deadline = 50000000,
-			.period = 100000000};
+			.policy = policy,
+			.priority = priority,
+			.runtime = runtime_ms * 1000000ull,
+			.deadline = deadline_ms * 1000000ull,
+			.period = period_ms * 1000000ull};
 
 	must(syscall(SYS_sched_setattr, 0, &attributes, 0));
+}
+
+static void policy(long number)
+{
+	set_policy(number, number == SCHED_FIFO || number == SCHED_RR ? 20 + number : 0, 0, 0, 0);
+}
+
+static void deadline(long unused)
+{
+	set_policy(SCHED_DEADLINE, 0, 10, 50, 100);
 }
 
 static void pinned(long cpu)
@@ -483,6 +486,8 @@ void start_workload(void)
 	set_up_cgroups();
 	start_processes();
 	start_memory_roles();
+	start_waiters();
+	start_spinners();
 	fillers(parameter("guest_sleepers", 12));
 	for (waited = 0;
 	     waited < 9000 && __atomic_load_n(&count->ready, __ATOMIC_SEQ_CST) <

@@ -26,6 +26,7 @@
 #define PAGE	      4096ul
 #define WINDOW	      0x10000000000ul /* program.py's too */
 #define MOST_PAGES    4096
+#define HUGE_PAGES    (16 + 2048 + 512) /* that programs of huge pages reach: see check-oracle */
 #define MOST_TOUCHED  64
 #define PROCESSES     8
 #define FILES	      4
@@ -35,7 +36,9 @@
 #define PAGE_SWAPPED  (1ull << 62)
 #define PAGE_FILE     (1ull << 61)
 #define PAGE_FRAME    ((1ull << 55) - 1)
+#define KPF_THP	      22
 #define KPF_ZERO_PAGE 24
+#define MOST_IN_ROW   512
 
 /* What process_act() is told, and what it answers; both go through a pipe as they are. */
 struct order {
@@ -161,13 +164,32 @@ static long process_fork(int child)
 	process_main(child);
 }
 
+/* Each mapping of a file opens it, as the simulated side's do: areas of different open files are not merged. */
+static long map(char *at, const struct order *o)
+{
+	char path[32];
+	int fd = -1, error;
+	long result;
+
+	if (o->file >= 0) {
+		snprintf(path, sizeof(path), "/ram/file%d", o->file);
+		fd = must(open(path, O_RDWR));
+	}
+	result = (long)mmap(at, o->pages * PAGE, o->prot, o->flags, fd, o->a * PAGE);
+	error = errno;
+	if (fd >= 0)
+		close(fd);
+	errno = error;
+	return result;
+}
+
 static long system_call(const struct order *o)
 {
 	char *at = (char *)WINDOW + o->page * PAGE;
 	long result;
 
 	if (!strcmp(o->name, "mmap"))
-		result = (long)mmap(at, o->pages * PAGE, o->prot, o->flags, o->file >= 0 ? files[o->file] : -1, o->a * PAGE);
+		result = map(at, o);
 	else if (!strcmp(o->name, "munmap"))
 		result = munmap(at, o->pages * PAGE);
 	else if (!strcmp(o->name, "mprotect"))
@@ -330,26 +352,56 @@ static void describe_areas(const struct world *w)
 	}
 }
 
-/* Its pages: where, which frame, what the frame is, its first word. */
-static void describe_pages(const struct world *w)
+/* The zero page, or the huge one, which is told by a second flag. */
+static char kind_of_zero(uint64_t flags)
+{
+	if (!(flags >> KPF_ZERO_PAGE & 1))
+		return '-';
+	return flags >> KPF_THP & 1 ? 'Z' : 'z';
+}
+
+/* From the page numbered i on: how many are mapped to frames that follow each other, at most MOST_IN_ROW. */
+static size_t frames_in_row(size_t i, size_t count)
+{
+	size_t n = 1;
+
+	while (i + n < count && n < MOST_IN_ROW && pagemap[i + n] == pagemap[i] + n)
+		n++;
+	return n;
+}
+
+/*
+ * Its pages: where, how many with frames in a row, the first frame, what the frames are; their first words at the end of a program alone, where they are compared: that
+ * takes long.
+ */
+static void describe_pages(const struct world *w, int with_words)
 {
 	ssize_t size = must(pread(w->pagemap, pagemap, described * sizeof(*pagemap), WINDOW / PAGE * 8));
+	size_t count = (size_t)size / 8, n;
 
-	for (size_t i = 0; i < (size_t)size / 8; i++) {
-		uint64_t flags, frame = pagemap[i] & PAGE_FRAME;
+	for (size_t i = 0; i < count; i += n) {
+		uint64_t flags[MOST_IN_ROW], frame = pagemap[i] & PAGE_FRAME;
+		size_t same = 1;
 
+		n = 1;
 		if (pagemap[i] & PAGE_SWAPPED)
 			print("W %zu %" PRIx64 "\n", i, frame);
 		if (!(pagemap[i] & PAGE_PRESENT))
 			continue;
-		must(pread(kpageflags, &flags, 8, frame * 8));
-		print("G %zu %" PRIx64 " %c%c %" PRIx64 "\n", i, frame, pagemap[i] & PAGE_FILE ? 'f' : 'a',
-		      flags >> KPF_ZERO_PAGE & 1 ? 'z' : '-', first_word(frame));
+		n = frames_in_row(i, count);
+		must(pread(kpageflags, flags, 8 * n, frame * 8));
+		while (same < n && kind_of_zero(flags[same]) == kind_of_zero(flags[0]))
+			same++;
+		n = same;
+		print("G %zu %zu %" PRIx64 " %c", i, n, frame, kind_of_zero(flags[0]));
+		for (size_t word = 0; with_words && word < n; word++)
+			print(" %" PRIx64, first_word(frame + word));
+		print("\n");
 	}
 }
 
 /* A process whose description is that of the step before is only named. */
-static void describe(void)
+static void describe(int with_words)
 {
 	for (int i = 0; i < PROCESSES; i++) {
 		struct world *w = &world[i];
@@ -360,7 +412,7 @@ static void describe(void)
 		print("P %d\n", i);
 		start = out_used;
 		describe_areas(w);
-		describe_pages(w);
+		describe_pages(w, with_words);
 		if (w->last && w->last_size == out_used - start && !memcmp(w->last, out + start, w->last_size)) {
 			out_used = start;
 			print("=\n");
@@ -497,7 +549,7 @@ static void print_answer(const struct order *o, const struct answer *a)
 }
 
 /* "0 mmap PAGE PAGES A B VALUE PROT FLAGS FILE": all numbers, as program.py writes them. */
-static void step(const char *line)
+static void step(const char *line, int last)
 {
 	struct order o = {0};
 	struct answer a = {0};
@@ -525,7 +577,7 @@ static void step(const char *line)
 	print_answer(&o, &a);
 	if (tracing >= 0 && a.faults[0])
 		print_trace();
-	describe();
+	describe(last);
 }
 
 /* Files whose pages are in the page cache, clean and read once: those of a file without blocks are filled when a fault wants them. */
@@ -563,7 +615,10 @@ void oracle_serve(void)
 	channel = channel_bytes(&size);
 	must(madvise(channel, size, MADV_DONTFORK));
 	put("/sys/kernel/mm/transparent_hugepage/enabled", parameter("guest_huge", 0) ? "always" : "never");
-	described = parameter("guest_huge", 0) ? MOST_PAGES : 256;
+	/* Whatever the kernel made of the memory's size: the huge zero page for reads, and no compaction. */
+	put("/sys/kernel/mm/transparent_hugepage/use_zero_page", "1");
+	put("/sys/kernel/mm/transparent_hugepage/defrag", "never");
+	described = parameter("guest_huge", 0) ? HUGE_PAGES : 256;
 	/* Nothing happens but by the programs. */
 	put("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "4000000000");
 	put("/sys/kernel/mm/transparent_hugepage/khugepaged/alloc_sleep_millisecs", "4000000000");
@@ -596,7 +651,7 @@ void oracle_serve(void)
 			else if (!strcmp(copy, "end"))
 				end_world();
 			else
-				step(copy);
+				step(copy, !strncmp(next + 1, "end", 3));
 		}
 		tell("done", out_used);
 	}

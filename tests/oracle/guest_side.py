@@ -150,6 +150,9 @@ def fact(state, line):
     elif kind == "F":
         state["areas"][-1]["VmFlags"] = " ".join(words[1:])
     elif kind == "G":
-        state["pages"][int(words[1])] = ("zero" if words[3][1] == "z" else int(words[2], 16), int(words[4], 16))
+        first, count, frame = int(words[1]), int(words[2]), int(words[3], 16)
+        zero = {"z": "zero", "Z": "huge zero"}.get(words[4])
+        values = [int(word, 16) for word in words[5:]] or [None] * count
+        state["pages"].update((first + i, (zero or frame + i, value)) for i, value in enumerate(values))
     elif kind == "W":
         state["pages"][int(words[1])] = ("swap " + words[2], None)

@@ -10,18 +10,22 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import scope  # noqa: E402
 
 FIRST_PID = 700
+HUGE = 512      # pages of a huge one
 
 # See drain() in agent.c.
 SPARE = "%x" % (program.WINDOW + (program.PAGES + 16) * program.PAGE)
 FENCE = "%x" % (program.WINDOW + (program.PAGES + 64) * program.PAGE)
+HUGE_FLAGS = "((1 << TRANSPARENT_HUGEPAGE_FLAG) | (1 << TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG))"
+HUGE_ZERO = "rd huge_zero_pfn"
 DRAIN = ["mmap -c %%d -A %s 4096 -" % SPARE, "munmap -c %%d %s 4096" % SPARE]
 
 # The engine's names of what the guest traces (agent.c), where they differ.
 TRACED = {name: name for name in ("__p4d_alloc", "__pud_alloc", "__pmd_alloc", "__pte_alloc", "get_page_from_freelist", "page_add_new_anon_rmap",
-                                  "lru_cache_add", "do_wp_page", "wp_page_copy", "do_swap_page", "filemap_fault", "filemap_map_pages",
-                                  "shmem_fault", "expand_downwards", "do_huge_pmd_anonymous_page", "do_huge_pmd_wp_page",
-                                  "huge_pmd_set_accessed", "special_mapping_fault")}
-TRACED["anon_vma_prepare"] = "__anon_vma_prepare"
+                                  "lru_cache_add", "do_wp_page", "wp_page_copy", "do_swap_page", "__do_fault", "filemap_fault",
+                                  "filemap_map_pages", "finish_fault", "shmem_fault", "expand_downwards", "do_huge_pmd_anonymous_page",
+                                  "do_huge_pmd_wp_page", "huge_pmd_set_accessed", "special_mapping_fault")}
+# Announced by their own names, which the compiler left no functions: what calls them.
+TRACED.update({"anon_vma_prepare": "__anon_vma_prepare", "wp_page_shared": "do_wp_page", "wp_pfn_shared": "do_wp_page"})
 
 
 class Refusal(Exception):
@@ -102,9 +106,9 @@ class Machine:
         if not image:
             for file in range(program.FILES):
                 self.make_file("/oracle/file%d" % file)
-            # Like the guest: no huge pages, unless a test is about them.
-            if not huge:
-                self.scope.ask_one("wr transparent_hugepage_flags 0")
+            # Like the guest: no huge pages, unless a test is about them; always then, the huge zero page for reads, and no compaction.
+            self.scope.ask_one("wr transparent_hugepage_flags " + (HUGE_FLAGS if huge else "0"))
+        self.huge = huge
         self.trace = trace
         if trace:
             self.scope.ask_one("trace on")
@@ -148,6 +152,7 @@ class Machine:
                 alive.remove(step.process)
             commands += acts
             commands += [text % self.pid_of(process) for process in sorted(alive) for text in ("smaps %d", "vm -p %d")]
+            commands += [HUGE_ZERO] * self.huge
             shape.append((len(DRAIN), len(acts), sorted(alive)))
         answers = list(self.scope.lines(commands))
         for line in answers[:len(begin)]:
@@ -171,7 +176,7 @@ class Machine:
         frames = sorted(frames)
         rows = self.scope.ask(["rd -p %x" % (frame * program.PAGE) for frame in frames])
         words = {frame: int(row["rows"][0]["values"][0], 16) for frame, row in zip(frames, rows)}
-        return {process: {"areas": state["areas"], "pages": {page: (frame, words.get(frame, 0 if frame == "zero" else None))
+        return {process: {"areas": state["areas"], "pages": {page: (frame, words.get(frame, 0 if isinstance(frame, str) and "zero" in frame else None))
                                                              for page, (frame, _) in state["pages"].items()}}
                 for process, state in states.items()}
 
@@ -187,9 +192,11 @@ class Machine:
                 outcome.append((refusal, {}))
                 return outcome
             state = {}
+            huge_zero = answers[at + 2 * len(alive)] if self.huge else b""
             for process in alive:
-                state[process] = self.describe(answers[at], answers[at + 1])
+                state[process] = self.describe(answers[at], answers[at + 1], huge_zero)
                 at += 2
+            at += self.huge
             outcome.append((answer, state))
         return outcome
 
@@ -212,20 +219,24 @@ class Machine:
         names = [TRACED.get(step["function"], step["function"]) for step in access.get("trace", ())]
         return " through " + " ".join(name for name in names if name in TRACED.values())
 
-    def describe(self, areas, pages):
+    def describe(self, areas, pages, huge_zero):
         """The same as guest_side's, of the answers of smaps and vm -p. Steps that change little have the same answers often."""
-        key = areas, pages
+        key = areas, pages, huge_zero
         if key not in self.cache:
             if len(self.cache) > 64:
                 self.cache.clear()
-            self.cache[key] = self.description(scope.json.loads(areas), scope.json.loads(pages))
+            self.cache[key] = self.description(*map(scope.json.loads, (areas, pages, huge_zero or b"{}")))
         return self.cache[key]
 
-    def description(self, areas, pages):
+    def description(self, areas, pages, huge_zero):
         for answer in areas, pages:
             if "error" in answer:
                 raise scope.ScopeError(answer["error"])
         state = {"areas": [], "pages": {}}
+        zeroes = {self.zero: "zero"}
+        if huge_zero:
+            first = int(huge_zero["rows"][0]["values"][0], 16)
+            zeroes.update((first + i, "huge zero") for i in range(HUGE))
         for area in areas["tasks"][0]["areas"]:
             start, end = ((int(area[name], 16) - program.WINDOW) // program.PAGE for name in ("start", "end"))
             if not 0 <= start < program.PAGES:
@@ -243,7 +254,7 @@ class Machine:
                 page = (int(row["virtual"], 16) - program.WINDOW) // program.PAGE
                 if row["physical"]:
                     frame = int(row["physical"], 16) // program.PAGE
-                    state["pages"][page] = ("zero" if frame == self.zero else frame, None)
+                    state["pages"][page] = (zeroes.get(frame, frame), None)
                 elif "swap_offset" in row:
                     state["pages"][page] = ("swap %x" % row["swap_offset"], None)
         return state

@@ -3,15 +3,16 @@
  * Random acts on the machines for x86_64, against a shadow of what each process may see; the image
  * is audited as it goes, and when all processes have ended, all that they had is back.
  *
- *   test_engine_modern [FLAVOUR SEED [ACTS [EVERY]]]     one run: ACTS acts, an audit after every
- * EVERY of them
+ *   test_engine_modern [FLAVOUR[+huge] SEED [ACTS [EVERY]]]     one run: ACTS acts, an audit after
+ * every EVERY of them; with huge pages
  *
- * Without arguments: seeds that are always the same, and a new one, for each flavour. A failure names
- * its seed, and the act.
+ * Without arguments: seeds that are always the same, and a new one, for each flavour, without huge
+ * pages and with them. A failure names its seed, and the act.
  */
 #include "tests/unit/random.h"
 #include "tests/unit/small_machine.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/random.h>
 
@@ -26,11 +27,11 @@
 #define EVERY	  60
 #define PROCESSES 10
 #define FIRST	  0x10000000ull /* the part of the address space that the acts are about */
-#define PAGES	  1100		/* more than a page table maps */
+#define PAGES	  2200		/* more than four huge pages; without those, half of it: more than a page table maps */
 #define WORDS	  2
 
 struct shadow {
-	bool mapped;
+	bool mapped, locked;
 	uint8_t prot;
 	uint64_t words[WORDS];
 };
@@ -50,6 +51,8 @@ struct process {
 static struct run {
 	struct machine m;
 	const char *flavour;
+	bool huge;
+	unsigned pages;
 	uint64_t seed, state, act;
 	struct process processes[PROCESSES];
 	unsigned count;
@@ -61,8 +64,9 @@ static const unsigned word_offsets[WORDS] = {0, 4088};
 #define must(condition, ...)                                                                   \
 	do {                                                                                   \
 		if (!(condition)) {                                                            \
-			print_message("%s, seed %" PRIu64 ", act %" PRIu64 " (%s): ",          \
-				      r.flavour, r.seed, r.act, r.what);                       \
+			print_message("%s%s, seed %" PRIu64 ", act %" PRIu64 " (%s): ",        \
+				      r.flavour, r.huge ? "+huge" : "", r.seed, r.act,         \
+				      r.what);                                                 \
 			fail_msg(__VA_ARGS__);                                                 \
 		}                                                                              \
 	} while (0)
@@ -119,10 +123,11 @@ static void note_held(struct held *h)
 	must(h->count > 20, "no caches");
 }
 
-/* What a CPU keeps of a stack that it may use again is no leak. */
-static bool belongs_to_stacks(const char *name)
+/* What a CPU keeps of a stack that it may use again is no leak, nor that khugepaged knows init. */
+static bool may_be_left(const char *name)
 {
-	return !strncmp(name, "kmalloc", 7) || !strcmp(name, "vmap_area");
+	return !strncmp(name, "kmalloc", 7) || !strcmp(name, "vmap_area") ||
+	       (r.huge && !strcmp(name, "khugepaged_mm_slot"));
 }
 
 static void compare_held(const struct held *before, const struct held *after)
@@ -130,7 +135,7 @@ static void compare_held(const struct held *before, const struct held *after)
 	assert_int_equal(before->count, after->count);
 	for (unsigned i = 0; i < before->count; i++)
 		must(before->allocated[i] == after->allocated[i] ||
-			     (belongs_to_stacks(before->names[i]) &&
+			     (may_be_left(before->names[i]) &&
 			      after->allocated[i] <= before->allocated[i] + 3),
 		     "%s: %" PRIu64 " objects in use, %" PRIu64 " after all processes have ended",
 		     before->names[i], before->allocated[i], after->allocated[i]);
@@ -243,18 +248,23 @@ static void access_page(struct process *p, unsigned page, bool write)
 static void act_access(void)
 {
 	struct process *p = any_process();
-	unsigned page = random_below(&r.state, PAGES), pages = 1 + random_below(&r.state, random_below(&r.state, 4) ? 6 : 150);
+	unsigned page = random_below(&r.state, r.pages), pages = 1 + random_below(&r.state, random_below(&r.state, 4) ? 6 : 150);
 	bool write = random_below(&r.state, 5) < 3;
-	for (unsigned i = 0; i < pages && page + i < PAGES; i++)
+	for (unsigned i = 0; i < pages && page + i < r.pages; i++)
 		access_page(p, page + i, write);
 }
 
 static uint64_t any_range(unsigned *first, unsigned *pages)
 {
-	*first = random_below(&r.state, PAGES);
+	*first = random_below(&r.state, r.pages);
 	*pages = 1 + random_below(&r.state, random_below(&r.state, 3) ? 12 : 600);
-	if (*pages > PAGES - *first)
-		*pages = PAGES - *first;
+	/* Whole huge pages. */
+	if (r.huge && random_below(&r.state, 2)) {
+		*first &= ~511u;
+		*pages = (*pages + 511) & ~511u;
+	}
+	if (*pages > r.pages - *first)
+		*pages = r.pages - *first;
 	return FIRST + (uint64_t)*first * PAGE;
 }
 
@@ -305,6 +315,96 @@ static void act_mprotect(void)
 		p->memory->pages[first + i].prot = (uint8_t)prot;
 }
 
+/* A part of the range that is mapped from its start on. */
+static struct process *any_mapped(unsigned *first, unsigned *pages, uint64_t *addr)
+{
+	struct process *p = any_process();
+	*addr = any_range(first, pages);
+	for (unsigned i = 0; i < *pages; i++)
+		if (!p->memory->pages[*first + i].mapped)
+			*pages = i;
+	done(engine_set_current(r.m.e, p->task));
+	return p;
+}
+
+static void act_mremap(void)
+{
+	unsigned first, pages, to;
+	uint64_t addr, at;
+	struct process *p = any_mapped(&first, &pages, &addr);
+	static struct shadow moved[PAGES];
+	if (!pages)
+		return;
+	to = random_below(&r.state, r.pages);
+	if (r.huge && random_below(&r.state, 2))
+		to = (to & ~511u) + (first & 511);
+	if (to + pages > r.pages || (to < first + pages && first < to + pages))
+		return;
+	snprintf(r.what, sizeof(r.what), "mremap %" PRIx64 ", %u pages, to %" PRIx64, addr, pages,
+		 (uint64_t)(FIRST + (uint64_t)to * PAGE));
+	struct error *error = sys_mremap(r.m.e, mm_of(&r.m, p->task), addr, (uint64_t)pages * PAGE,
+					 (uint64_t)pages * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+					 FIRST + (uint64_t)to * PAGE, &at);
+	memcpy(moved, &p->memory->pages[first], pages * sizeof(moved[0]));
+	memset(&p->memory->pages[to], 0, pages * sizeof(moved[0]));
+	/* More areas than one: what was where they were to go has gone. */
+	if (error && error->code == ERR_KERNEL && error->addr == EFAULT) {
+		error_free(error);
+		return;
+	}
+	done(error);
+	memset(&p->memory->pages[first], 0, pages * sizeof(moved[0]));
+	memcpy(&p->memory->pages[to], moved, pages * sizeof(moved[0]));
+}
+
+static void act_madvise(void)
+{
+	static const int all[] = {MADV_DONTNEED, MADV_FREE, MADV_HUGEPAGE, MADV_NOHUGEPAGE};
+	unsigned first, pages;
+	uint64_t addr;
+	struct process *p = any_mapped(&first, &pages, &addr);
+	int advice = all[random_below(&r.state, 4)];
+	for (unsigned i = 0; advice != MADV_HUGEPAGE && i < pages; i++)
+		if (p->memory->pages[first + i].locked)
+			pages = i;
+	if (!pages)
+		return;
+	snprintf(r.what, sizeof(r.what), "madvise %" PRIx64 ", %u pages, %d", addr, pages, advice);
+	struct error *error = sys_madvise(r.m.e, mm_of(&r.m, p->task), addr,
+					  (uint64_t)pages * PAGE, advice);
+	/* Advice that a kernel has not, or will not hear twice. */
+	if (error && error->code == ERR_KERNEL && error->addr == EINVAL && advice != MADV_DONTNEED) {
+		error_free(error);
+		return;
+	}
+	done(error);
+	for (unsigned i = 0; advice == MADV_DONTNEED && i < pages; i++)
+		memset(p->memory->pages[first + i].words, 0, sizeof(p->memory->pages[0].words));
+}
+
+static void act_lock(void)
+{
+	unsigned first, pages;
+	uint64_t addr, len;
+	struct process *p = any_mapped(&first, &pages, &addr);
+	bool lock = random_below(&r.state, 2);
+	if (!pages)
+		return;
+	len = (uint64_t)pages * PAGE;
+	snprintf(r.what, sizeof(r.what), "%s %" PRIx64 ", %u pages", lock ? "mlock" : "munlock",
+		 addr, pages);
+	struct error *error = lock ? sys_mlock(r.m.e, mm_of(&r.m, p->task), addr, len, false)
+				   : sys_munlock(r.m.e, mm_of(&r.m, p->task), addr, len);
+	/* A page that may not be touched is locked when it may be. */
+	if (error && error->code == ERR_KERNEL && error->addr == ENOMEM && lock) {
+		error_free(error);
+		error = NULL;
+	}
+	done(error);
+	for (unsigned i = 0; i < pages; i++)
+		p->memory->pages[first + i].locked = lock;
+}
+
 static void act_fork(void)
 {
 	struct process *parent = any_process();
@@ -318,6 +418,8 @@ static void act_fork(void)
 	assert_non_null(copy);
 	*copy = *parent->memory;
 	copy->users = 0;
+	for (unsigned i = 0; i < PAGES; i++)
+		copy->pages[i].locked = false;
 	add_process(task, 0, copy);
 }
 
@@ -348,7 +450,8 @@ static void act(void)
 {
 	static void (*const acts[])(void) = {act_access,   act_access, act_access, act_access,
 					     act_access,   act_mmap,   act_mmap,   act_munmap,
-					     act_mprotect, act_fork,   act_clone,  act_exit};
+					     act_mprotect, act_fork,   act_clone,  act_exit,
+					     act_mremap,   act_madvise, act_lock};
 	acts[random_below(&r.state, sizeof(acts) / sizeof(acts[0]))]();
 	mm_state_forget(r.m.k);
 }
@@ -367,18 +470,33 @@ static void end_all(void)
 	}
 	snprintf(r.what, sizeof(r.what), "the end");
 	done(engine_set_current(r.m.e, r.processes[0].task));
-	done(do_munmap(r.m.e, mm_of(&r.m, r.processes[0].task), FIRST, (uint64_t)PAGES * PAGE));
+	done(do_munmap(r.m.e, mm_of(&r.m, r.processes[0].task), FIRST, (uint64_t)r.pages * PAGE));
 	mm_state_forget(r.m.k);
 }
 
-static void run(const char *flavour, uint64_t seed, uint64_t acts, uint64_t every)
+static void switch_huge_pages_on(void)
+{
+	int64_t always, zero;
+	assert_true(enumerator_find(r.m.k, "TRANSPARENT_HUGEPAGE_FLAG", &always));
+	assert_true(enumerator_find(r.m.k, "TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG", &zero));
+	done(kernel_write_uint(r.m.k, symbol_addr(r.m.k, "transparent_hugepage_flags"), 8,
+			       1ull << always | 1ull << zero));
+}
+
+static void run(const char *flavour, bool huge, uint64_t seed, uint64_t acts, uint64_t every)
 {
 	struct machine_options o = {.mem = 256ull << 20, .cpus = 1 + seed % 2};
 	static struct held before, after;
-	r = (struct run){.flavour = flavour, .seed = seed, .state = seed * 0x9e3779b97f4a7c15ull + 1};
+	r = (struct run){.flavour = flavour,
+			 .huge = huge,
+			 .pages = huge ? PAGES : PAGES / 2,
+			 .seed = seed,
+			 .state = seed * 0x9e3779b97f4a7c15ull + 1};
 	snprintf(r.what, sizeof(r.what), "booting");
 	done(machine_boot(flavour, &o, &r.m.vc, &r.m.k));
 	done(engine_open(r.m.k, &r.m.e));
+	if (huge)
+		switch_huge_pages_on();
 	first_process();
 	note_held(&before);
 	uint64_t tables = check_books(), left;
@@ -400,20 +518,21 @@ static void run(const char *flavour, uint64_t seed, uint64_t acts, uint64_t ever
 
 static const char *const flavours[] = {"linux-5.10-x86_64", "linux-3.19-x86_64"};
 static const char *one_flavour;
+static bool argument_huge;
 static uint64_t argument_seed, argument_acts = ACTS, argument_every = EVERY;
 
 static void test_random(void **state)
 {
 	uint64_t fresh = 0;
 	if (one_flavour) {
-		run(one_flavour, argument_seed, argument_acts, argument_every);
+		run(one_flavour, argument_huge, argument_seed, argument_acts, argument_every);
 		return;
 	}
 	assert_int_equal(getrandom(&fresh, 4, 0), 4);
-	for (unsigned f = 0; f < 2; f++) {
+	for (unsigned f = 0; f < 4; f++) {
 		for (uint64_t seed = 0; seed < 3; seed++)
-			run(flavours[f], seed, ACTS, EVERY);
-		run(flavours[f], fresh, ACTS, EVERY);
+			run(flavours[f / 2], f & 1, seed, ACTS, EVERY);
+		run(flavours[f / 2], f & 1, fresh, ACTS, EVERY);
 	}
 }
 
@@ -421,7 +540,11 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_random)};
 	if (argc > 2) {
+		char *plus = strstr(argv[1], "+huge");
 		one_flavour = argv[1];
+		argument_huge = plus != NULL;
+		if (plus)
+			*plus = 0;
 		argument_seed = strtoull(argv[2], NULL, 10);
 	}
 	if (argc > 3)

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Swap-out by reclaim on 5.10: pages go to swap, come back with their bytes, and every structure is held against the others as it goes.
+ *
+ *   test_swapout [SEED [ACTS]]     one random run
+ *
+ * Without a seed: the tests, runs that are always the same, and one new one. A failure names its seed.
+ */
+#include "tests/unit/random.h"
+#include "tests/unit/small_machine.h"
+
+#include <sys/random.h>
+
+#include "mm/audit/audit.h"
+#include "mm/engine/file_edit.h"
+#include "mm/engine/page_cache.h"
+#include "mm/engine/reclaim.h"
+#include "mm/pte.h"
+#include "mm/state.h"
+#include "mm/swap.h"
+#include "mm/task.h"
+#include "mm/zone.h"
+
+#define A     0x10000000ull
+#define PAGES 96
+
+static struct machine m;
+static uint64_t task;
+
+static uint64_t start_process(const char *name)
+{
+	uint64_t t;
+	ok(do_fork(m.e, m.e->init_task, 0, 0, &t));
+	ok(exec_empty(m.e, t, name));
+	return t;
+}
+
+/* Pid 1 is taken: no test may end that. */
+static void boot_swapping(unsigned slots)
+{
+	struct machine_options o = {.mem = 128ull << 20};
+	ok(machine_boot("linux-5.10-x86_64", &o, &m.vc, &m.k));
+	ok(engine_open(m.k, &m.e));
+	ok(nodes_open(m.k));
+	if (slots)
+		ok(sys_swapon(m.e, slots));
+	start_process("init");
+}
+
+static void sound(void)
+{
+	struct audit_options o = {.limit = 3};
+	struct audit_report report;
+	mm_state_forget(m.k);
+	ok(audit_run(m.k, &o, &report));
+	for (unsigned rule = 0; rule < AUDIT_RULE_COUNT; rule++)
+		for (size_t i = 0; audit_findings(&report) && i < report.rule[rule].line_count; i++)
+			if (report.rule[rule].lines[i]->kind == AUDIT_FINDING)
+				print_message("%s\n", report.rule[rule].lines[i]->text);
+	assert_int_equal(audit_findings(&report), 0);
+	audit_report_free(&report);
+	ok(nodes_open(m.k));
+}
+
+/* ---- Counters ---- */
+
+static int64_t event(const char *name)
+{
+	int64_t index;
+	assert_true(enumerator_find(m.k, name, &index));
+	return vmstat_event(m.k, symbol_addr(m.k, "vm_event_states"), index);
+}
+
+/* With what the CPUs have not folded in. */
+static int64_t node_state(const char *name)
+{
+	int64_t index;
+	uint64_t pgdat = nodes_get(m.k, 0)->addr, v, diff, sum;
+	assert_true(enumerator_find(m.k, name, &index));
+	ok(kernel_read_uint(m.k, pgdat + OFFSET(m.k, pglist_data, vm_stat) + 8 * (uint64_t)index, 8, &sum));
+	ok(kernel_get(m.k, pgdat, M_pglist_data_per_cpu_nodestats, &v));
+	for (unsigned cpu = 0; cpu < m.k->cpus; cpu++) {
+		ok(kernel_read_uint(m.k, percpu_ptr(m.k, v, cpu) + OFFSET(m.k, per_cpu_nodestat, vm_node_stat_diff) + (uint64_t)index, 1, &diff));
+		sum += (uint64_t)(int8_t)diff;
+	}
+	return (int64_t)sum;
+}
+
+static uint64_t slots_used(void)
+{
+	struct swap_area a;
+	assert_true(swap_area_get(m.k, 0, &a));
+	return a.inuse_pages;
+}
+
+static bool is_swapped(uint64_t of, unsigned page)
+{
+	uint64_t entry = entry_of(&m, of, A + page * PAGE);
+	return entry && !(entry & X86_PRESENT);
+}
+
+static unsigned swapped(uint64_t of)
+{
+	unsigned n = 0;
+	for (unsigned i = 0; i < PAGES; i++)
+		n += is_swapped(of, i);
+	return n;
+}
+
+/* ---- Acts ---- */
+
+static int setup(void **state)
+{
+	boot_swapping(1024);
+	task = start_process("swapper");
+	map(&m, task, A, PAGES, PROT_READ | PROT_WRITE, MAP_FIXED);
+	for (unsigned i = 0; i < PAGES; i++)
+		poke32(&m, task, A + i * PAGE, 0x1000 + i);
+	ok(lru_add_drain(m.e));
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	shut_down(&m);
+	return 0;
+}
+
+static unsigned reclaim(unsigned wanted)
+{
+	unsigned freed;
+	ok(try_to_free_pages(m.e, wanted, &freed));
+	return freed;
+}
+
+/* Pages that only the swap cache has any more. */
+static void reclaim_cached(void)
+{
+	for (unsigned n = 0; n < 8 && slots_used(); n++)
+		reclaim(1000);
+}
+
+static void check_contents(uint64_t of)
+{
+	for (unsigned i = 0; i < PAGES; i++)
+		assert_int_equal(peek32(&m, of, A + i * PAGE), 0x1000 + i);
+}
+
+static enum fault_result read_page(uint64_t by, unsigned page)
+{
+	enum fault_result result;
+	char why[160];
+	ok(touch_user(m.e, by, A + page * PAGE, ACCESS_READ, NULL, &result, why, sizeof(why)));
+	return result;
+}
+
+/* ---- Out, and in again ---- */
+
+static void test_out_and_in(void **state)
+{
+	struct swap_entry s;
+	uint64_t entry, value, back = 0, bytes;
+	unsigned first = PAGES;
+	int64_t majors = event("PGMAJFAULT");
+	/* Each page was used: kept for a round, and gone in one of the next. */
+	for (unsigned n = 0; n < 8 && swapped(task) < PAGES / 2; n++)
+		reclaim(1000);
+	unsigned out = swapped(task);
+	assert_in_range(out, PAGES / 2, PAGES);
+	assert_int_equal(slots_used(), out);
+	assert_int_equal(event("PSWPOUT"), out);
+	assert_int_equal(event("PGSTEAL_ANON"), out);
+	assert_int_equal(node_state("NR_VMSCAN_WRITE"), out);
+	assert_int_equal(node_state("NR_WRITTEN"), out);
+	assert_int_equal(node_state("NR_ANON_MAPPED"), PAGES - out);
+	assert_int_equal(node_state("NR_ISOLATED_ANON"), 0);
+	sound();
+	for (unsigned i = 0; i < PAGES && first == PAGES; i++)
+		first = is_swapped(task, i) ? i : first;
+	/* The slot's bytes are on the disk; the swap cache remembers when the page went. */
+	entry = entry_of(&m, task, A + first * PAGE);
+	swap_entry_decode(m.k, entry, &s);
+	assert_int_equal(s.kind, SWAP_PAGE);
+	assert_true(entry & swap_entry_soft_dirty(m.k));
+	char page[PAGE];
+	ok(swap_read(m.e, s.type, s.offset, page));
+	memcpy(&bytes, page, 4);
+	assert_int_equal((uint32_t)bytes, 0x1000 + first);
+	ok(page_cache_entry(m.e, swap_address_space(m.k, &s), swap_cache_index(m.k, &s), &value));
+	assert_int_equal(value & 1, 1);
+	/* It comes back soon: of the working set, active. */
+	assert_int_equal(read_page(task, first), FAULT_MAJOR);
+	assert_int_equal(event("PGMAJFAULT"), majors + 1);
+	assert_int_equal(event("PSWPIN"), 1);
+	assert_int_equal(node_state("WORKINGSET_REFAULT_ANON"), 1);
+	back = page_at(&m, task, A + first * PAGE);
+	assert_true(page_is(&m, back, m.e->modern->swapcache));
+	assert_true(entry_of(&m, task, A + first * PAGE) & PTE_SOFT_DIRTY);
+	assert_false(entry_of(&m, task, A + first * PAGE) & X86_RW);
+	/* Written now, it is copied, for the swap cache has it too; what that has goes when it is reclaimed. */
+	poke32(&m, task, A + first * PAGE, 0x1000 + first);
+	assert_int_not_equal(page_at(&m, task, A + first * PAGE), back);
+	assert_int_equal(slots_used(), out);
+	sound();
+	/* A write brings another in: it leaves the swap cache at once, its slot is free, and what the cache remembered is forgotten. */
+	while (!is_swapped(task, first))
+		first++;
+	swap_entry_decode(m.k, entry_of(&m, task, A + first * PAGE), &s);
+	poke32(&m, task, A + first * PAGE, 0x1000 + first);
+	assert_false(page_is(&m, page_at(&m, task, A + first * PAGE), m.e->modern->swapcache));
+	assert_true(entry_of(&m, task, A + first * PAGE) & X86_RW);
+	assert_int_equal(slots_used(), out - 1);
+	ok(page_cache_entry(m.e, swap_address_space(m.k, &s), swap_cache_index(m.k, &s), &value));
+	assert_int_equal(value, 0);
+	check_contents(task);
+	sound();
+	/* What the copy left in the swap cache has a slot still, until reclaim comes. */
+	ok(do_exit(m.e, task));
+	assert_int_equal(slots_used(), 1);
+	sound();
+	reclaim_cached();
+	assert_int_equal(slots_used(), 0);
+	sound();
+}
+
+/* What is cached and unchanged needs no second write. */
+static void test_clean_again(void **state)
+{
+	while (!swapped(task))
+		reclaim(1000);
+	check_contents(task);
+	ok(lru_add_drain(m.e));
+	for (unsigned n = 0; n < 6 && swapped(task) < PAGES / 2; n++)
+		reclaim(1000);
+	assert_true(swapped(task) >= PAGES / 2);
+	/* Each page was written at most once: pages that had been out, and were only read since, go as they are. */
+	assert_true(event("PSWPIN") > 0);
+	assert_in_range(event("PSWPOUT"), PAGES / 2, PAGES);
+	check_contents(task);
+	sound();
+}
+
+/* A page used between two looks stays. */
+static void test_second_chance(void **state)
+{
+	uint64_t keep = page_at(&m, task, A + 7 * PAGE);
+	for (unsigned n = 0; n < 4 && !swapped(task); n++) {
+		reclaim(16);
+		read_page(task, 7);
+	}
+	assert_true(swapped(task) > 0);
+	assert_int_equal(page_at(&m, task, A + 7 * PAGE), keep);
+	sound();
+}
+
+static void test_fork(void **state)
+{
+	uint64_t child;
+	while (!swapped(task))
+		reclaim(1000);
+	unsigned out = swapped(task), first = 0;
+	ok(do_fork(m.e, task, 0, 0, &child));
+	assert_int_equal(swapped(child), out);
+	while (!is_swapped(task, first))
+		first++;
+	sound();
+	/* The child reads it from the disk, the parent finds it cached: one page. */
+	assert_int_equal(read_page(child, first), FAULT_MAJOR);
+	assert_int_equal(read_page(task, first), FAULT_MINOR);
+	assert_int_equal(page_at(&m, task, A + first * PAGE), page_at(&m, child, A + first * PAGE));
+	poke32(&m, child, A + first * PAGE, 5);
+	assert_int_equal(peek32(&m, task, A + first * PAGE), 0x1000 + first);
+	assert_int_equal(peek32(&m, child, A + first * PAGE), 5);
+	/* Shared pages go from both. */
+	for (unsigned n = 0; n < 3; n++)
+		reclaim(1000);
+	sound();
+	check_contents(task);
+	ok(do_exit(m.e, task));
+	sound();
+	assert_int_equal(peek32(&m, child, A + first * PAGE), 5);
+	ok(do_exit(m.e, child));
+	assert_int_equal(slots_used(), 0);
+	sound();
+}
+
+static void test_full(void **state)
+{
+	uint64_t old;
+	teardown(state);
+	boot_swapping(17);
+	task = start_process("swapper");
+	map(&m, task, A, PAGES, PROT_READ | PROT_WRITE, MAP_FIXED);
+	for (unsigned i = 0; i < PAGES; i++)
+		poke32(&m, task, A + i * PAGE, 0x1000 + i);
+	for (unsigned n = 0; n < 4; n++)
+		reclaim(1000);
+	/* The first slot is the header's. */
+	assert_int_equal(swapped(task), 16);
+	ok(kernel_read_symbol(m.k, "nr_swap_pages", 8, &old));
+	assert_int_equal(old, 0);
+	sound();
+	check_contents(task);
+	sound();
+}
+
+/* MADV_FREE: not to swap, but away. */
+static void test_lazyfree(void **state)
+{
+	ok(sys_madvise(m.e, mm_of(&m, task), A, 8 * PAGE, MADV_FREE));
+	ok(lru_add_drain(m.e));
+	poke32(&m, task, A + 3 * PAGE, 0x1003);
+	for (unsigned n = 0; n < 4; n++)
+		reclaim(1000);
+	sound();
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(peek32(&m, task, A + i * PAGE), i == 3 ? 0x1003 : 0);
+	assert_true(event("PGLAZYFREED") > 0);
+}
+
+/* As MADV_PAGEOUT would: isolated, not young any more, and away at once; one that somebody used meanwhile goes back. */
+static void test_reclaim_pages(void **state)
+{
+	uint64_t page[40], at;
+	unsigned freed;
+	struct object mm;
+	bool isolated;
+	ok(object_open(m.k, mm_of(&m, task), S_mm_struct, &mm));
+	for (unsigned i = 0; i < 40; i++) {
+		page[i] = page_at(&m, task, A + i * PAGE);
+		at = pte_offset(m.e, &mm, A + i * PAGE);
+		set_pte(m.e, at, get_pte(m.e, at) & ~X86_ACCESSED);
+		ok(isolate_lru_page(m.e, page[i], &isolated));
+		assert_true(isolated);
+	}
+	read_page(task, 35);
+	ok(reclaim_pages(m.e, page, 40, &freed));
+	assert_int_equal(freed, 39);
+	assert_int_equal(swapped(task), 39);
+	assert_int_equal(page_at(&m, task, A + 35 * PAGE), page[35]);
+	sound();
+	check_contents(task);
+	sound();
+}
+
+/* ---- Short of memory ---- */
+
+/* The largest zone has `usable` frames above its min mark, the others none. */
+static void leave_frames(unsigned usable)
+{
+	const struct zone *z, *largest = zones_get(m.k, 0);
+	for (size_t i = 0; (z = zones_get(m.k, i)); i++)
+		largest = z->managed_pages > largest->managed_pages ? z : largest;
+	for (size_t i = 0; (z = zones_get(m.k, i)); i++) {
+		uint64_t free = (uint64_t)zone_vmstat(m.k, z, (size_t)m.e->modern->free_pages.index), min = z == largest ? free - usable : free + 100000;
+		for (unsigned mark = 0; mark < 3; mark++)
+			ok(kernel_write_uint(m.k, z->addr + OFFSET(m.k, zone, watermark) + 8 * mark, 8, min + mark * usable / 8));
+	}
+}
+
+static void test_kswapd(void **state)
+{
+	leave_frames(200);
+	map(&m, task, A + PAGES * PAGE, 400, PROT_READ | PROT_WRITE, MAP_FIXED);
+	for (unsigned i = 0; i < 400; i++)
+		poke32(&m, task, A + (PAGES + i) * PAGE, i);
+	assert_true(event("PGSTEAL_KSWAPD") > 0);
+	assert_true(event("PAGEOUTRUN") > 0);
+	assert_int_equal(event("PGSTEAL_DIRECT"), 0);
+	sound();
+	for (unsigned i = 0; i < 400; i++)
+		assert_int_equal(peek32(&m, task, A + (PAGES + i) * PAGE), i);
+	check_contents(task);
+	sound();
+}
+
+/* ---- At random ---- */
+
+#define PROCESSES 5
+#define SPAN	  300 /* pages of each */
+#define USABLE	  500
+
+static struct run {
+	uint64_t seed, state, act, acts;
+	struct {
+		uint64_t task;
+		uint32_t value[SPAN]; /* 0: never written */
+		bool mapped[SPAN];
+	} process[PROCESSES];
+} r;
+
+#define must(condition, ...)                                                                \
+	do {                                                                                \
+		if (!(condition)) {                                                         \
+			print_message("seed %" PRIu64 ", act %" PRIu64 ": ", r.seed, r.act); \
+			fail_msg(__VA_ARGS__);                                              \
+		}                                                                           \
+	} while (0)
+
+static void done(struct error *e)
+{
+	must(!e, "%s", e ? e->message : "");
+}
+
+static void new_one(unsigned p)
+{
+	uint64_t at;
+	done(do_fork(m.e, m.e->init_task, 0, 0, &r.process[p].task));
+	done(exec_empty(m.e, r.process[p].task, "random"));
+	done(do_mmap_pgoff(m.e, mm_of(&m, r.process[p].task), 0, A, SPAN * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0, &at));
+	for (unsigned i = 0; i < SPAN; i++) {
+		r.process[p].value[i] = 0;
+		r.process[p].mapped[i] = true;
+	}
+}
+
+static void use(unsigned p, unsigned page, bool write)
+{
+	uint32_t value = (uint32_t)random_next(&r.state) | 1, got = 0;
+	if (!r.process[p].mapped[page])
+		return;
+	if (write) {
+		uint32_t both[2] = {value, ~value};
+		done(access_process_vm(m.e, r.process[p].task, A + page * PAGE, &both[0], 4, true));
+		done(access_process_vm(m.e, r.process[p].task, A + page * PAGE + PAGE - 4, &both[1], 4, true));
+		r.process[p].value[page] = value;
+		return;
+	}
+	done(access_process_vm(m.e, r.process[p].task, A + page * PAGE, &got, 4, false));
+	must(got == r.process[p].value[page], "process %u, page %u: %x, not %x", p, page, got, r.process[p].value[page]);
+	done(access_process_vm(m.e, r.process[p].task, A + page * PAGE + PAGE - 4, &got, 4, false));
+	must(got == (r.process[p].value[page] ? ~r.process[p].value[page] : 0), "process %u, page %u: its end is %x", p, page, got);
+}
+
+static void use_range(unsigned p)
+{
+	unsigned first = random_below(&r.state, SPAN), count = 1 + random_below(&r.state, 60);
+	bool write = random_below(&r.state, 2);
+	for (unsigned i = first; i < first + count && i < SPAN; i++)
+		use(p, i, write);
+}
+
+static void drop_range(unsigned p)
+{
+	unsigned first = random_below(&r.state, SPAN), count = 1 + random_below(&r.state, 20), way = random_below(&r.state, 3);
+	uint64_t at, mm = mm_of(&m, r.process[p].task);
+	if (first + count > SPAN)
+		count = SPAN - first;
+	for (unsigned i = first; i < first + count; i++)
+		if (!r.process[p].mapped[i] && way == 2)
+			return;
+	if (way == 0)
+		done(do_munmap(m.e, mm, A + first * PAGE, count * PAGE));
+	else if (way == 1)
+		done(do_mmap_pgoff(m.e, mm, 0, A + first * PAGE, count * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, 0, &at));
+	else
+		done(sys_madvise(m.e, mm, A + first * PAGE, count * PAGE, MADV_DONTNEED));
+	for (unsigned i = first; i < first + count; i++) {
+		r.process[p].value[i] = 0;
+		r.process[p].mapped[i] = way != 0;
+	}
+}
+
+static void replace(unsigned p)
+{
+	unsigned other = random_below(&r.state, PROCESSES);
+	done(do_exit(m.e, r.process[p].task));
+	if (other == p) {
+		new_one(p);
+		return;
+	}
+	r.process[p] = r.process[other];
+	done(do_fork(m.e, r.process[other].task, 0, 0, &r.process[p].task));
+}
+
+static void act(void)
+{
+	unsigned p = random_below(&r.state, PROCESSES), what = random_below(&r.state, 100), freed;
+	if (what < 80)
+		use_range(p);
+	else if (what < 90)
+		drop_range(p);
+	else if (what < 95)
+		replace(p);
+	else
+		done(try_to_free_pages(m.e, 1 + random_below(&r.state, 100), &freed));
+}
+
+static void random_run(uint64_t seed, uint64_t acts)
+{
+	r = (struct run){.seed = seed, .state = seed * 2 + 1, .acts = acts};
+	boot_swapping(4000);
+	for (unsigned p = 0; p < PROCESSES; p++)
+		new_one(p);
+	leave_frames(USABLE);
+	for (r.act = 0; r.act < acts; r.act++) {
+		act();
+		if (r.act % 100 == 99)
+			sound();
+	}
+	for (unsigned p = 0; p < PROCESSES; p++)
+		for (unsigned i = 0; i < SPAN; i++)
+			use(p, i, false);
+	must(event("PSWPOUT") > 0 && event("PSWPIN") > 0, "nothing was swapped");
+	for (unsigned p = 0; p < PROCESSES; p++)
+		done(do_exit(m.e, r.process[p].task));
+	reclaim_cached();
+	sound();
+	must(slots_used() == 0, "slots are left behind: %" PRIu64, slots_used());
+	print_message("seed %" PRIu64 ": %" PRIu64 " acts, %" PRIi64 " pages out (%" PRIi64 " by kswapd, %" PRIi64 " directly), %" PRIi64 " in, %" PRIi64 " back soon\n", seed, acts,
+		      event("PSWPOUT"), event("PGSTEAL_KSWAPD"), event("PGSTEAL_DIRECT"), event("PSWPIN"), node_state("WORKINGSET_ACTIVATE_ANON"));
+	shut_down(&m);
+}
+
+static void test_random(void **state)
+{
+	uint64_t seed = 0;
+	random_run(1, 600);
+	random_run(2, 600);
+	assert_int_equal(getrandom(&seed, 4, 0), 4);
+	random_run(seed, 600);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_out_and_in), TEST(test_clean_again), TEST(test_second_chance), TEST(test_fork), TEST(test_full), TEST(test_lazyfree), TEST(test_reclaim_pages), TEST(test_kswapd),
+		cmocka_unit_test(test_random),
+	};
+	if (argc > 1) {
+		random_run(strtoull(argv[1], NULL, 0), argc > 2 ? strtoull(argv[2], NULL, 0) : 600);
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
