@@ -70,6 +70,9 @@ static struct error *mmap_option(struct session *s, int option, const char *argu
 	case 'p':
 		a->flags |= MAP_POPULATE;
 		return NULL;
+	case 'n':
+		a->flags |= MAP_NORESERVE;
+		return NULL;
 	default: /* 'g' */
 		a->flags |= MAP_GROWSDOWN;
 		return NULL;
@@ -78,7 +81,7 @@ static struct error *mmap_option(struct session *s, int option, const char *argu
 
 static struct error *run_mmap(struct session *s, int argc, char **argv)
 {
-	struct option_parser p = {.argc = argc, .argv = argv, .spec = "c:a:A:f:o:slpg"};
+	struct option_parser p = {.argc = argc, .argv = argv, .spec = "c:a:A:f:o:slpgn"};
 	struct area_act a = {.flags = MAP_PRIVATE, .prot = PROT_READ | PROT_WRITE};
 	const char *word = NULL;
 	uint64_t task;
@@ -187,21 +190,24 @@ static struct error *run_brk(struct session *s, int argc, char **argv)
 COMMAND(mmap) = {
 	.name = "mmap",
 	.summary = "a process maps memory or a file",
-	.synopsis = "[-c pid | task] [-a ADDR | -A ADDR] [-f FILE [-o OFFSET]] [-s] [-l] [-p] [-g] LENGTH [PROT]",
-	.options = "-c -a -A -f -o -s -l -p -g",
+	.synopsis = "[-c pid | task] [-a ADDR | -A ADDR] [-f FILE [-o OFFSET]] [-s] [-l] [-p] [-g] [-n] LENGTH [PROT]",
+	.options = "-c -a -A -f -o -s -l -p -g -n",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  Maps LENGTH bytes (k, M and G may follow) with the protection PROT: letters of r, w, x, or \"-\"\n"
 		"  for none; rw when it is left out. Prints the area that is there then. On a dump too, of kernels since\n"
-		"  3.8; without -f and -s there.\n"
+		"  3.8; without -f there.\n"
 		"\n"
 		"  -a  near this address\n"
 		"  -A  at this address, whatever is there (MAP_FIXED)\n"
 		"  -f  a file of the machine's file system, from -o on (hexadecimal)\n"
-		"  -s  shared; private without\n"
+		"  -s  shared; private without. Shared without -f, it is a new file of shared memory, without a name,\n"
+		"      which children share and which goes with the last area of it (not on kernels like 2.4)\n"
 		"  -l  locked in memory: its pages are brought in at once, and stay\n"
 		"  -p  its pages are brought in at once (MAP_POPULATE; not on kernels like 2.4)\n"
 		"  -g  grows down, as a stack does (MAP_GROWSDOWN)\n"
+		"  -n  without a promise that there will be memory for it (MAP_NORESERVE): it is not counted against\n"
+		"      what may be promised, unless that is limited strictly (overcommit_memory 2)\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> mmap -c 273 64k\n"

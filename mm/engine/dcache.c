@@ -50,7 +50,7 @@ static uint64_t tree_flags(struct kernel *k)
 	return HAS(k, xarray, height) ? 0x20 : 0x21;
 }
 
-static struct error *fill_mapping(struct engine *e, const struct object *inode)
+static struct error *fill_mapping(struct engine *e, const struct object *inode, uint64_t a_ops)
 {
 	struct kernel *k = e->k;
 	struct object m, tree;
@@ -58,7 +58,7 @@ static struct error *fill_mapping(struct engine *e, const struct object *inode)
 	TRY(object_open_writable(k, MEMBER_ADDR(k, &m, address_space, tree), S_xarray, &tree));
 	SET(k, &tree, xarray, xa_flags, tree_flags(k));
 	SET(k, &m, address_space, host, inode->addr);
-	SET(k, &m, address_space, a_ops, symbol_addr(k, "simfs_aops"));
+	SET(k, &m, address_space, a_ops, a_ops);
 	SET(k, &m, address_space, gfp_mask, GFP_HIGHUSER_MOVABLE64);
 	SET(k, inode, inode, i_mapping, m.addr);
 	return NULL;
@@ -74,21 +74,28 @@ static struct error *hash_inode(struct engine *e, const struct object *inode)
 	return hlist_add_head(k, MEMBER_ADDR(k, inode, inode, i_hash), table + (GET(k, inode, inode, i_ino) & mask) * k->arch->pointer_size, false);
 }
 
-struct error *fill_inode_modern(struct engine *e, const struct object *inode)
+struct error *inode_init(struct engine *e, const struct object *inode, uint64_t a_ops)
 {
-	static const enum member_id lists[] = { M_inode_i_lru, M_inode_i_wb_list, M_inode_i_io_list, M_inode_i_devices, M_inode_i_private_list };
+	static const enum member_id lists[] = { M_inode_i_lru, M_inode_i_wb_list, M_inode_i_io_list, M_inode_i_devices, M_inode_i_private_list,
+						M_inode_i_rwsem_waiters, M_inode_i_mmap_waiters };
 	struct kernel *k = e->k;
-	uint64_t size = GET(k, inode, inode, i_size);
-	bool directory = S_ISDIR(GET(k, inode, inode, i_mode));
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (k->members[lists[i]].present)
 			TRY(list_init(k, inode->addr + k->members[lists[i]].offset));
 	SET(k, inode, inode, i_blkbits, BLOCK_BITS);
+	TRY(fill_mapping(e, inode, a_ops));
+	return list_add(k, MEMBER_ADDR(k, inode, inode, i_sb_list), GET(k, inode, inode, i_sb) + OFFSET(k, super_block, s_inodes));
+}
+
+struct error *fill_inode_modern(struct engine *e, const struct object *inode)
+{
+	struct kernel *k = e->k;
+	uint64_t size = GET(k, inode, inode, i_size);
+	bool directory = S_ISDIR(GET(k, inode, inode, i_mode));
 	SET(k, inode, inode, i_blocks, (size + 511) / 512);
 	SET(k, inode, inode, i_op, symbol_addr(k, directory ? "simfs_dir_inode_operations" : "simfs_file_inode_operations"));
 	SET(k, inode, inode, i_fop, symbol_addr(k, directory ? "simfs_dir_operations" : "simfs_file_operations"));
-	TRY(fill_mapping(e, inode));
-	TRY(list_add(k, MEMBER_ADDR(k, inode, inode, i_sb_list), GET(k, inode, inode, i_sb) + OFFSET(k, super_block, s_inodes)));
+	TRY(inode_init(e, inode, symbol_addr(k, "simfs_aops")));
 	return hash_inode(e, inode);
 }
 
@@ -181,7 +188,7 @@ struct error *set_root_modern(struct engine *e, uint64_t sb, uint64_t mnt, uint6
 
 /* ---- Open files ---- */
 
-struct error *fill_file_modern(struct engine *e, const struct object *file, uint64_t inode, bool write)
+struct error *fill_file_modern(struct engine *e, const struct object *file, uint64_t inode, uint64_t mode, uint64_t flags)
 {
 	struct kernel *k = e->k;
 	uint64_t cred = symbol_addr(k, "init_cred"), mapping, fop;
@@ -191,10 +198,8 @@ struct error *fill_file_modern(struct engine *e, const struct object *file, uint
 	SET(k, file, file, f_inode, inode);
 	SET(k, file, file, f_op, fop);
 	SET(k, file, file, f_mapping, mapping);
-	SET(k, file, file, f_mode, FMODE_OF_READING | (write ? FMODE_OF_WRITING : 0));
-	SET(k, file, file, f_flags, 0x8000 | (write ? 2 : 0)); /* O_LARGEFILE, O_RDWR */
-	SET(k, file, file, ra_pages, READAHEAD_PAGES);
-	SET(k, file, file, ra_prev_pos, (uint64_t)-1);
+	SET(k, file, file, f_mode, mode);
+	SET(k, file, file, f_flags, flags);
 	TRY(mount_hold(e, GET(k, file, file, mnt), 1));
 	if (e->task)
 		TRY(kernel_get(k, e->task, M_task_struct_cred, &cred));
@@ -206,14 +211,19 @@ struct error *fill_file_modern(struct engine *e, const struct object *file, uint
 	return NULL;
 }
 
-struct error *close_file_modern(struct engine *e, const struct object *file, bool *done)
+struct error *open_file_modern(struct engine *e, const struct object *file, uint64_t inode, bool write)
 {
 	struct kernel *k = e->k;
-	uint64_t fop = GET(k, file, file, f_op), cred = GET(k, file, file, f_cred);
+	SET(k, file, file, ra_pages, READAHEAD_PAGES);
+	SET(k, file, file, ra_prev_pos, (uint64_t)-1);
+	return fill_file_modern(e, file, inode, FMODE_OF_READING | (write ? FMODE_OF_WRITING : 0), 0x8000 | (write ? 2 : 0) /* O_LARGEFILE, O_RDWR */);
+}
+
+struct error *leave_file_modern(struct engine *e, const struct object *file)
+{
+	struct kernel *k = e->k;
+	uint64_t cred = GET(k, file, file, f_cred);
 	struct object c;
-	*done = fop && fop == symbol_addr(k, "simfs_file_operations");
-	if (!*done)
-		return NULL;
 	TRACE(e, "__fput", "the last reference: closed", { "file", file->addr });
 	TRY(mount_hold(e, GET(k, file, file, mnt), -1));
 	if (!cred || !HAS(k, cred, usage))
@@ -221,4 +231,11 @@ struct error *close_file_modern(struct engine *e, const struct object *file, boo
 	TRY(object_open_writable(k, cred, S_cred, &c));
 	ADD(k, &c, cred, usage, -1);
 	return NULL;
+}
+
+struct error *close_file_modern(struct engine *e, const struct object *file, bool *done)
+{
+	uint64_t fop = GET(e->k, file, file, f_op);
+	*done = fop && fop == symbol_addr(e->k, "simfs_file_operations");
+	return *done ? leave_file_modern(e, file) : NULL;
 }

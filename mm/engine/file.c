@@ -14,6 +14,7 @@
 #include "mm/list.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/mmap_edit.h"
+#include "mm/engine/shmem_edit.h"
 
 #define FMODE_READ  1u /* include/linux/fs.h */
 #define FMODE_WRITE 2u
@@ -138,9 +139,7 @@ static struct error *set_name(struct engine *e, const struct object *dentry, con
 	return NULL;
 }
 
-/* A dentry under `parent` (0: a root, its own parent). */
-static struct error *new_dentry(struct engine *e, uint64_t parent, const char *name, size_t len, uint64_t inode, uint64_t sb,
-				uint64_t *dentry)
+struct error *new_dentry(struct engine *e, uint64_t parent, const char *name, size_t len, uint64_t inode, uint64_t sb, uint64_t *dentry)
 {
 	struct kernel *k = e->k;
 	struct object d;
@@ -415,7 +414,7 @@ static struct error *open_dentry(struct engine *e, uint64_t dentry, uint64_t mnt
 	SET(k, &f, file, dentry, dentry);
 	SET(k, &f, file, mnt, mnt);
 	if (!e->classic)
-		return fill_file_modern(e, &f, GET(k, &d, dentry, d_inode), write);
+		return open_file_modern(e, &f, GET(k, &d, dentry, d_inode), write);
 	SET(k, &f, file, f_mode, FMODE_READ | (write ? FMODE_WRITE : 0));
 	return list_init(k, MEMBER_ADDR(k, &f, file, f_list));
 }
@@ -476,7 +475,7 @@ struct error *fput(struct engine *e, uint64_t file)
 	if (!e->classic)
 		TRY(close_file_modern(e, &f, &done));
 	if (!done)
-		return fput_delayed(e, file);
+		return close_shmem_file(e, &f);
 	if (GET(k, &f, file, f_mode) & FMODE_WRITE)
 		TRY(put_write_access(e, file));
 	TRY(object_open_writable(k, GET(k, &f, file, dentry), S_dentry, &d));

@@ -10,6 +10,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/shmem_edit.h"
 #include "mm/engine/special.h"
 #include "mm/path.h"
 #include "mm/pte.h"
@@ -30,6 +31,7 @@ struct backing {
 	uint64_t mapping, tree, size /* in pages, of the file */, index;
 	uint64_t page;	    /* of the page cache, 0: none */
 	bool value;	    /* the cache has a value there: an evicted page, of shared memory a swapped-out one */
+	bool made;	    /* the page is new, and announced */
 };
 
 static struct error *read_op(struct fault *f, enum member_id id, uint64_t *function)
@@ -102,18 +104,25 @@ static struct error *would_read(struct fault *f, const struct backing *b)
 			    path_of_file(k, f->vma->file)->path);
 }
 
-static struct error *shmem_absent(struct fault *f, const struct backing *b)
+/* shmem_fault(): what was swapped out is not followed; where there is nothing comes a new page, unless the fault ends here. */
+static struct error *shmem_absent(struct fault *f, struct backing *b)
 {
+	struct engine *e = f->e;
 	bool explained;
-	TRACE(f->e, "shmem_fault", b->value ? "swapped out" : "no page there yet: a new one in its page cache", { "mapping", b->mapping }, { "pgoff", b->index },
+	TRACE(e, "shmem_fault", b->value ? "swapped out" : "no page there yet: a new one in its page cache", { "mapping", b->mapping }, { "pgoff", b->index },
 	      { "size in pages", b->size });
-	f->result = b->value || (f->write && (f->vma->flags & VM_SHARED) && f->e->modern->retry_is_major) ? FAULT_MAJOR : FAULT_MINOR;
-	fault_outcome(f->e, b->value ? OUTCOME_SWAP_READ : OUTCOME_SHMEM_NEW);
-	if (f->write && !(f->vma->flags & VM_SHARED))
-		fault_outcome(f->e, OUTCOME_COPY_FILE);
-	return fault_refuse(f->e, &explained, b->value ? "page %" PRIu64 " of %s is swapped out: it would be looked for in the swap cache, or read"
-						      : "page %" PRIu64 " of %s would be made and put into its page cache: not done yet",
-			    b->index, path_of_file(f->e->k, f->vma->file)->path);
+	fault_outcome(e, b->value ? OUTCOME_SWAP_READ : OUTCOME_SHMEM_NEW);
+	if (b->value) {
+		f->result = FAULT_MAJOR;
+		if (f->write && !(f->vma->flags & VM_SHARED))
+			fault_outcome(e, OUTCOME_COPY_FILE);
+		return fault_refuse(e, &explained, "page %" PRIu64 " of %s is swapped out: it would be looked for in the swap cache, or read", b->index,
+				    path_of_file(e->k, f->vma->file)->path);
+	}
+	TRY(shmem_new_page(f, b->mapping, b->index, &b->page));
+	TRY(kernel_get(e->k, b->mapping, M_address_space_i_pages, &b->tree));
+	b->made = b->page != 0;
+	return NULL;
 }
 
 /*
@@ -177,10 +186,11 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 		f->result = FAULT_SIGBUS;
 		return NULL;
 	}
-	if (!b->page && b->handler == HANDLER_SHMEM)
-		return shmem_absent(f, b);
 	if (!b->page)
-		return read_missing(f, b);
+		TRY(b->handler == HANDLER_SHMEM ? shmem_absent(f, b) : read_missing(f, b));
+	/* Of a file: taken again. Of shared memory: it is new, or there is none to be had. */
+	if (!b->page)
+		return NULL;
 	if (!page_of_entry(f, b, b->page, b->index, p))
 		return error_at(ERR_BAD_OBJECT, b->page, "the page cache has no page of the file there: %" PRIx64, b->page);
 	if (has(p, e->modern->hwpoison)) {
@@ -189,8 +199,9 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 	}
 	if (!has(p, e->bit_uptodate) && !page_is_tail(e->k, p))
 		return would_read(f, b);
-	TRACE(e, b->handler == HANDLER_FILE ? "filemap_fault" : "shmem_fault", "in the page cache", { "mapping", b->mapping }, { "pgoff", b->index },
-	      { "page", p->object.addr });
+	if (!b->made)
+		TRACE(e, b->handler == HANDLER_FILE ? "filemap_fault" : "shmem_fault", "in the page cache", { "mapping", b->mapping }, { "pgoff", b->index },
+		      { "page", p->object.addr });
 	*done = false;
 	return NULL;
 }
@@ -345,7 +356,8 @@ static struct error *do_read_fault(struct fault *f, struct backing *b)
 	TRY(find_page(f, b, &p, &done));
 	if (done)
 		return NULL;
-	fault_outcome(e, b->handler == HANDLER_SPECIAL ? OUTCOME_SPECIAL : OUTCOME_CACHED);
+	if (!b->made)
+		fault_outcome(e, b->handler == HANDLER_SPECIAL ? OUTCOME_SPECIAL : OUTCOME_CACHED);
 	TRY(do_set_pmd(f, p.object.addr, &done));
 	if (done)
 		return NULL;
@@ -426,7 +438,8 @@ static struct error *do_shared_fault(struct fault *f, struct backing *b)
 	TRY(find_page(f, b, &p, &done));
 	if (done)
 		return NULL;
-	fault_outcome(e, OUTCOME_SHARED);
+	if (!b->made)
+		fault_outcome(e, OUTCOME_SHARED);
 	TRY(read_op(f, M_vm_operations_struct_page_mkwrite, &function));
 	TRACE(e, "do_shared_fault", function ? "the file system is asked first" : "mapped writable, and dirty", { "page", p.object.addr },
 	      { "vma->vm_ops->page_mkwrite", function });

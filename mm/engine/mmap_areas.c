@@ -10,6 +10,7 @@
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/shmem_edit.h"
 #include "mm/zone.h"
 
 #define PAGE_DOWN(a) ((a) & ~(uint64_t)(VMCORE_PAGE_SIZE - 1))
@@ -331,6 +332,8 @@ static struct error *mmap_region(struct engine *e, const struct object *mm, uint
 		SET(k, &vma, vm_area_struct, vm_file, file);
 		get_file(e, file);
 		TRY(call_mmap(e, file, &vma));
+	} else if (flags & VM_SHARED) {
+		TRY(shmem_zero_setup(e, &vma));
 	}
 	TRY(vma_link(e, mm, &vma, &place));
 	TRACE(e, "mmap_region", "a new area", { "vma", vma.addr }, { "vm_start", addr }, { "vm_flags", flags });
@@ -357,7 +360,10 @@ struct error *do_mmap_areas(struct engine *e, uint64_t mm_addr, uint64_t file, u
 	struct kernel *k = e->k;
 	struct object mm;
 	uint64_t vm_flags;
+	bool shared = (flags & MAP_TYPE) == MAP_SHARED;
 	TRY(check_mmap(len, flags, pgoff));
+	if (!file && shared)
+		pgoff = 0;
 	TRY(open_mm_areas(e, mm_addr, &mm));
 	if (!(flags & MAP_FIXED)) {
 		addr = PAGE_DOWN(addr);
@@ -373,10 +379,12 @@ struct error *do_mmap_areas(struct engine *e, uint64_t mm_addr, uint64_t file, u
 	TRY(mlock_future_check(e, &mm, vm_flags, len, EAGAIN));
 	if (file)
 		TRY(file_flags(e, file, prot, flags, &vm_flags));
-	else if ((flags & MAP_TYPE) == MAP_SHARED)
-		return error_new(ERR_UNSUPPORTED, "shared memory of no file needs a new shmem file: that is not done yet");
-	else
+	else if (!shared)
 		pgoff = addr >> k->arch->page_shift;
+	else if (vm_flags & VM_GROWSDOWN)
+		return kernel_error(EINVAL, "shared memory does not grow");
+	else
+		vm_flags |= VM_SHARED | VM_MAYSHARE;
 	if ((flags & MAP_NORESERVE) && !overcommit_never(e))
 		vm_flags |= VM_NORESERVE;
 	TRY(mmap_region(e, &mm, file, addr, len, vm_flags, pgoff));

@@ -47,6 +47,7 @@ static const struct linux64_cache caches[] = {
 	{ "inode_cache", "inode_cachep", 520, 8, RECLAIM | PANIC, true, 0, 0 },
 	{ "filp", "filp_cachep", 248, 64, HW | PANIC, false, 0, 0 },
 	{ "mnt_cache", "mnt_cache", 296, 64, HW | PANIC, false, 0, 0 },
+	{ "shmem_inode_cache", "shmem_inode_cachep", 608, 8, PANIC, true, 0, 0 },
 	{ "user_namespace", NULL, 256, 8, PANIC, false, 0, 0 },
 	{ "khugepaged_mm_slot", "mm_slot_cache", 40, 8, 0, false, 0, 0 },
 	{ "pid_namespace", NULL, 2216, 8, PANIC, false, 0, 0 },

@@ -8,6 +8,7 @@
 
 #include "mm/engine/engine.h"
 #include "mm/engine/file_edit.h"
+#include "mm/engine/shmem_edit.h"
 #include "mm/sim/linux64.h"
 #include "mm/state.h"
 
@@ -45,23 +46,21 @@ void linux64_hash_tables(struct linux64 *m)
 
 /* ---- Super block and mount ---- */
 
-static uint64_t set_up_super(struct linux64 *m)
+static void fill_super(struct linux64 *m, uint64_t super, const char *type, const char *operations, uint64_t flags, const char *id)
 {
-	uint64_t super = image_symbol(&m->image, "sim_super_block");
 	static const char *const lists[] = { "s_inodes", "s_mounts", "s_list", "s_inodes_wb" };
 	for (size_t n = 0; n < sizeof(lists) / sizeof(lists[0]); n++)
 		l64_list_init(m, super, super_type, lists[n]);
 	l64_list_add_tail(m, super + l64_offset(m, super_type, "s_list"), image_symbol(&m->image, "super_blocks"));
-	l64_set(m, super, super_type, "s_type", image_symbol(&m->image, "simfs_fs_type"));
-	l64_set(m, super, super_type, "s_op", image_symbol(&m->image, "simfs_super_operations"));
+	l64_set(m, super, super_type, "s_type", image_symbol(&m->image, type));
+	l64_set(m, super, super_type, "s_op", image_symbol(&m->image, operations));
 	l64_set(m, super, super_type, "s_blocksize", PAGE_SIZE64);
 	l64_set(m, super, super_type, "s_blocksize_bits", PAGE_SHIFT64);
 	l64_set(m, super, super_type, "s_maxbytes", 1ull << 43);
-	l64_set(m, super, super_type, "s_flags", 1ull << 29 | 1ull << 30); /* SB_BORN, SB_ACTIVE */
+	l64_set(m, super, super_type, "s_flags", 1ull << 29 | 1ull << 30 | flags); /* SB_BORN, SB_ACTIVE */
 	l64_set(m, super, super_type, "s_count", 1);
 	l64_set(m, super, super_type, "s_active.counter", 1);
-	l64_set_text(m, super, super_type, "s_id", "sda1");
-	return super;
+	l64_set_text(m, super, super_type, "s_id", id);
 }
 
 static uint64_t string(struct linux64 *m, const char *text)
@@ -71,36 +70,68 @@ static uint64_t string(struct linux64 *m, const char *text)
 	return at;
 }
 
-/* Its root comes when there is one: mount_root(). */
-static void mount(struct linux64 *m, uint64_t super)
+/* alloc_vfsmnt(), vfs_create_mount(); its root comes when there is one. The number follows the order. */
+static uint64_t new_mount(struct linux64 *m, uint64_t super, const char *device, unsigned id)
 {
 	static const char *const lists[] = { "mnt_mounts", "mnt_child", "mnt_instance", "mnt_list", "mnt_expire", "mnt_share", "mnt_slave_list", "mnt_slave" };
-	static const char ns_type[] = "mnt_namespace";
-	uint64_t mnt = zeroed(m, "mnt_cache", mount_type), ns = l64_kmalloc(m, l64_size(m, ns_type)), vfsmount;
-	memset(l64_bytes(m, ns), 0, l64_size(m, ns_type));
+	uint64_t mnt = zeroed(m, "mnt_cache", mount_type);
 	for (size_t n = 0; n < sizeof(lists) / sizeof(lists[0]); n++)
 		l64_list_init(m, mnt, mount_type, lists[n]);
 	l64_set(m, mnt, mount_type, "mnt_parent", mnt);
 	l64_set(m, mnt, mount_type, "mnt.mnt_sb", super);
 	l64_set(m, mnt, mount_type, "mnt_pcp", l64_alloc_percpu(m, 8, 8));
-	l64_set(m, mnt, mount_type, "mnt_devname", string(m, "/dev/sda1"));
-	l64_set(m, mnt, mount_type, "mnt_ns", ns);
-	l64_set(m, mnt, mount_type, "mnt_id", 1);
+	l64_set(m, mnt, mount_type, "mnt_devname", string(m, device));
+	l64_set(m, mnt, mount_type, "mnt_id", id);
 	l64_list_add_tail(m, mnt + l64_offset(m, mount_type, "mnt_instance"), super + l64_offset(m, super_type, "s_mounts"));
+	return mnt;
+}
+
+static void mount(struct linux64 *m, uint64_t super)
+{
+	static const char ns_type[] = "mnt_namespace";
+	uint64_t mnt = new_mount(m, super, "/dev/sda1", 1), ns = l64_kmalloc(m, l64_size(m, ns_type));
+	memset(l64_bytes(m, ns), 0, l64_size(m, ns_type));
+	l64_set(m, mnt, mount_type, "mnt_ns", ns);
 	l64_list_init(m, ns, ns_type, "list");
 	l64_list_add_tail(m, mnt + l64_offset(m, mount_type, "mnt_list"), ns + l64_offset(m, ns_type, "list"));
 	l64_set(m, ns, ns_type, "root", mnt);
 	l64_set(m, ns, ns_type, "mounts", 1);
 	l64_set(m, ns, ns_type, "count.counter", 1);
 	l64_set(m, ns, ns_type, "user_ns", image_symbol(&m->image, "init_user_ns"));
-	vfsmount = mnt + l64_offset(m, mount_type, "mnt");
 	l64_set(m, image_symbol(&m->image, "init_nsproxy"), "nsproxy", "mnt_ns", ns);
-	l64_set_symbol(m, "sim_root_mnt", 8, vfsmount);
+	l64_set_symbol(m, "sim_root_mnt", 8, mnt + l64_offset(m, mount_type, "mnt"));
+}
+
+/* shmem_init() (mm/shmem.c): the mount that shared memory without a name lives on, which is in no namespace (MNT_NS_INTERNAL). */
+static void mount_shared_memory(struct linux64 *m)
+{
+	static const char info_type[] = "shmem_sb_info";
+	const uint64_t internal = (uint64_t)-22, kern_mount = 1ull << 22, no_user = 1ull << 31;
+	uint64_t super = l64_kmalloc(m, l64_size(m, super_type)), info = l64_kmalloc(m, l64_size(m, info_type)), mnt;
+	memset(l64_bytes(m, super), 0, l64_size(m, super_type));
+	memset(l64_bytes(m, info), 0, l64_size(m, info_type));
+	fill_super(m, super, "shmem_fs_type", "shmem_ops", kern_mount | no_user, "tmpfs");
+	l64_set(m, super, super_type, "s_magic", 0x01021994); /* TMPFS_MAGIC */
+	l64_set(m, super, super_type, "s_dev", 1);
+	l64_set(m, super, super_type, "s_fs_info", info);
+	l64_set(m, info, info_type, "mode", 01777);
+	if (l64_has(m, info_type, "ino_batch"))
+		l64_set(m, info, info_type, "ino_batch", l64_alloc_percpu(m, 8, 8));
+	if (l64_has(m, info_type, "shrinklist"))
+		l64_list_init(m, info, info_type, "shrinklist");
+	l64_list_init(m, info, info_type, "used_blocks.list");
+	l64_set(m, info, info_type, "used_blocks.counters", l64_alloc_percpu(m, 4, 4));
+	mnt = new_mount(m, super, "tmpfs", 2);
+	l64_set(m, mnt, mount_type, "mnt_ns", internal);
+	l64_set_symbol(m, "shm_mnt", 8, mnt + l64_offset(m, mount_type, "mnt"));
 }
 
 void linux64_files(struct linux64 *m)
 {
-	mount(m, set_up_super(m));
+	uint64_t super = image_symbol(&m->image, "sim_super_block");
+	fill_super(m, super, "simfs_fs_type", "simfs_super_operations", 0, "sda1");
+	mount(m, super);
+	mount_shared_memory(m);
 	l64_set(m, image_symbol(&m->image, "sim_disk"), "sim_disk", "next_ino", 2);
 }
 
@@ -125,6 +156,7 @@ static struct error *add_files(struct engine *e)
 {
 	static const char text[] = "The programs included with this system are free software.\n";
 	static const char *const directories[] = { "/etc", "/bin", "/dev", "/lib", "/proc", "/tmp" };
+	TRY(shmem_fill_super(e));
 	TRY(mount_root(e));
 	for (size_t n = 0; n < sizeof(directories) / sizeof(directories[0]); n++)
 		TRY(make_directory(e, directories[n]));

@@ -264,7 +264,7 @@ static void place_mm(struct linux64 *m)
 			"file_systems 8 dentry_hashtable 8 d_hash_shift 4 inode_hashtable 8 i_hash_mask 4 i_hash_shift 4 mount_hashtable 8 "
 			"m_hash_mask 4 m_hash_shift 4 tainted_mask 8 x86_hyper_type 4 sysctl_overcommit_memory 4 sysctl_overcommit_kbytes 8 "
 			"nr_threads 4 max_threads 4 hugetlb_max_hstate 4 huge_zero_page 8 huge_zero_refcount 4 transparent_hugepage_flags 8 mm_slot_cache 8 mm_slots_hash 8192 "
-			"blockdev_superblock 8 panic_on_oops 4 oops_in_progress 4 crashing_cpu 4 sim_root_mnt 8 total_forks 8");
+			"shm_mnt 8 blockdev_superblock 8 panic_on_oops 4 oops_in_progress 4 crashing_cpu 4 sim_root_mnt 8 total_forks 8");
 	if (l64_has(m, "upid", "pid_chain"))
 		place_zeroes(i, "pid_hash 8 pidhash_shift 4");
 	/* kernel/pid.c, kernel/fork.c (MMF_DUMP_FILTER_DEFAULT), mm/mmap.c, mm/util.c, arch/x86/mm/tlb.c */
@@ -307,6 +307,51 @@ static void place_operations(struct linux64 *m, const char *name, const char *st
 			l64_set(m, at, structure, (*members)[0], image_symbol(&m->image, (*members)[1]));
 }
 
+static uint64_t place_type(struct linux64 *m, const char *symbol, const char *name, uint64_t next)
+{
+	static const char s[] = "file_system_type";
+	uint64_t text = place_string(&m->image, name), type = image_place(&m->image, 'D', symbol, l64_size(m, s), 32);
+	l64_set(m, type, s, "name", text);
+	l64_set(m, type, s, "next", next);
+	return type;
+}
+
+/* mm/shmem.c: its file system type. */
+static uint64_t place_shared_memory(struct linux64 *m)
+{
+	static const char *const file[][2] = {
+		{ "llseek", "shmem_file_llseek" },   { "read_iter", "shmem_file_read_iter" }, { "write_iter", "generic_file_write_iter" },
+		{ "mmap", "shmem_mmap" },	     { "fallocate", "shmem_fallocate" },      { 0 },
+	};
+	static const char *const pages[][2] = {
+		{ "writepage", "shmem_writepage" },	{ "set_page_dirty", "__set_page_dirty_no_writeback" }, { "write_begin", "shmem_write_begin" },
+		{ "write_end", "shmem_write_end" },	{ "migratepage", "migrate_page" },		       { 0 },
+	};
+	static const char *const inode[][2] = { { "setattr", "shmem_setattr" }, { "getattr", "shmem_getattr" }, { 0 } };
+	static const char *const names[][2] = { { "create", "shmem_create" }, { "lookup", "simple_lookup" }, { "unlink", "shmem_unlink" }, { 0 } };
+	static const char *const directory[][2] = { { "read", "generic_read_dir" }, { "iterate_shared", "dcache_readdir" }, { 0 } };
+	static const char *const super[][2] = {
+		{ "alloc_inode", "shmem_alloc_inode" }, { "destroy_inode", "shmem_destroy_inode" }, { "statfs", "shmem_statfs" },
+		{ "evict_inode", "shmem_evict_inode" }, { "drop_inode", "generic_delete_inode" },   { 0 },
+	};
+	static const char *const vm[][2] = {
+		{ "fault", "shmem_fault" },	     { "map_pages", "filemap_map_pages" },
+		{ "set_policy", "shmem_set_policy" }, { "get_policy", "shmem_get_policy" }, { 0 },
+	};
+	static const char *const dentry[][2] = { { "d_dname", "simple_dname" }, { 0 } };
+	place_operations(m, "shmem_file_operations", "file_operations", file);
+	place_operations(m, "simple_dir_operations", "file_operations", directory);
+	place_operations(m, "shmem_aops", "address_space_operations", pages);
+	place_operations(m, "shmem_inode_operations", "inode_operations", inode);
+	place_operations(m, "shmem_dir_inode_operations", "inode_operations", names);
+	place_operations(m, "shmem_ops", "super_operations", super);
+	place_operations(m, "shmem_vm_ops", "vm_operations_struct", vm);
+	place_operations(m, "anon_ops", "dentry_operations", dentry);
+	if (!l64_has(m, "shmem_sb_info", "ino_batch"))
+		place_zeroes(&m->image, "shared_last_ino 4");
+	return place_type(m, "shmem_fs_type", "tmpfs", 0);
+}
+
 /* A file system over the simulated disk, made of the functions that any may use. */
 static void place_files(struct linux64 *m)
 {
@@ -334,10 +379,7 @@ static void place_files(struct linux64 *m)
 	place_operations(m, "simfs_dir_inode_operations", "inode_operations", names);
 	place_operations(m, "simfs_super_operations", "super_operations", super);
 	place_operations(m, "generic_file_vm_ops", "vm_operations_struct", vm);
-	uint64_t name = place_string(i, "simfs");
-	uint64_t type = image_place(i, 'D', "simfs_fs_type", l64_size(m, "file_system_type"), 32);
-	l64_set(m, type, "file_system_type", "name", name);
-	image_put64(i, image_symbol(i, "file_systems"), type);
+	image_put64(i, image_symbol(i, "file_systems"), place_type(m, "simfs_fs_type", "simfs", place_shared_memory(m)));
 	image_place(i, 'B', "sim_super_block", l64_size(m, "super_block"), 64);
 }
 
@@ -383,6 +425,7 @@ static void place_percpu(struct linux64 *m)
 		{ "this_cpu_off", NULL, 8, 8 },		 { "current_task", NULL, 8, 8 },
 		{ "cpu_current_top_of_stack", NULL, 8, 8 }, { m->flavour->relative_kallsyms ? "hardirq_stack_ptr" : "irq_stack_ptr", NULL, 8, 8 },
 		{ "__preempt_count", NULL, 4, 4 },	 { "process_counts", NULL, 8, 8 },
+		{ l64_has(m, "shmem_sb_info", "ino_batch") ? NULL : "last_ino", NULL, 4, 4 },
 		{ "boot_pageset", "per_cpu_pageset", 0, 64 }, { "vm_event_states", "vm_event_state", 0, 64 },
 		/* pages on their way to the LRU lists: in one structure since 5.8 */
 		{ one ? "lru_pvecs" : "lru_add_pvec", one ? "lru_pvecs" : "pagevec", 0, 64 },

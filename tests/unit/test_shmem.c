@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Shared memory without a name, on 3.19 and 5.10: what a page of it is from its first use to its file's end, what is promised for it, and contents that processes share,
+ * against plain arrays at random; audit holds every structure against the others.
+ */
+#include "tests/unit/small_machine.h"
+
+#include <time.h>
+
+#include "mm/audit/audit.h"
+#include "mm/engine/modern.h"
+#include "mm/engine/overcommit.h"
+#include "mm/meminfo.h"
+#include "mm/pte.h"
+#include "mm/state.h"
+#include "mm/zone.h"
+#include "tests/unit/random.h"
+
+#define A 0x10000000ull
+
+static struct machine m;
+static uint64_t task;
+
+static int boot_flavour(const char *flavour)
+{
+	struct machine_options o = {.mem = 128ull << 20};
+	ok(machine_boot(flavour, &o, &m.vc, &m.k));
+	ok(engine_open(m.k, &m.e));
+	ok(nodes_open(m.k));
+	ok(do_fork(m.e, m.e->init_task, 0, 0, &task));
+	ok(exec_empty(m.e, task, "one"));
+	ok(engine_set_current(m.e, task));
+	return 0;
+}
+
+static int boot510(void **state)
+{
+	return boot_flavour("linux-5.10-x86_64");
+}
+
+static int boot319(void **state)
+{
+	return boot_flavour("linux-3.19-x86_64");
+}
+
+static int teardown(void **state)
+{
+	shut_down(&m);
+	return 0;
+}
+
+static void sound(void)
+{
+	struct audit_options o = {.limit = 3};
+	struct audit_report report;
+	mm_state_forget(m.k);
+	ok(audit_run(m.k, &o, &report));
+	for (unsigned rule = 0; rule < AUDIT_RULE_COUNT; rule++)
+		for (size_t i = 0; audit_findings(&report) && i < report.rule[rule].line_count; i++)
+			print_message("%s\n", report.rule[rule].lines[i]->text);
+	assert_int_equal(audit_findings(&report), 0);
+	audit_report_free(&report);
+	ok(nodes_open(m.k));
+}
+
+static int64_t stat(const char *name)
+{
+	int64_t value;
+	assert_true(vmstat_global(m.k, name, &value));
+	return value;
+}
+
+/* By the pages themselves. */
+static uint64_t shared_frames(void)
+{
+	struct audit_options o = {.limit = 3};
+	struct audit_report report;
+	mm_state_forget(m.k);
+	ok(audit_run(m.k, &o, &report));
+	uint64_t frames = report.census[AUDIT_USE_SHMEM];
+	audit_report_free(&report);
+	ok(nodes_open(m.k));
+	return frames;
+}
+
+static int64_t committed(void)
+{
+	int64_t sum;
+	assert_true(percpu_counter_sum(m.k, m.e->areas.vm_committed_as, &sum));
+	return sum;
+}
+
+static uint64_t map_shared(uint64_t by, uint64_t addr, uint64_t pages, unsigned flags)
+{
+	uint64_t at;
+	ok(do_mmap_pgoff(m.e, mm_of(&m, by), 0, addr, pages * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | flags, 0, &at));
+	return at;
+}
+
+static enum fault_result use(uint64_t by, uint64_t addr, enum fault_access access)
+{
+	enum fault_result result;
+	char why[160];
+	bool faulted;
+	ok(touch_user(m.e, by, addr, access, &faulted, &result, why, sizeof(why)));
+	return result;
+}
+
+static uint64_t file_of(uint64_t by, uint64_t addr)
+{
+	struct object mm;
+	uint64_t vma;
+	ok(object_open(m.k, mm_of(&m, by), S_mm_struct, &mm));
+	ok(find_vma(m.e, &mm, addr, &vma));
+	return READ(&m, vma, vm_area_struct, vm_file);
+}
+
+/* From the first use of a page to the end of its file. */
+static void test_life(void **state)
+{
+	uint64_t child, page;
+	int64_t before = committed(), shmem = stat("NR_SHMEM");
+	assert_int_equal(map_shared(task, A, 8, MAP_FIXED), A);
+	assert_int_equal(committed(), before + 8);
+	uint64_t file = file_of(task, A), inode = READ(&m, file, file, f_inode), mapping = READ(&m, file, file, f_mapping);
+	assert_int_equal(READ(&m, inode, inode, i_size), 8 * PAGE);
+	/* Read first: a page of its own already, never the zero page; and writable from the start. */
+	assert_int_equal(use(task, A + PAGE, ACCESS_READ), FAULT_MINOR);
+	page = page_at(&m, task, A + PAGE);
+	assert_true(entry_of(&m, task, A + PAGE) & X86_RW);
+	assert_false(entry_of(&m, task, A + PAGE) & X86_DIRTY);
+	assert_int_not_equal(page, m.e->empty_zero_page);
+	assert_true(page_is(&m, page, m.e->modern->swapbacked));
+	assert_int_equal(READ(&m, page, page, mapping), mapping);
+	assert_int_equal(READ(&m, page, page, index), 1);
+	/* The cache's reference, the entry's, the batch's. */
+	assert_int_equal(count_of(&m, page), 3);
+	assert_int_equal(READ(&m, mapping, address_space, nrpages), 1);
+	assert_int_equal(READ(&m, inode, inode, i_blocks), 8);
+	/* A child has the area without entries, and finds the same page. */
+	ok(do_fork(m.e, task, 0, 0, &child));
+	assert_int_equal(entry_of(&m, child, A + PAGE), 0);
+	poke32(&m, task, A + PAGE, 7);
+	assert_int_equal(peek32(&m, child, A + PAGE), 7);
+	assert_int_equal(page_at(&m, child, A + PAGE), page);
+	poke32(&m, child, A + 5 * PAGE, 8);
+	assert_int_equal(peek32(&m, task, A + 5 * PAGE), 8);
+	sound();
+	/* Half of it goes in one, all in the other: the pages stay. */
+	ok(do_munmap(m.e, mm_of(&m, task), A, 4 * PAGE));
+	ok(do_exit(m.e, child));
+	assert_int_equal(shared_frames(), 2);
+	assert_int_equal(peek32(&m, task, A + 5 * PAGE), 8);
+	sound();
+	/* Committed is what the file was promised, whoever maps how much of it. */
+	ok(do_munmap(m.e, mm_of(&m, task), A + 4 * PAGE, 4 * PAGE));
+	assert_int_equal(shared_frames(), 0);
+	assert_int_equal(committed(), before);
+	assert_int_equal(stat("NR_SHMEM"), shmem);
+	sound();
+}
+
+/* An area may grow, its file does not. */
+static void test_beyond_the_end(void **state)
+{
+	uint64_t at;
+	map_shared(task, A, 2, MAP_FIXED);
+	ok(sys_mremap(m.e, mm_of(&m, task), A, 2 * PAGE, 4 * PAGE, 0, 0, &at));
+	assert_int_equal(at, A);
+	assert_in_range(use(task, A + PAGE, ACCESS_WRITE), FAULT_MINOR, FAULT_MAJOR);
+	assert_int_equal(use(task, A + 2 * PAGE, ACCESS_READ), FAULT_SIGBUS);
+	sound();
+}
+
+/* Two areas of the same request are two files: they are not joined. */
+static void test_neighbours(void **state)
+{
+	map_shared(task, A, 2, MAP_FIXED);
+	map_shared(task, A + 2 * PAGE, 2, MAP_FIXED);
+	assert_int_not_equal(file_of(task, A), file_of(task, A + 2 * PAGE));
+	refused(do_mmap_pgoff(m.e, mm_of(&m, task), 0, A, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, 0, &(uint64_t){0}), 22);
+	sound();
+}
+
+/* MAP_NORESERVE: nothing is promised for the file, each page pays as it comes; but where promises are limited strictly the flag is not heard. */
+static void test_promises(void **state)
+{
+	int64_t before = committed();
+	map_shared(task, A, 8, MAP_FIXED | MAP_NORESERVE);
+	assert_int_equal(committed(), before);
+	use(task, A, ACCESS_WRITE);
+	use(task, A + PAGE, ACCESS_READ);
+	assert_int_equal(committed(), before + 2);
+	/* Private memory without a promise never pays. */
+	map(&m, task, A + 64 * PAGE, 8, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_NORESERVE);
+	use(task, A + 64 * PAGE, ACCESS_WRITE);
+	assert_int_equal(committed(), before + 2);
+	ok(do_munmap(m.e, mm_of(&m, task), A, 8 * PAGE));
+	assert_int_equal(committed(), before);
+	ok(overcommit_sysctl_write(m.e, SYSCTL_OVERCOMMIT_MEMORY, 2));
+	map_shared(task, A, 8, MAP_FIXED | MAP_NORESERVE);
+	assert_int_equal(committed(), before + 8);
+	refused(do_mmap_pgoff(m.e, mm_of(&m, task), 0, 0, 1ull << 30, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, 0, &(uint64_t){0}), 12);
+	sound();
+}
+
+/* ---- At random ---- */
+
+#define SEGMENTS  4
+#define PAGES	  24 /* more than a batch has */
+#define PROCESSES 4
+
+struct model {
+	uint32_t value[SEGMENTS][PAGES];
+	uint64_t task[PROCESSES];
+	bool has[PROCESSES][SEGMENTS][PAGES];
+};
+
+static uint64_t place(unsigned segment, unsigned page)
+{
+	return A + (uint64_t)segment * 0x200000 + (uint64_t)page * PAGE;
+}
+
+static void forget(struct model *w, unsigned process)
+{
+	memset(w->has[process], 0, sizeof(w->has[process]));
+	w->task[process] = 0;
+}
+
+static void step(struct model *w, unsigned kind, unsigned p, unsigned s, unsigned page, uint32_t value)
+{
+	uint64_t by = w->task[p];
+	unsigned other = value % PROCESSES, count = 1 + value % 8;
+	if (kind < 40 && w->has[p][s][page]) {
+		poke32(&m, by, place(s, page), value);
+		w->value[s][page] = value;
+	} else if (kind < 75 && w->has[p][s][page]) {
+		assert_int_equal(peek32(&m, by, place(s, page)), w->value[s][page]);
+	} else if (kind < 85) {
+		for (unsigned i = page; i < page + count && i < PAGES; i++)
+			w->has[p][s][i] = false;
+		ok(do_munmap(m.e, mm_of(&m, by), place(s, page), (page + count < PAGES ? count : PAGES - page) * PAGE));
+	} else if (kind < 92 && other != p) {
+		if (w->task[other] && other)
+			ok(do_exit(m.e, w->task[other]));
+		else if (w->task[other])
+			return;
+		ok(do_fork(m.e, by, 0, 0, &w->task[other]));
+		memcpy(w->has[other], w->has[p], sizeof(w->has[p]));
+	} else if (kind < 95 && p) {
+		ok(do_exit(m.e, by));
+		forget(w, p);
+	} else if (kind >= 95) {
+		/* A new file: of no other process's any more. */
+		for (unsigned q = 1; q < PROCESSES; q++)
+			if (w->task[q] && q != p)
+				ok(do_munmap(m.e, mm_of(&m, w->task[q]), place(s, 0), PAGES * PAGE));
+		for (unsigned q = 0; q < PROCESSES; q++)
+			memset(w->has[q][s], q == p && w->task[q], sizeof(w->has[q][s]));
+		if (p)
+			ok(do_munmap(m.e, mm_of(&m, w->task[0]), place(s, 0), PAGES * PAGE));
+		map_shared(by, place(s, 0), PAGES, MAP_FIXED | (value & 1 ? MAP_NORESERVE : 0));
+		memset(w->value[s], 0, sizeof(w->value[s]));
+	}
+}
+
+static void test_random(void **state)
+{
+	struct model w = {.task = {task}};
+	uint64_t random = (uint64_t)time(NULL);
+	print_message("seed %" PRIu64 "\n", random);
+	int64_t before = committed();
+	for (unsigned n = 0; n < 3000; n++) {
+		unsigned p = random_below(&random, PROCESSES);
+		if (!w.task[p])
+			p = 0;
+		/* As after each act of a command. */
+		mm_state_forget(m.k);
+		ok(engine_set_current(m.e, w.task[p]));
+		step(&w, random_below(&random, 100), p, random_below(&random, SEGMENTS), random_below(&random, PAGES), random_below(&random, 1u << 30));
+		if (n % 300 == 299)
+			sound();
+	}
+	for (unsigned p = 1; p < PROCESSES; p++)
+		if (w.task[p])
+			ok(do_exit(m.e, w.task[p]));
+	for (unsigned s = 0; s < SEGMENTS; s++)
+		ok(do_munmap(m.e, mm_of(&m, task), place(s, 0), PAGES * PAGE));
+	assert_int_equal(shared_frames(), 0);
+	assert_int_equal(committed(), before);
+	sound();
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, boot510, teardown), cmocka_unit_test_setup_teardown(name, boot319, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_life), TEST(test_beyond_the_end), TEST(test_neighbours), TEST(test_promises), TEST(test_random),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
