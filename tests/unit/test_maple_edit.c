@@ -167,6 +167,57 @@ static void in_order(void **state)
 	assert_int_equal(in_use, 0);
 }
 
+/* ---- Each rule of maple_check() by itself ---- */
+
+struct wanted {
+	const char *text;
+	bool found;
+};
+
+static void note(void *context, uint64_t node, const char *what)
+{
+	struct wanted *w = context;
+	w->found |= strstr(what, w->text) != NULL;
+}
+
+/* That word, wrong by itself, is found, under a text that has `what` in it. */
+static void caught(uint64_t at, uint64_t value, unsigned size, const char *what)
+{
+	uint64_t was;
+	struct wanted w = { what, false };
+	assert_success(kernel_read_uint(k, at, size, &was));
+	poke(k, at, value, size);
+	assert_success(maple_check(k, TREE, note, &w));
+	if (!w.found)
+		fail_msg("nothing found that %s", what);
+	poke(k, at, was, size);
+	check();
+}
+
+static void each_rule(void **state)
+{
+	uint64_t root, leaf;
+	poke(k, TREE + 4, 0x303, 4);
+	/* Leaves of 8 slots, an area and a hole in turn. */
+	for (unsigned i = 1; i < 200; i += 4)
+		store(i, i + 1, 0x1000 + i * 16);
+	assert_success(kernel_read_u64(k, TREE + 8, &leaf));
+	do {
+		root = leaf & ~255ull;
+		assert_success(kernel_read_u64(k, root + A_SLOT(0), &leaf));
+	} while ((leaf >> 3 & 15) != LEAF);
+	leaf &= ~255ull;
+	caught(TREE + 4, 0x303 | 9 << 2, 4, "nodes high");
+	caught(leaf, root | 3 << 3 | 6, 8, "for parent and slot");
+	caught(leaf + R_SLOT(14), 0x7000, 8, "behind its end");
+	caught(leaf + R_PIVOT(12), 0x7000, 8, "behind its end");
+	caught(leaf + R_SLOT(1), 0, 8, "behind another");
+	caught(leaf + R_END, 4, 1, "too few");
+	caught(leaf + R_END, 6, 1, "last pivot");
+	caught(root + A_END + 1, 9, 1, "greatest gap");
+	caught(root + 160 + 8 * 9, 4096, 8, "behind its end");
+}
+
 /* ---- Damage ---- */
 
 static void damaged(void **state)
@@ -227,7 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(with_gaps, setup, teardown),	cmocka_unit_test_setup_teardown(without_gaps, setup, teardown),
 		cmocka_unit_test_setup_teardown(in_order, setup, teardown),	cmocka_unit_test_setup_teardown(damaged, setup, teardown),
-		cmocka_unit_test_setup_teardown(loop, setup, teardown),
+		cmocka_unit_test_setup_teardown(loop, setup, teardown),		cmocka_unit_test_setup_teardown(each_rule, setup, teardown),
 	};
 	seed = getenv("MMSCOPE_SEED") ? strtoull(getenv("MMSCOPE_SEED"), NULL, 0) : (uint64_t)time(NULL);
 	return cmocka_run_group_tests_name("maple_edit", tests, NULL, NULL);
