@@ -195,8 +195,8 @@ COMMAND(mmap) = {
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  Maps LENGTH bytes (k, M and G may follow) with the protection PROT: letters of r, w, x, or \"-\"\n"
-		"  for none; rw when it is left out. Prints the area that is there then. On a dump too, of kernels that\n"
-		"  keep areas in a list and a tree; without -f there.\n"
+		"  for none; rw when it is left out. Prints the area that is there then. On a dump too, of kernels since\n"
+		"  3.8; without -f there.\n"
 		"\n"
 		"  -a  near this address\n"
 		"  -A  at this address, whatever is there (MAP_FIXED)\n"

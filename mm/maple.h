@@ -66,15 +66,19 @@ typedef void maple_gap_visitor(void *context, uint64_t node, unsigned slot, uint
 struct error *maple_gaps(struct kernel *k, uint64_t tree, maple_gap_visitor *visit,
 			 void *context) MUST_CHECK;
 
-/* A node on the way to an index, and its slot that leads there. */
-struct maple_step {
-	uint64_t node;	      /* its address */
-	uint64_t min, max;    /* indexes of the node, … */
-	uint64_t first, last; /* … and of the slot */
-	unsigned slot, end;   /* end: the last one in use */
-};
-/* The steps from the root to the leaf, MAPLE_MAX_HEIGHT of them at most. *count 0: the tree is no more than its root. */
-struct error *maple_steps(struct kernel *k, uint64_t tree, uint64_t index, struct maple_step *steps, unsigned *count) MUST_CHECK;
+/*
+ * mas_empty_area(), mas_empty_area_rev(): the lowest (`back`: the highest) hole of `size` indexes or more within [low, high], by the gaps that the tree keeps: [*first, *last] is
+ * what of it lies there.
+ */
+struct error *maple_find_hole(struct kernel *k, uint64_t tree, uint64_t low, uint64_t high, uint64_t size, bool back, uint64_t *first, uint64_t *last,
+			      bool *found) MUST_CHECK;
+
+/*
+ * By all the rules of the kernel's own check (lib/maple_tree.c: mt_validate()) but the gaps, which maple_gaps() has: each finding says what is wrong with a node, or with the
+ * tree (its address). A root that is an entry counts as no level. Errors as maple_for_each(): nothing more can be said then.
+ */
+typedef void maple_finding(void *context, uint64_t node, const char *what);
+struct error *maple_check(struct kernel *k, uint64_t tree, maple_finding *report, void *context) MUST_CHECK;
 
 static inline bool maple_entry_is_internal(uint64_t entry)
 {

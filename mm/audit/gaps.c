@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The free room between areas that their tree keeps to find a place for a new one: in each node of a maple tree, or in each area of an
- * augmented red-black tree.
+ * The trees that areas stand in: the free room between areas that each node of a maple tree, or each area of an augmented red-black tree, keeps to find a place for a
+ * new one; and of a maple tree all else that the kernel's own check looks at.
  */
 #include <inttypes.h>
 
@@ -13,6 +13,7 @@ struct gap_walk {
 	struct audit *a;
 	const struct audit_mm *mm;
 	uint64_t guard; /* stack_guard_gap, in bytes */
+	uint64_t tree;	/* the maple tree */
 	size_t nodes;
 };
 
@@ -22,6 +23,12 @@ static void see_gap(void *context, uint64_t node, unsigned slot, uint64_t kept, 
 	if (kept != found)
 		audit_say_mm(w->a, w->mm, AUDIT_AREAS, node, "maple node %" PRIx64 " keeps a greatest gap of %" PRIx64 " for slot %u, where it is %" PRIx64,
 			     node, kept, slot, found);
+}
+
+static void see_node(void *context, uint64_t node, const char *what)
+{
+	struct gap_walk *w = context;
+	audit_say_mm(w->a, w->mm, AUDIT_AREAS, node, "maple %s %" PRIx64 " %s", node == w->tree ? "tree" : "node", node, what);
 }
 
 /* ---- rb_subtree_gap: mm/mmap.c, 3.8 to 6.0 ---- */
@@ -85,8 +92,11 @@ struct error *audit_gaps(struct audit *a, const struct audit_mm *mm)
 	struct kernel *k = a->k;
 	struct gap_walk w = {.a = a, .mm = mm};
 	uint64_t root, gap;
-	if (HAS(k, mm_struct, mm_mt) && HAS(k, maple_arange_64, gap))
-		return maple_gaps(k, mm->addr + OFFSET(k, mm_struct, mm_mt), see_gap, &w);
+	if (HAS(k, mm_struct, mm_mt) && HAS(k, maple_arange_64, gap)) {
+		w.tree = mm->addr + OFFSET(k, mm_struct, mm_mt);
+		TRY(maple_check(k, w.tree, see_node, &w));
+		return maple_gaps(k, w.tree, see_gap, &w);
+	}
 	if (!HAS(k, vm_area_struct, rb_subtree_gap))
 		return NULL;
 	error_drop(kernel_read_symbol(k, "stack_guard_gap", 0, &w.guard));

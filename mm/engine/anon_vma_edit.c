@@ -208,30 +208,6 @@ struct error *anon_vma_interval_tree_post_update_vma(struct engine *e, const str
 
 /* ---- An area's first ---- */
 
-/* The areas before and behind one in its mm, 0 for none; where areas stand in a tree alone, only those that touch it. */
-static struct error *vma_neighbours(struct engine *e, const struct object *vma, uint64_t *prev, uint64_t *next)
-{
-	struct kernel *k = e->k;
-	struct vma at;
-	bool found;
-	*prev = *next = 0;
-	if (HAS(k, vm_area_struct, vm_prev)) {
-		*prev = GET(k, vma, vm_area_struct, vm_prev);
-		*next = GET(k, vma, vm_area_struct, vm_next);
-		return NULL;
-	}
-	uint64_t mm = GET(k, vma, vm_area_struct, vm_mm);
-	TRY(vma_find(k, mm, GET(k, vma, vm_area_struct, vm_end), &at, &found));
-	if (found)
-		*next = at.addr;
-	if (!GET(k, vma, vm_area_struct, vm_start))
-		return NULL;
-	TRY(vma_find(k, mm, GET(k, vma, vm_area_struct, vm_start) - 1, &at, &found));
-	if (found)
-		*prev = at.addr;
-	return NULL;
-}
-
 bool mpol_equal(struct engine *e, const struct object *a, const struct object *b)
 {
 	struct kernel *k = e->k;
@@ -282,7 +258,8 @@ static struct error *find_mergeable_anon_vma(struct engine *e, const struct obje
 {
 	uint64_t prev, next;
 	*anon_vma = 0;
-	TRY(vma_neighbours(e, vma, &prev, &next));
+	TRY(vma_before(e, vma, &prev));
+	TRY(vma_after(e, vma, &next));
 	TRY(reusable_anon_vma(e, vma, next, false, anon_vma));
 	return *anon_vma ? NULL : reusable_anon_vma(e, vma, prev, true, anon_vma);
 }

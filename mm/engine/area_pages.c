@@ -64,18 +64,17 @@ void vma_set_page_prot(struct engine *e, const struct object *vma)
 	SET(k, vma, vm_area_struct, vm_page_prot, pgprot_modify(e, old, vm_get_page_prot(e, flags)));
 }
 
-/* An area that has the flag; *areas: there is one from whose lack of it something follows. A stack loses it when its program starts (setup_arg_pages()). */
-static bool any_soft_dirty(struct kernel *k, uint64_t at, bool *areas)
+struct soft_dirty_search {
+	bool any, areas;
+};
+
+/* Does an area have the flag? `areas`: there is one from whose lack of it something follows. A stack loses it when its program starts (setup_arg_pages()). */
+static bool see_soft_dirty(void *context, const struct vma *vma)
 {
-	struct object vma;
-	for (unsigned n = 0; at && n < 1000 && object_try_open(k, at, S_vm_area_struct, &vma); n++) {
-		uint64_t flags = GET(k, &vma, vm_area_struct, vm_flags);
-		if (flags & VM_SOFTDIRTY)
-			return true;
-		*areas |= !(flags & VM_GROWSDOWN);
-		at = GET(k, &vma, vm_area_struct, vm_next);
-	}
-	return false;
+	struct soft_dirty_search *s = context;
+	s->any |= (vma->flags & VM_SOFTDIRTY) != 0;
+	s->areas |= !(vma->flags & VM_GROWSDOWN);
+	return !s->any;
 }
 
 /*
@@ -87,14 +86,14 @@ uint64_t soft_dirty_flag(struct engine *e, const struct object *mm)
 	struct kernel *k = e->k;
 	if (e->areas.soft_dirty == SOFT_DIRTY_UNKNOWN) {
 		const struct task *init = task_by_pid(k, 1);
-		uint64_t other, first;
-		bool areas = false, any = any_soft_dirty(k, GET(k, mm, mm_struct, mmap), &areas);
-		if (!any && init && !error_drop(kernel_get(k, init->addr, M_task_struct_mm, &other)) && other &&
-		    !error_drop(kernel_get(k, other, M_mm_struct_mmap, &first)))
-			any = any_soft_dirty(k, first, &areas);
-		if (!any && !areas)
+		struct soft_dirty_search s = { false, false };
+		uint64_t other;
+		error_drop(vma_for_each(k, mm->addr, see_soft_dirty, &s));
+		if (!s.any && init && !error_drop(kernel_get(k, init->addr, M_task_struct_mm, &other)) && other)
+			error_drop(vma_for_each(k, other, see_soft_dirty, &s));
+		if (!s.any && !s.areas)
 			return k->arch->pointer_size == 8 ? VM_SOFTDIRTY : 0;
-		e->areas.soft_dirty = any ? SOFT_DIRTY_KEPT : SOFT_DIRTY_NOT_KEPT;
+		e->areas.soft_dirty = s.any ? SOFT_DIRTY_KEPT : SOFT_DIRTY_NOT_KEPT;
 	}
 	return e->areas.soft_dirty == SOFT_DIRTY_KEPT ? VM_SOFTDIRTY : 0;
 }
@@ -238,7 +237,7 @@ struct error *munlock_range(struct engine *e, const struct object *mm, uint64_t 
 			if (!HAS(k, page, mlock_count))
 				TRY(munlock_vma_pages_range(e, mm, &vma, start, stop));
 		}
-		at = GET(k, &vma, vm_area_struct, vm_next);
+		TRY(vma_after(e, &vma, &at));
 	}
 	return NULL;
 }

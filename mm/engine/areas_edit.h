@@ -38,7 +38,7 @@ struct error *anon_vma_interval_tree_post_update_vma(struct engine *e, const str
 /* ---- mm/engine/expand_stack.c ---- */
 
 /* The area below; addr 0: none. */
-struct error *area_below(struct engine *e, const struct object *mm, const struct object *vma, struct vma *below) MUST_CHECK;
+struct error *area_below(struct engine *e, const struct object *vma, struct vma *below) MUST_CHECK;
 
 /* ---- mm/engine/commit.c ---- */
 
@@ -60,9 +60,30 @@ struct error *security_vm_enough_memory_mm(struct engine *e, const struct object
 struct error *vm_unacct_memory(struct engine *e, uint64_t pages) MUST_CHECK;
 bool overcommit_never(struct engine *e);
 
+/* ---- mm/engine/area_order.c ---- */
+
+/* Since 6.1; a list and a tree with gaps before. */
+bool areas_in_maple_tree(const struct kernel *k);
+/* The areas behind and before one in its mm, 0 for none; an area that is not where the tree has it is ERR_BAD_LIST. */
+struct error *vma_after(struct engine *e, const struct object *vma, uint64_t *next) MUST_CHECK;
+struct error *vma_before(struct engine *e, const struct object *vma, uint64_t *prev) MUST_CHECK;
+/* 0: the mm has none. */
+struct error *first_vma(struct engine *e, const struct object *mm, uint64_t *vma) MUST_CHECK;
+/* In a maple tree: [start, end) is that area's from now on; 0: nobody's. */
+struct error *vma_store(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t vma) MUST_CHECK;
+/* The maple tree goes, and leaves the areas. */
+struct error *vma_tree_destroy(struct engine *e, const struct object *mm) MUST_CHECK;
+
+/* ---- mm/engine/vma_alloc.c ---- */
+
+/* Of that mm, in no tree, all else 0. */
+struct error *vm_area_alloc(struct engine *e, uint64_t mm, struct object *vma) MUST_CHECK;
+struct error *vm_area_dup(struct engine *e, const struct object *from, struct object *copy) MUST_CHECK;
+struct error *vm_area_free(struct engine *e, uint64_t vma) MUST_CHECK;
+
 /* ---- mm/engine/vma_edit.c ---- */
 
-/* ERR_UNSUPPORTED for kernels whose areas stand in a maple tree, or that lack members. */
+/* ERR_UNSUPPORTED for kernels that lack members. */
 struct error *areas_known(struct engine *e) MUST_CHECK;
 uint64_t vm_start_gap(const struct engine *e, const struct object *vma);
 struct error *find_vma_links(struct engine *e, const struct object *mm, uint64_t addr, uint64_t end, struct vma_place *place) MUST_CHECK;
@@ -87,6 +108,7 @@ struct error *__vma_adjust(struct engine *e, const struct object *mm, struct vma
 struct vma_request {
 	uint64_t start, end, flags, anon_vma, file, pgoff, uffd_ctx;
 	const struct object *policy; /* an area whose memory policy it has; NULL: none */
+	bool just_expand;	     /* only the area before it may take it */
 };
 /* *merged: the area that holds it now, 0: none does. */
 struct error *vma_merge(struct engine *e, const struct object *mm, uint64_t prev, const struct vma_request *r, uint64_t *merged) MUST_CHECK;
@@ -95,8 +117,6 @@ struct error *vma_change_flags(struct engine *e, const struct object *mm, uint64
 struct error *split_vma(struct engine *e, const struct object *mm, uint64_t vma, uint64_t addr, bool new_below, bool limited) MUST_CHECK;
 /* An area like *vma for [addr, addr + len), joined with others there if they fit: *moved. *vma is that one too when it was joined itself. */
 struct error *copy_vma(struct engine *e, const struct object *mm, struct object *vma, uint64_t addr, uint64_t len, uint64_t pgoff, struct object *moved) MUST_CHECK;
-struct error *vm_area_dup(struct engine *e, const struct object *from, struct object *copy) MUST_CHECK;
-struct error *vm_area_free(struct engine *e, uint64_t vma) MUST_CHECK;
 /* The area's memory policy, if it has one, is had once more; a reference to it goes. */
 struct error *vma_dup_policy(struct engine *e, const struct object *vma) MUST_CHECK;
 struct error *vma_policy_put(struct engine *e, const struct object *vma) MUST_CHECK;
@@ -112,7 +132,6 @@ struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint6
 /* ---- mm/engine/mmap_areas.c: what mm/engine/mmap.c hands on ---- */
 
 struct error *open_mm_areas(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
-/* For acts that change no area: those of a maple tree too. */
 struct error *open_mm_pages(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
 /* The driver's own say (vm_ops->open, close, split): nothing, known to be nothing, or ERR_UNSUPPORTED with its name. */
 struct error *vma_call(struct engine *e, const struct object *vma, enum member_id op, const char *what) MUST_CHECK;

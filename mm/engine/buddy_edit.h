@@ -17,11 +17,18 @@ struct error *free_one_page(struct engine *e, uint64_t zone, uint64_t page, unsi
 /* get_pfnblock_migratetype(). ERR_UNSUPPORTED where a kernel keeps it in a way that is not known. */
 struct error *pageblock_type(struct engine *e, uint64_t page, unsigned *type) MUST_CHECK;
 
+/* ---- The CPUs' own lists: mm/engine/pcp_alloc.c, pcp_free.c ---- */
+
+/* The head of the list for blocks of that order and type among those of the per_cpu_pages at `pcp`; 0: there is none. */
+uint64_t pcp_list(struct engine *e, uint64_t pcp, unsigned order, unsigned type);
+/* free_unref_page_commit(): a block that free_pages_prepare() was called for goes onto the acting CPU's list. */
+struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, unsigned order, unsigned type) MUST_CHECK;
+
 /* ---- mm/engine/compound.c ---- */
 
 /* prep_compound_page(): 2^order frames become one page. */
 struct error *prep_compound_page(struct engine *e, uint64_t page, unsigned order) MUST_CHECK;
-/* __free_pages() of a block without references: the CPU's list for one frame, else the buddy lists. What a compound page's tails keep of that is undone. */
+/* __free_pages() of a block without references: the CPU's list for blocks like it, else the buddy lists. What a compound page's tails keep of that is undone. */
 struct error *free_pages_modern(struct engine *e, uint64_t page, unsigned order) MUST_CHECK;
 
 /* free_pages_prepare(): nothing of its former use stays in the page but its place. mm/engine/pcp_free.c */

@@ -149,13 +149,11 @@ struct error *free_pages_modern(struct engine *e, uint64_t page, unsigned order)
 		return free_page_pcp(e, page);
 	TRY(nodes_open(e->k));
 	TRY(page_open_known(e, page, &p));
-	if (HAS(e->k, per_cpu_pages, free_count))
-		return error_at(ERR_UNSUPPORTED, page, "blocks of several frames go to the CPU's lists on this kernel: not done yet");
 	uint64_t zone = zone_of_page(e, page);
 	if (!zone)
 		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is in no zone", page);
 	TRY(undo_tails(e, page, order));
 	TRY(free_pages_prepare(e, page));
 	TRY(pageblock_type(e, page, &type));
-	return free_one_page(e, zone, page, order, type);
+	return pcp_list(e, 1, order, type < e->modern->migrate_pcptypes ? type : e->modern->migrate_movable) ? free_unref_block(e, zone, page, order, type) : free_one_page(e, zone, page, order, type);
 }

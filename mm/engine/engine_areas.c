@@ -57,6 +57,8 @@ void engine_areas_open(struct engine *e)
 	unsigned word = k->arch->pointer_size;
 	find_slub(e);
 	find_protections(e);
+	a->maple_node_cache = value(k, "maple_node_cache", word, 0);
+	a->vma_lock_cachep = HAS(k, vma_lock, wait_list) ? value(k, "vma_lock_cachep", word, 0) : 0;
 	a->stack_guard_gap = value(k, "stack_guard_gap", word, 0);
 	a->mmap_min_addr = value(k, "mmap_min_addr", word, 0);
 	a->max_map_count = symbol_addr(k, "sysctl_max_map_count");

@@ -23,7 +23,7 @@ enum freelist_swaps: are addresses byte-swapped in hardened free lists? */
 	int bit_on_node;	 /* that flag: PG_workingset; -1 */
 	uint32_t tid_step;	 /* between two transaction numbers of one CPU */
 	bool init_on_alloc, init_on_free;
-	uint64_t anon_vma_cachep, anon_vma_chain_cachep; /* caches */
+	uint64_t anon_vma_cachep, anon_vma_chain_cachep, maple_node_cache, vma_lock_cachep; /* caches; 0: this kernel has none */
 
 	/* Areas (mm/engine/vma_edit.c …) */
 	uint64_t protection_map[16]; /* page protections by the low bits of vm_flags; all 0: not known */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Stacks grow down (mm/mmap.c: expand_downwards()) on kernels with reverse mapping. Where areas stand in a list and a tree, the gaps that the tree keeps follow; in a maple
- * tree the border between the hole and the area moves within one node.
+ * Stacks grow down (mm/mmap.c: expand_downwards()) on kernels with reverse mapping.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -10,127 +9,15 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/interval_tree.h"
 #include "mm/engine/modern.h"
-#include "mm/maple.h"
-
-/* ---- The maple tree ---- */
-
-static uint64_t element(struct kernel *k, const struct maple_step *s, enum member_id member, unsigned i)
-{
-	const struct member *m = &k->members[member];
-	return i < m->count ? s->node + m->offset + (uint64_t)i * m->stride : 0;
-}
-
-/* mas_leaf_max_gap(): the widest range of the leaf without an entry. */
-static struct error *leaf_gap(struct kernel *k, const struct maple_step *leaf, uint64_t *gap)
-{
-	uint64_t from = leaf->min;
-	*gap = 0;
-	for (unsigned i = 0; i <= leaf->end; i++) {
-		uint64_t to = leaf->max, entry, at = element(k, leaf, M_maple_range_64_pivot, i), slot = element(k, leaf, M_maple_range_64_slot, i);
-		if (i < leaf->end && at)
-			TRY(kernel_read_pointer(k, at, &to));
-		if (!slot)
-			return error_at(ERR_BAD_LIST, leaf->node, "maple node has more slots than there are: %016" PRIx64, leaf->node);
-		TRY(kernel_read_pointer(k, slot, &entry));
-		if (!entry && to >= from && to - from + 1 > *gap)
-			*gap = to - from + 1;
-		from = to + 1;
-	}
-	return NULL;
-}
-
-/* ma_max_gap(): of several that are alike the last one down. */
-static struct error *greatest_gap(struct kernel *k, const struct maple_step *s, uint64_t *gap, unsigned *slot)
-{
-	*gap = 0;
-	*slot = s->end;
-	for (unsigned i = s->end + 1; i-- > 0;) {
-		uint64_t at = element(k, s, M_maple_arange_64_gap, i), here;
-		if (!at)
-			return error_at(ERR_BAD_LIST, s->node, "maple node has more slots than there are: %016" PRIx64, s->node);
-		TRY(kernel_read_pointer(k, at, &here));
-		if (here > *gap) {
-			*gap = here;
-			*slot = i;
-		}
-	}
-	return NULL;
-}
-
-/* mas_parent_gap(): the leaf's gap in its parent, and so up as long as that changes the greatest. */
-static struct error *update_gaps(struct kernel *k, const struct maple_step *steps, unsigned count, uint64_t now)
-{
-	for (unsigned i = count - 1; i-- > 0;) {
-		const struct maple_step *s = &steps[i];
-		uint64_t at = element(k, s, M_maple_arange_64_gap, s->slot), meta = s->node + OFFSET(k, maple_arange_64, meta_gap), most, old, meta_at;
-		unsigned slot = s->slot;
-		TRY(kernel_read_uint(k, meta, 1, &most));
-		meta_at = element(k, s, M_maple_arange_64_gap, (unsigned)most);
-		if (!at || !meta_at)
-			return error_at(ERR_BAD_LIST, s->node, "maple node is damaged: %016" PRIx64, s->node);
-		TRY(kernel_read_pointer(k, meta_at, &old));
-		TRY(kernel_write_pointer(k, at, now));
-		if (old == now || (slot != most && old > now))
-			return NULL;
-		if (slot == most && now < old)
-			TRY(greatest_gap(k, s, &now, &slot));
-		TRY(kernel_write_uint(k, meta, 1, slot));
-	}
-	return NULL;
-}
-
-/* mas_wr_slot_store(): the entry that begins at `start` takes the end of the empty range below it, from `addr` on. */
-static struct error *maple_move_start(struct engine *e, const struct object *mm, uint64_t start, uint64_t addr)
-{
-	struct kernel *k = e->k;
-	struct maple_step steps[MAPLE_MAX_HEIGHT];
-	unsigned count;
-	uint64_t entry, gap, pivot, slot;
-	TRY(members_require(k, "maple trees are not changed", M_maple_range_64_pivot, M_maple_arange_64_gap, M_maple_arange_64_meta_gap, MEMBER_NONE));
-	TRY(maple_steps(k, MEMBER_ADDR(k, mm, mm_struct, mm_mt), start - 1, steps, &count));
-	const struct maple_step *leaf = &steps[count ? count - 1 : 0];
-	if (!count || leaf->last != start - 1 || leaf->first >= addr || leaf->slot >= leaf->end)
-		return error_at(ERR_UNSUPPORTED, start, "the maple tree would be built anew at %" PRIx64 ": that is not done yet", start);
-	pivot = element(k, leaf, M_maple_range_64_pivot, leaf->slot);
-	slot = element(k, leaf, M_maple_range_64_slot, leaf->slot);
-	TRY(kernel_read_pointer(k, slot, &entry));
-	if (entry || !pivot)
-		return error_at(ERR_BAD_LIST, leaf->node, "maple node has an area where the stack would grow: %016" PRIx64, leaf->node);
-	TRY(kernel_write_pointer(k, pivot, addr - 1));
-	TRACE(e, "mas_wr_slot_store", "the hole below the area ends lower in the tree's node", { "node", leaf->node }, { "offset", leaf->slot },
-	      { "pivot", addr - 1 });
-	TRY(leaf_gap(k, leaf, &gap));
-	return update_gaps(k, steps, count, gap);
-}
 
 /* ---- The area below ---- */
 
-struct below {
-	uint64_t start;
-	struct vma vma; /* addr 0: none */
-};
-
-static bool is_below(void *context, const struct vma *vma)
+struct error *area_below(struct engine *e, const struct object *vma, struct vma *below)
 {
-	struct below *b = context;
-	if (vma->end <= b->start)
-		b->vma = *vma;
-	return vma->end <= b->start;
-}
-
-struct error *area_below(struct engine *e, const struct object *mm, const struct object *vma, struct vma *below)
-{
-	struct kernel *k = e->k;
-	struct below b = { .start = GET(k, vma, vm_area_struct, vm_start) };
 	uint64_t prev;
-	if (!HAS(k, vm_area_struct, vm_prev)) {
-		TRY(vma_for_each(k, mm->addr, is_below, &b));
-		*below = b.vma;
-		return NULL;
-	}
-	*below = b.vma;
-	prev = GET(k, vma, vm_area_struct, vm_prev);
-	return prev ? vma_open(k, prev, below) : NULL;
+	*below = (struct vma){ 0 };
+	TRY(vma_before(e, vma, &prev));
+	return prev ? vma_open(e->k, prev, below) : NULL;
 }
 
 /* ---- Growing ---- */
@@ -152,14 +39,11 @@ static struct error *acct_stack_growth(struct engine *e, const struct object *mm
 static struct error *move_start(struct engine *e, const struct object *mm, const struct object *vma, uint64_t addr, uint64_t grow)
 {
 	struct kernel *k = e->k;
-	bool maple = HAS(k, mm_struct, mm_mt);
 	TRY(anon_vma_interval_tree_pre_update_vma(e, vma));
-	if (maple)
-		TRY(maple_move_start(e, mm, GET(k, vma, vm_area_struct, vm_start), addr));
 	SET(k, vma, vm_area_struct, vm_start, addr);
 	ADD(k, vma, vm_area_struct, vm_pgoff, -(int64_t)grow);
 	TRY(anon_vma_interval_tree_post_update_vma(e, vma));
-	return maple ? NULL : vma_gap_update(e, vma->addr);
+	return areas_in_maple_tree(k) ? vma_store(e, mm, addr, GET(k, vma, vm_area_struct, vm_end), vma->addr) : vma_gap_update(e, vma->addr);
 }
 
 struct error *expand_downwards(struct engine *e, const struct object *mm, uint64_t vma_addr, uint64_t addr)
@@ -170,7 +54,7 @@ struct error *expand_downwards(struct engine *e, const struct object *mm, uint64
 	addr &= ~(uint64_t)(VMCORE_PAGE_SIZE - 1);
 	TRY(interval_trees_known(k));
 	TRY(open_vma(e, vma_addr, &vma));
-	TRY(area_below(e, mm, &vma, &prev));
+	TRY(area_below(e, &vma, &prev));
 	uint64_t start = GET(k, &vma, vm_area_struct, vm_start), pgoff = GET(k, &vma, vm_area_struct, vm_pgoff), flags = GET(k, &vma, vm_area_struct, vm_flags),
 		 size = GET(k, &vma, vm_area_struct, vm_end) - addr, gap = e->areas.stack_guard_gap;
 	/* A parameter of the kernel's, which may have been changed since. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Address spaces made, copied and dropped where areas have an anon_vma (kernel/fork.c: mm_init(), dup_mmap(), mmput()); areas in a list and a tree with gaps.
+ * Address spaces made, copied and dropped where areas have an anon_vma (kernel/fork.c: mm_init(), dup_mmap(), mmput()).
  */
 #include <inttypes.h>
 
@@ -11,6 +11,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/pgtable_edit.h"
 #include "mm/engine/zap.h"
+#include "mm/maple_node.h"
 
 /* ---- Making ---- */
 
@@ -43,6 +44,21 @@ static struct error *count_user_ns(struct engine *e, const struct object *mm, in
 	return HAS(e->k, mm_struct, user_ns) ? add_count(e, GET(e->k, mm, mm_struct, user_ns), S_user_namespace, M_user_namespace_count, delta, &now) : NULL;
 }
 
+/* mt_init_flags(): empty; gaps are kept, readers do not lock, and the lock is the mm's (MM_MT_FLAGS), as in every mm there is. */
+static struct error *init_tree(struct engine *e, const struct object *mm)
+{
+	struct kernel *k = e->k;
+	struct object tree;
+	uint64_t flags;
+	if (!areas_in_maple_tree(k))
+		return NULL;
+	TRY(object_open_writable(k, MEMBER_ADDR(k, mm, mm_struct, mm_mt), S_maple_tree, &tree));
+	TRY(kernel_get(k, e->init_mm + OFFSET(k, mm_struct, mm_mt), M_maple_tree_ma_flags, &flags));
+	SET(k, &tree, maple_tree, ma_flags, flags & ~(uint64_t)MAPLE_HEIGHT_MASK);
+	SET(k, &tree, maple_tree, ma_root, 0);
+	return NULL;
+}
+
 /* In an mm that is all zeroes, or a copy of another one; `from` (NULL: a kernel thread's first) has the flags that a new one takes over. */
 static struct error *mm_init(struct engine *e, const struct object *mm, const struct object *from)
 {
@@ -59,6 +75,8 @@ static struct error *mm_init(struct engine *e, const struct object *mm, const st
 	clear_member(k, mm, M_mm_struct_rss_stat);
 	clear_member(k, mm, M_mm_struct_pgtables_bytes);
 	clear_member(k, mm, M_mm_struct_cpu_bitmap);
+	TRY(init_tree(e, mm));
+	TRY(lru_gen_init_mm(e, mm));
 	SET(k, mm, mm_struct, mm_users, 1);
 	SET(k, mm, mm_struct, mm_count, 1);
 	TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmap_sem_list)));
@@ -133,6 +151,7 @@ struct error *mmput_areas(struct engine *e, uint64_t addr)
 		TRY(fput(e, exe));
 	/* On the list of those with pages in swap. */
 	TRY(list_del(k, MEMBER_ADDR(k, &mm, mm_struct, mmlist)));
+	TRY(lru_gen_del_mm(e, &mm));
 	return mmdrop_areas(e, addr);
 }
 
@@ -182,7 +201,7 @@ static struct error *dup_vma(struct duplicating *d, const struct object *from)
 	struct engine *e = d->e;
 	struct kernel *k = e->k;
 	struct object copy;
-	struct vma_place place = { .prev = d->prev, .link = MEMBER_ADDR(k, d->mm, mm_struct, mm_rb) };
+	struct vma_place place = { .prev = d->prev };
 	uint64_t flags = GET(k, from, vm_area_struct, vm_flags),
 		 pages = (GET(k, from, vm_area_struct, vm_end) - GET(k, from, vm_area_struct, vm_start)) >> k->arch->page_shift;
 	if (flags & VM_DONTCOPY) {
@@ -196,7 +215,8 @@ static struct error *dup_vma(struct duplicating *d, const struct object *from)
 	if (failure)
 		return flags & VM_ACCOUNT ? error_worse(failure, vm_unacct_memory(e, pages)) : failure;
 	TRY(dup_file(e, from, &copy));
-	/* The last of the tree is the one before, and has nothing to its right. */
+	/* The last of a red-black tree is the one before, and has nothing to its right. */
+	place.link = MEMBER_ADDR(k, d->mm, mm_struct, mm_rb);
 	if (d->prev) {
 		place.parent = d->prev + OFFSET(k, vm_area_struct, vm_rb);
 		place.link = place.parent + OFFSET(k, rb_node, rb_right);
@@ -215,7 +235,8 @@ static struct error *dup_mmap(struct engine *e, const struct object *old, const 
 {
 	struct kernel *k = e->k;
 	struct duplicating d = { e, old, mm, 0 };
-	uint64_t at = GET(k, old, mm_struct, mmap), exe = GET(k, old, mm_struct, exe_file);
+	uint64_t at, exe = GET(k, old, mm_struct, exe_file);
+	TRY(first_vma(e, old, &at));
 	SET(k, mm, mm_struct, exe_file, exe);
 	if (exe)
 		get_file(e, exe);
@@ -225,7 +246,7 @@ static struct error *dup_mmap(struct engine *e, const struct object *old, const 
 		if (!left)
 			return error_at(ERR_BAD_LIST, old->addr, "mm %" PRIx64 " has more areas than its map_count says", old->addr);
 		TRY(open_vma(e, at, &from));
-		at = GET(k, &from, vm_area_struct, vm_next);
+		TRY(vma_after(e, &from, &at));
 		TRY(dup_vma(&d, &from));
 	}
 	return NULL;
@@ -247,6 +268,7 @@ struct error *dup_mm_areas(struct engine *e, uint64_t old_addr, uint64_t *mm)
 		TRACE(e, "dup_mm", "no memory: the copy is given up", { "mm", *mm });
 		return error_worse(failure, mmput_areas(e, *mm));
 	}
+	TRY(lru_gen_add_mm(e, &o, &old));
 	SET(k, &o, mm_struct, hiwater_rss, get_mm_rss(e, &o));
 	SET(k, &o, mm_struct, hiwater_vm, GET(k, &o, mm_struct, total_vm));
 	return NULL;

@@ -29,6 +29,10 @@ struct error *exec_mmap(struct engine *e, uint64_t task) MUST_CHECK;
 struct error *mm_alloc_areas(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *dup_mm_areas(struct engine *e, uint64_t old, uint64_t *mm) MUST_CHECK;
 struct error *mmput_areas(struct engine *e, uint64_t mm) MUST_CHECK;
+/* mm/engine/lru_gen_mm.c: the mm is on no list; it comes onto that which `like` is on; it leaves its own. Nothing where there are no such lists. */
+struct error *lru_gen_init_mm(struct engine *e, const struct object *mm) MUST_CHECK;
+struct error *lru_gen_add_mm(struct engine *e, const struct object *mm, const struct object *like) MUST_CHECK;
+struct error *lru_gen_del_mm(struct engine *e, const struct object *mm) MUST_CHECK;
 /* A reference to the mm_struct itself goes. */
 struct error *mmdrop_areas(struct engine *e, uint64_t mm) MUST_CHECK;
 

@@ -124,11 +124,13 @@ struct error *vma_change_flags(struct engine *e, const struct object *mm, uint64
 	struct object vma;
 	uint64_t merged, prev;
 	TRY(open_vma(e, vma_addr, &vma));
-	prev = start > GET(k, &vma, vm_area_struct, vm_start) ? vma_addr : GET(k, &vma, vm_area_struct, vm_prev);
+	prev = vma_addr;
+	if (start <= GET(k, &vma, vm_area_struct, vm_start))
+		TRY(vma_before(e, &vma, &prev));
 	uint64_t from = GET(k, &vma, vm_area_struct, vm_start), to = GET(k, &vma, vm_area_struct, vm_end),
 		 pgoff = GET(k, &vma, vm_area_struct, vm_pgoff) + ((start - from) >> k->arch->page_shift);
 	const struct vma_request r = { start, end, flags, GET(k, &vma, vm_area_struct, anon_vma), GET(k, &vma, vm_area_struct, vm_file), pgoff,
-				       GET(k, &vma, vm_area_struct, uffd_ctx), &vma };
+				       GET(k, &vma, vm_area_struct, uffd_ctx), &vma, false };
 	TRY(vma_merge(e, mm, prev, &r, &merged));
 	if (!merged && start != from)
 		TRY(split_vma(e, mm, vma_addr, start, true, true));

@@ -78,7 +78,7 @@ static struct error *check_stack_guard_page(struct fault *f, bool *done)
 	*done = false;
 	if (e->modern->late_tables || e->areas.stack_guard_gap || !(f->vma->flags & VM_GROWSDOWN) || page != f->vma->start)
 		return NULL;
-	TRY(area_below(e, f->mm, &f->vma->object, &below));
+	TRY(area_below(e, &f->vma->object, &below));
 	bool abuts = below.addr && below.end == page, split = abuts && (below.flags & VM_GROWSDOWN);
 	TRACE(e, "check_stack_guard_page", split ? "the stack goes on below" : abuts ? "the area below is too near" : "the area grows by a page, to be left free",
 	      { "address", f->addr }, { "vma->vm_start", f->vma->start }, { "prev->vm_end", below.end });

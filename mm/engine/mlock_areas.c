@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Areas locked in memory, on kernels with reverse mapping that keep them in a list and a tree (mm/mlock.c, 3.8 to 6.0).
+ * Areas locked in memory, on kernels with reverse mapping (mm/mlock.c, since 3.8).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -73,7 +73,7 @@ static struct error *locked_already(struct engine *e, const struct object *mm, u
 			return NULL;
 		if (GET(e->k, &vma, vm_area_struct, vm_flags) & VM_LOCKED)
 			*pages += ((to < end ? to : end) - (from > start ? from : start)) >> e->k->arch->page_shift;
-		at = GET(e->k, &vma, vm_area_struct, vm_next);
+		TRY(vma_after(e, &vma, &at));
 	}
 	return NULL;
 }

@@ -38,6 +38,8 @@ struct error *find_vma_prepare(struct engine *e, const struct object *mm, uint64
 {
 	struct kernel *k = e->k;
 	uint64_t at, last_right = 0;
+	if (HAS(k, mm_struct, mm_mt))
+		return find_vma_in_tree(e, mm, addr, place);
 	*place = (struct vma_place){ .link = MEMBER_ADDR(k, mm, mm_struct, mm_rb) };
 	TRY(kernel_read_pointer(k, place->link, &at));
 	for (unsigned depth = 0; at; depth++) {

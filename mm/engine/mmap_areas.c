@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Mapping and unmapping on kernels with reverse mapping that keep areas in a list and a tree with gaps (mm/mmap.c, 3.8 to 6.0). mm/mmap.c here has what 2.4
+ * Mapping and unmapping on kernels with reverse mapping (mm/mmap.c, later mm/vma.c). mm/mmap.c here has what 2.4
  * does, and hands on.
  */
 #include <errno.h>
@@ -59,10 +59,14 @@ struct error *vma_call(struct engine *e, const struct object *vma, enum member_i
 
 /* ---- Unmapping ---- */
 
+/* Behind `prev`; 0: the first. */
 static struct error *next_vma(struct engine *e, const struct object *mm, uint64_t prev, uint64_t *next)
 {
-	struct kernel *k = e->k;
-	return kernel_read_pointer(k, prev ? prev + OFFSET(k, vm_area_struct, vm_next) : MEMBER_ADDR(k, mm, mm_struct, mmap), next);
+	struct object vma;
+	if (!prev)
+		return first_vma(e, mm, next);
+	TRY(open_vma(e, prev, &vma));
+	return vma_after(e, &vma, next);
 }
 
 /* Cuts the range out whole: areas that reach beyond are split. *prev: the area before the range. */
@@ -72,7 +76,7 @@ static struct error *split_edges(struct engine *e, const struct object *mm, uint
 	struct object vma;
 	uint64_t last;
 	TRY(open_vma(e, vma_addr, &vma));
-	*prev = GET(k, &vma, vm_area_struct, vm_prev);
+	TRY(vma_before(e, &vma, prev));
 	if (start > GET(k, &vma, vm_area_struct, vm_start)) {
 		if (end < GET(k, &vma, vm_area_struct, vm_end))
 			TRY(map_count_limit(e, mm, true));
@@ -84,6 +88,18 @@ static struct error *split_edges(struct engine *e, const struct object *mm, uint
 		return NULL;
 	TRY(open_vma(e, last, &vma));
 	return end > GET(k, &vma, vm_area_struct, vm_start) ? split_vma(e, mm, last, end, true, false) : NULL;
+}
+
+/* The next one of those that go: of a detached list, or in the maple tree, where they stay until all is done. `end` 0: all go. */
+static struct error *next_gone(struct engine *e, const struct object *vma, uint64_t end, uint64_t *next)
+{
+	uint64_t start = 0;
+	TRY(vma_after(e, vma, next));
+	if (!*next || !end || !areas_in_maple_tree(e->k))
+		return NULL;
+	TRY(kernel_get(e->k, *next, M_vm_area_struct_vm_start, &start));
+	*next = start < end ? *next : 0;
+	return NULL;
 }
 
 /* detach_vmas_to_be_unmapped(): out of the tree and the list, still linked among themselves. */
@@ -120,8 +136,8 @@ static struct error *detach(struct engine *e, const struct object *mm, uint64_t 
 	return vmacache_invalidate(e, mm);
 }
 
-/* remove_vma() for all of a detached list: their accounts, files, policies. */
-static struct error *remove_vma_list(struct engine *e, const struct object *mm, uint64_t at, bool counted)
+/* remove_vma() for all of a detached list, or all below `end` (0: all there are, of an mm that ends): their accounts, files, policies. */
+static struct error *remove_vma_list(struct engine *e, const struct object *mm, uint64_t at, uint64_t end)
 {
 	struct kernel *k = e->k;
 	uint64_t promised = 0;
@@ -130,13 +146,15 @@ static struct error *remove_vma_list(struct engine *e, const struct object *mm, 
 	while (at) {
 		struct object vma;
 		TRY(open_vma(e, at, &vma));
-		uint64_t flags = GET(k, &vma, vm_area_struct, vm_flags), next = GET(k, &vma, vm_area_struct, vm_next),
-			 file = GET(k, &vma, vm_area_struct, vm_file),
+		uint64_t flags = GET(k, &vma, vm_area_struct, vm_flags), next, file = GET(k, &vma, vm_area_struct, vm_file),
 			 pages = (GET(k, &vma, vm_area_struct, vm_end) - GET(k, &vma, vm_area_struct, vm_start)) >> k->arch->page_shift;
 		TRACE(e, "remove_vma", "the area goes", { "vma", at }, { "vm_flags", flags }, { "pages", pages });
+		TRY(next_gone(e, &vma, end, &next));
 		promised += flags & VM_ACCOUNT ? pages : 0;
-		if (counted)
+		if (end)
 			vm_stat_account(e, mm, flags, file, -(int64_t)pages);
+		if (end && areas_in_maple_tree(k))
+			ADD(k, mm, mm_struct, map_count, -1);
 		TRY(vma_call(e, &vma, M_vm_operations_struct_close, "close"));
 		if (file)
 			TRY(fput(e, file));
@@ -154,17 +172,22 @@ static struct error *unmap_region(struct engine *e, const struct object *mm, uin
 	struct object vma;
 	uint64_t next, floor = 0, ceiling = 0, from, to;
 	TRY(lru_add_drain(e));
-	TRY(next_vma(e, mm, prev, &next));
-	for (uint64_t at = first; at; at = GET(k, &vma, vm_area_struct, vm_next)) {
+	for (uint64_t at = first; at;) {
 		TRY(open_vma(e, at, &vma));
 		from = GET(k, &vma, vm_area_struct, vm_start), to = GET(k, &vma, vm_area_struct, vm_end);
 		TRY(unmap_page_range(e, mm, &vma, from < start ? start : from, end && to > end ? end : to));
+		TRY(next_gone(e, &vma, end, &at));
 	}
-	for (uint64_t at = first; at; at = GET(k, &vma, vm_area_struct, vm_next)) {
+	for (uint64_t at = first; at;) {
 		TRY(open_vma(e, at, &vma));
 		TRY(unlink_anon_vmas(e, at));
 		TRY(unlink_file_vma(e, &vma));
+		TRY(next_gone(e, &vma, end, &at));
 	}
+	if (areas_in_maple_tree(k))
+		TRY(vma_after(e, &vma, &next));
+	else
+		TRY(next_vma(e, mm, prev, &next));
 	if (prev)
 		TRY(kernel_get(k, prev, M_vm_area_struct_vm_end, &floor));
 	/* At the end of all (end 0) the areas still stand in the mm's list: what follows is the first of those that go. */
@@ -195,9 +218,11 @@ struct error *do_munmap_areas(struct engine *e, uint64_t mm_addr, uint64_t start
 	TRY(split_edges(e, &mm, start, end, first, &prev));
 	TRY(next_vma(e, &mm, prev, &first));
 	TRY(munlock_range(e, &mm, first, end));
-	TRY(detach(e, &mm, first, prev, end));
+	if (!areas_in_maple_tree(k))
+		TRY(detach(e, &mm, first, prev, end));
 	TRY(unmap_region(e, &mm, first, prev, start, end));
-	return remove_vma_list(e, &mm, first, true);
+	TRY(remove_vma_list(e, &mm, first, end));
+	return areas_in_maple_tree(k) ? vma_store(e, &mm, start, end, 0) : NULL;
 }
 
 /* ---- Mapping ---- */
@@ -245,7 +270,7 @@ static struct error *count_vma_pages_range(struct engine *e, const struct object
 		if (from >= end)
 			break;
 		*pages += ((to < end ? to : end) - (from > start ? from : start)) >> k->arch->page_shift;
-		at = GET(k, &vma, vm_area_struct, vm_next);
+		TRY(vma_after(e, &vma, &at));
 	}
 	return NULL;
 }
@@ -253,17 +278,13 @@ static struct error *count_vma_pages_range(struct engine *e, const struct object
 static struct error *new_vma(struct engine *e, uint64_t mm, uint64_t start, uint64_t end, uint64_t flags, uint64_t pgoff, struct object *vma)
 {
 	struct kernel *k = e->k;
-	uint64_t addr;
-	TRY(kmem_cache_alloc(e, e->vm_area_cachep, GFP24_KERNEL, &addr));
-	TRY(open_vma(e, addr, vma));
-	memset((void *)vma->bytes, 0, vma->size);
-	SET(k, vma, vm_area_struct, vm_mm, mm);
+	TRY(vm_area_alloc(e, mm, vma));
 	SET(k, vma, vm_area_struct, vm_start, start);
 	SET(k, vma, vm_area_struct, vm_end, end);
 	SET(k, vma, vm_area_struct, vm_flags, flags);
 	SET(k, vma, vm_area_struct, vm_page_prot, vm_get_page_prot(e, flags));
 	SET(k, vma, vm_area_struct, vm_pgoff, pgoff);
-	return list_init(k, MEMBER_ADDR(k, vma, vm_area_struct, anon_vma_chain));
+	return NULL;
 }
 
 /* A new or grown area counts as changed wherever the kernel keeps track of that (CONFIG_MEM_SOFT_DIRTY); then its final protection. */
@@ -304,7 +325,7 @@ static struct error *mmap_region(struct engine *e, const struct object *mm, uint
 		flags |= VM_ACCOUNT;
 	}
 	TRY(find_vma_links(e, mm, addr, addr + len, &place));
-	TRY(vma_merge(e, mm, place.prev, &(struct vma_request){ addr, addr + len, flags, 0, file, pgoff, 0, NULL }, &merged));
+	TRY(vma_merge(e, mm, place.prev, &(struct vma_request){ addr, addr + len, flags, 0, file, pgoff, 0, NULL, false }, &merged));
 	if (merged)
 		return finish_area(e, mm, merged, flags, len, soft_dirty);
 	TRY(new_vma(e, mm->addr, addr, addr + len, flags, pgoff, &vma));
@@ -420,7 +441,8 @@ struct error *do_brk_flags_areas(struct engine *e, uint64_t mm_addr, uint64_t ad
 	TRY(map_count_limit(e, &mm, false));
 	TRY(security_vm_enough_memory_mm(e, &mm, pages));
 	TRY(find_vma_links(e, &mm, addr, addr + len, &place));
-	TRY(vma_merge(e, &mm, place.prev, &(struct vma_request){ addr, addr + len, flags, 0, 0, addr >> k->arch->page_shift, 0, NULL }, &merged));
+	TRY(vma_merge(e, &mm, place.prev, &(struct vma_request){ addr, addr + len, flags, 0, 0, addr >> k->arch->page_shift, 0, NULL, areas_in_maple_tree(k) },
+		      &merged));
 	if (!merged) {
 		TRY(new_vma(e, mm_addr, addr, addr + len, flags, addr >> k->arch->page_shift, &vma));
 		TRY(vma_link(e, &mm, &vma, &place));
@@ -442,11 +464,12 @@ struct error *exit_mmap_areas(struct engine *e, uint64_t mm_addr)
 	struct object mm;
 	uint64_t first;
 	TRY(open_mm_areas(e, mm_addr, &mm));
-	first = GET(k, &mm, mm_struct, mmap);
+	TRY(first_vma(e, &mm, &first));
 	if (!first)
 		return NULL;
 	TRY(munlock_range(e, &mm, first, UINT64_MAX));
 	/* The mm is nobody's any more: its list and tree stay as they are until it is freed. */
 	TRY(unmap_region(e, &mm, first, 0, 0, 0));
-	return remove_vma_list(e, &mm, first, false);
+	TRY(remove_vma_list(e, &mm, first, 0));
+	return areas_in_maple_tree(k) ? vma_tree_destroy(e, &mm) : NULL;
 }

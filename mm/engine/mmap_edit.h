@@ -22,6 +22,9 @@ struct vma_place {
 };
 struct error *find_vma_prepare(struct engine *e, const struct object *mm, uint64_t addr, struct vma_place *place) MUST_CHECK;
 
+/* The same where areas stand in a maple tree: no parent, no link. mm/engine/area_order.c */
+struct error *find_vma_in_tree(struct engine *e, const struct object *mm, uint64_t addr, struct vma_place *place) MUST_CHECK;
+
 /* To be changed. */
 struct error *open_mm(struct engine *e, uint64_t mm, struct object *o) MUST_CHECK;
 struct error *open_vma(struct engine *e, uint64_t vma, struct object *o) MUST_CHECK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * mprotect() and brk() on kernels with reverse mapping that keep areas in a list and a tree (mm/mprotect.c; mm/mmap.c, 3.8 to 6.0).
+ * mprotect() and brk() on kernels with reverse mapping (mm/mprotect.c; mm/mmap.c, since 3.8).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -43,7 +43,8 @@ static struct error *mprotect_fixup(struct engine *e, const struct object *mm, u
 				       file,
 				       GET(k, &vma, vm_area_struct, vm_pgoff) + ((start - from) >> k->arch->page_shift),
 				       GET(k, &vma, vm_area_struct, uffd_ctx),
-				       &vma };
+				       &vma,
+				       false };
 	TRY(vma_merge(e, mm, *prev, &r, &merged));
 	if (!merged) {
 		merged = vma_addr;
@@ -97,7 +98,9 @@ struct error *sys_mprotect_areas(struct engine *e, uint64_t mm_addr, uint64_t st
 		if (!at || GET(k, &vma, vm_area_struct, vm_start) > from)
 			return kernel_error(ENOMEM, "nothing is mapped at %" PRIx64, from);
 		if (from == start)
-			prev = GET(k, &vma, vm_area_struct, vm_start) < start ? at : GET(k, &vma, vm_area_struct, vm_prev);
+			prev = at;
+		if (from == start && GET(k, &vma, vm_area_struct, vm_start) == start)
+			TRY(vma_before(e, &vma, &prev));
 		uint64_t old = GET(k, &vma, vm_area_struct, vm_flags), now = protection_flags(e, old, prot), to = GET(k, &vma, vm_area_struct, vm_end);
 		if (to <= from)
 			return error_at(ERR_BAD_OBJECT, at, "area is damaged: %" PRIx64, at);
@@ -107,7 +110,7 @@ struct error *sys_mprotect_areas(struct engine *e, uint64_t mm_addr, uint64_t st
 		TRY(mprotect_fixup(e, &mm, at, &prev, from, to, now));
 		TRY(object_open(k, prev, S_vm_area_struct, &vma));
 		from = to > GET(k, &vma, vm_area_struct, vm_end) ? to : GET(k, &vma, vm_area_struct, vm_end);
-		next = GET(k, &vma, vm_area_struct, vm_next);
+		TRY(vma_after(e, &vma, &next));
 		if (from < end && next) {
 			TRY(object_open(k, next, S_vm_area_struct, &vma));
 			if (GET(k, &vma, vm_area_struct, vm_start) != from)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Areas moved, shrunk and grown on kernels with reverse mapping that keep them in a list and a tree (mm/mremap.c, 3.8 to 6.0). The pages stay where they are: an entry,
+ * Areas moved, shrunk and grown on kernels with reverse mapping (mm/mremap.c, since 3.8). The pages stay where they are: an entry,
  * or where the kernel can do that a whole table, goes from one place of the page table to another.
  */
 #include <errno.h>
@@ -87,7 +87,9 @@ static struct error *unmap_moved(struct remap *r, const struct object *vma, uint
 	SET(k, vma, vm_area_struct, vm_flags, GET(k, vma, vm_area_struct, vm_flags) | VM_ACCOUNT);
 	if (split) {
 		struct object upper;
-		TRY(open_vma(e, GET(k, vma, vm_area_struct, vm_next), &upper));
+		uint64_t next;
+		TRY(vma_after(e, vma, &next));
+		TRY(open_vma(e, next, &upper));
 		SET(k, &upper, vm_area_struct, vm_flags, GET(k, &upper, vm_area_struct, vm_flags) | VM_ACCOUNT);
 	}
 	return NULL;
@@ -235,14 +237,35 @@ static struct error *mremap_to(struct remap *r)
 static struct error *vma_expandable(struct remap *r, const struct object *vma, uint64_t more, bool *can)
 {
 	struct kernel *k = r->e->k;
-	uint64_t start = GET(k, vma, vm_area_struct, vm_start), end = GET(k, vma, vm_area_struct, vm_end) + more, next = GET(k, vma, vm_area_struct, vm_next),
-		 next_start = UINT64_MAX, at;
+	uint64_t start = GET(k, vma, vm_area_struct, vm_start), end = GET(k, vma, vm_area_struct, vm_end) + more, next, next_start = UINT64_MAX, at;
+	TRY(vma_after(r->e, vma, &next));
 	if (next)
 		TRY(kernel_get(k, next, M_vm_area_struct_vm_start, &next_start));
 	*can = end >= start && next_start >= end && !error_drop(get_unmapped_area(r->e, r->mm, 0, start, end - start, 0, MAP_FIXED, &at));
 	TRACE(r->e, "vma_expandable", *can ? "room behind the area: it grows" : "no room behind the area", { "vma", vma->addr }, { "end", end },
 	      { "next->vm_start", next_start });
 	return NULL;
+}
+
+/* Since 6.0, and so where areas stand in a maple tree, it may meet the next one, and joins it (ca3d76b0aa80). */
+static struct error *extend(struct remap *r, const struct object *vma, uint64_t more)
+{
+	struct engine *e = r->e;
+	struct kernel *k = e->k;
+	uint64_t start = GET(k, vma, vm_area_struct, vm_start), end = GET(k, vma, vm_area_struct, vm_end), pgoff = GET(k, vma, vm_area_struct, vm_pgoff), merged;
+	const struct vma_request request = { end,
+					     end + more,
+					     GET(k, vma, vm_area_struct, vm_flags),
+					     GET(k, vma, vm_area_struct, anon_vma),
+					     GET(k, vma, vm_area_struct, vm_file),
+					     pgoff + ((end - start) >> k->arch->page_shift),
+					     GET(k, vma, vm_area_struct, uffd_ctx),
+					     vma,
+					     false };
+	if (!areas_in_maple_tree(k))
+		return __vma_adjust(e, r->mm, (struct vma_adjust){ vma->addr, start, end + more, pgoff, 0, 0 });
+	TRY(vma_merge(e, r->mm, vma->addr, &request, &merged));
+	return merged ? NULL : kernel_error(ENOMEM, "the area does not grow at %" PRIx64, end);
 }
 
 static struct error *grow(struct remap *r)
@@ -253,12 +276,11 @@ static struct error *grow(struct remap *r)
 	bool can = false;
 	uint64_t more = r->new_len - r->old_len;
 	TRY(vma_to_resize(r, &vma));
-	uint64_t flags = GET(k, &vma, vm_area_struct, vm_flags), start = GET(k, &vma, vm_area_struct, vm_start);
+	uint64_t flags = GET(k, &vma, vm_area_struct, vm_flags);
 	if (r->old_len == GET(k, &vma, vm_area_struct, vm_end) - r->addr)
 		TRY(vma_expandable(r, &vma, more, &can));
 	if (can) {
-		TRY(__vma_adjust(e, r->mm,
-				 (struct vma_adjust){ vma.addr, start, r->addr + r->new_len, GET(k, &vma, vm_area_struct, vm_pgoff), 0, 0 }));
+		TRY(extend(r, &vma, more));
 		vm_stat_account(e, r->mm, flags, GET(k, &vma, vm_area_struct, vm_file), (int64_t)(more >> k->arch->page_shift));
 		r->new_addr = r->addr;
 		if (flags & VM_LOCKED) {

@@ -108,17 +108,17 @@ static uint64_t pcp_of(const struct search *s)
 }
 
 /* order_to_pindex(): since 5.14 lists by order too, up to 3, and one (since 6.9: two) for huge pages behind them. */
-static uint64_t pcp_list(const struct search *s, uint64_t pcp)
+uint64_t pcp_list(struct engine *e, uint64_t pcp, unsigned order, unsigned type)
 {
-	struct kernel *k = s->e->k;
-	const struct engine_modern *m = s->e->modern;
-	unsigned lists = k->members[M_per_cpu_pages_lists].total / SIZE_OF(k, list_head), index = m->migrate_pcptypes * s->order + s->type;
+	struct kernel *k = e->k;
+	const struct engine_modern *m = e->modern;
+	unsigned lists = k->members[M_per_cpu_pages_lists].total / SIZE_OF(k, list_head), index = m->migrate_pcptypes * order + type;
 	unsigned costly = 4 * m->migrate_pcptypes; /* PAGE_ALLOC_COSTLY_ORDER is 3 */
-	if (s->order > 3) {
+	if (order > 3) {
 		/* Of movable pages and of the others, where there are two. */
-		if (lists <= costly || s->order != (unsigned)(k->geometry.level[m->pmd_level].shift - k->arch->page_shift))
+		if (lists <= costly || order != (unsigned)(k->geometry.level[m->pmd_level].shift - k->arch->page_shift))
 			return 0;
-		index = costly + (lists - costly > 1 && s->type == m->migrate_movable);
+		index = costly + (lists - costly > 1 && type == m->migrate_movable);
 	}
 	return index < lists ? pcp + OFFSET(k, per_cpu_pages, lists) + (uint64_t)index * SIZE_OF(k, list_head) : 0;
 }
@@ -296,7 +296,7 @@ struct error *pages_available(struct engine *e, enum page_class class, unsigned 
 		TRY(find_zone(&s, class, &at));
 		if (!s.zone)
 			return NULL;
-		uint64_t list = pcp_list(&s, pcp_of(&s)), first;
+		uint64_t list = pcp_list(e, pcp_of(&s), order, s.type), first;
 		bool listed = list && !error_drop(kernel_read_pointer(e->k, list, &first)) && first != list;
 		if (listed || buddy_has_block(e, s.zone, order, s.type, false)) {
 			*zone = s.zone;
@@ -319,7 +319,7 @@ static struct error *get_page_from_freelist(struct search *s, enum page_class cl
 		}
 		if (!s->zone)
 			return NULL;
-		uint64_t list = pcp_list(s, pcp_of(s));
+		uint64_t list = pcp_list(s->e, pcp_of(s), s->order, s->type);
 		if (list)
 			TRY(take_from_pcp(s, list, page));
 		else

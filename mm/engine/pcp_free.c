@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Pages given back where each CPU has lists of free pages (mm/page_alloc.c: free_unref_page(); mm/swap.c: __put_page()). Lists that are full give a batch to the buddy lists;
- * how many, where kernels let that vary (since 5.14), is not followed.
+ * how many, where kernels let that vary since 6.7, is not followed.
  */
 #include <inttypes.h>
 
@@ -44,25 +44,30 @@ static struct error *set_pcp_type(struct engine *e, uint64_t page, unsigned type
 
 /* ---- Lists that are too long ---- */
 
+static uint64_t list_at(struct kernel *k, const struct object *pcp, unsigned index)
+{
+	return MEMBER_ADDR(k, pcp, per_cpu_pages, lists) + index * SIZE_OF(k, list_head);
+}
+
 /* The last page of the CPU's list of that type; 0 when it is empty. */
 static struct error *last_of(struct engine *e, const struct object *pcp, unsigned type, uint64_t *page)
 {
 	struct kernel *k = e->k;
-	uint64_t head = MEMBER_ADDR(k, pcp, per_cpu_pages, lists) + type * SIZE_OF(k, list_head), last;
+	uint64_t head = list_at(k, pcp, type), last;
 	TRY(kernel_get(k, head, M_list_head_prev, &last));
 	*page = last == head ? 0 : last - OFFSET(k, page, pcp_list);
 	return NULL;
 }
 
-static struct error *free_one(struct engine *e, const struct object *pcp, uint64_t zone, uint64_t page)
+static struct error *free_one(struct engine *e, const struct object *pcp, uint64_t zone, uint64_t page, unsigned order)
 {
 	struct kernel *k = e->k;
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
 	uint64_t type = GET(k, &p.object, page, index);
 	TRY(list_del(k, page + OFFSET(k, page, pcp_list)));
-	ADD(k, pcp, per_cpu_pages, count, -1);
-	return free_one_page(e, zone, page, 0, type < e->modern->migrate_pcptypes ? (unsigned)type : e->modern->migrate_movable);
+	ADD(k, pcp, per_cpu_pages, count, -(1 << order));
+	return free_one_page(e, zone, page, order, type < e->modern->migrate_pcptypes ? (unsigned)type : e->modern->migrate_movable);
 }
 
 /* free_pcppages_bulk(): round robin over the types, more of one at once the more others are empty; of each the page that has waited longest. */
@@ -86,36 +91,90 @@ static struct error *free_bulk(struct engine *e, const struct object *pcp, uint6
 		if (batch == types)
 			batch = (unsigned)count;
 		do {
-			TRY(free_one(e, pcp, zone, page));
+			TRY(free_one(e, pcp, zone, page, 0));
 			TRY(last_of(e, pcp, type, &page));
 		} while (--count && --batch && page);
 	}
 	return NULL;
 }
 
-struct error *free_page_pcp(struct engine *e, uint64_t page)
+/* ---- The same from 5.14 to 6.6: lists by order, and more at once the longer nothing is allocated (nr_pcp_free()) ---- */
+
+static bool counts_frees(const struct kernel *k)
+{
+	const struct member *m = &k->members[M_per_cpu_pages_free_count];
+	return m->present && !strcmp(m->name, "free_factor");
+}
+
+static unsigned order_of_list(struct engine *e, unsigned index)
+{
+	const struct kernel *k = e->k;
+	unsigned order = index / e->modern->migrate_pcptypes;
+	return order > 3 ? (unsigned)(k->geometry.level[e->modern->pmd_level].shift - k->arch->page_shift) : order;
+}
+
+/* free_pcppages_bulk() since 5.18: the list that was added to first, each list as long as it has any. */
+static struct error *free_count(struct engine *e, const struct object *pcp, uint64_t zone, unsigned index, int32_t count)
 {
 	struct kernel *k = e->k;
-	uint64_t zone, pageset, list;
-	unsigned type;
+	unsigned lists = k->members[M_per_cpu_pages_lists].total / SIZE_OF(k, list_head), empty = 0;
+	int32_t all = (int32_t)GET(k, pcp, per_cpu_pages, count);
+	uint64_t page;
+	count = count < all ? count : all;
+	TRACE(e, "free_pcppages_bulk", "the CPU's lists are full: some go to the buddy lists", { "cpu", e->cpu }, { "zone", zone }, { "pages", (uint64_t)count });
+	for (index %= lists; count > 0; index = index + 1 == lists ? 0 : index + 1) {
+		TRY(last_of(e, pcp, index, &page));
+		empty = page ? 0 : empty + 1;
+		if (empty > lists)
+			return error_at(ERR_BAD_LIST, pcp->addr, "CPU %u's lists of free pages have fewer than they count", e->cpu);
+		while (page && count > 0) {
+			TRY(free_one(e, pcp, zone, page, order_of_list(e, index)));
+			count -= 1 << order_of_list(e, index);
+			TRY(last_of(e, pcp, index, &page));
+		}
+	}
+	return NULL;
+}
+
+static struct error *free_surplus(struct engine *e, const struct object *pcp, uint64_t zone, uint64_t list, unsigned order)
+{
+	struct kernel *k = e->k;
+	int64_t count = (int32_t)GET(k, pcp, per_cpu_pages, count), high = (int32_t)GET(k, pcp, per_cpu_pages, high), batch = (int32_t)GET(k, pcp, per_cpu_pages, batch),
+		factor = (int16_t)GET(k, pcp, per_cpu_pages, free_count), most = high - batch, n;
+	unsigned index = (unsigned)((list - list_at(k, pcp, 0)) / SIZE_OF(k, list_head));
+	if (factor && order && order <= 3)
+		return free_count(e, pcp, zone, index, (int32_t)count);
+	if (count < high)
+		return NULL;
+	if (high < batch)
+		return free_count(e, pcp, zone, index, 1);
+	if (factor < 0 || factor > 20 || batch < 1)
+		return error_at(ERR_BAD_OBJECT, pcp->addr, "CPU %u's lists of free pages are damaged: batch %" PRId64 ", free_factor %" PRId64, e->cpu, batch, factor);
+	n = batch << factor;
+	if (n < most)
+		SET(k, pcp, per_cpu_pages, free_count, (uint64_t)factor + 1);
+	n = n > most ? most : n;
+	return free_count(e, pcp, zone, index, (int32_t)(n < batch ? batch : n));
+}
+
+struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, unsigned order, unsigned type)
+{
+	struct kernel *k = e->k;
+	uint64_t pageset, list;
 	struct object pcp;
-	TRY(nodes_open(k));
-	zone = zone_of_page(e, page);
-	if (!zone)
-		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is in no zone", page);
-	TRY(pageblock_type(e, page, &type));
 	/* What has no list of its own (CMA, reserves) goes with the movable pages. */
 	if (type >= e->modern->migrate_pcptypes)
 		type = e->modern->migrate_movable;
-	TRY(free_pages_prepare(e, page));
 	TRY(set_pcp_type(e, page, type));
 	TRY(kernel_get(k, zone, M_zone_pageset, &pageset));
 	TRY(object_open_writable(k, percpu_ptr(k, pageset, e->cpu) + OFFSET(k, per_cpu_pageset, pcp), S_per_cpu_pages, &pcp));
-	list = MEMBER_ADDR(k, &pcp, per_cpu_pages, lists) + type * SIZE_OF(k, list_head);
+	list = pcp_list(e, pcp.addr, order, type);
 	TRY(list_add(k, page + OFFSET(k, page, pcp_list), list));
-	ADD(k, &pcp, per_cpu_pages, count, 1);
-	count_vm_event(e, e->modern->event_pgfree);
+	ADD(k, &pcp, per_cpu_pages, count, 1 << order);
+	count_vm_events(e, e->modern->event_pgfree, 1u << order);
 	TRACE(e, "free_unref_page", "onto the CPU's own list", { "page", page }, { "cpu", e->cpu }, { "migratetype", type });
+	if (counts_frees(k))
+		return free_surplus(e, &pcp, zone, list, order);
 	if ((int32_t)GET(k, &pcp, per_cpu_pages, count) >= (int32_t)GET(k, &pcp, per_cpu_pages, high))
 		return HAS(k, per_cpu_pages, free_count)
 			       ? error_at(ERR_UNSUPPORTED, page, "CPU %u's lists of free pages are full: how many this kernel gives to the buddy lists is not followed", e->cpu)
@@ -138,6 +197,20 @@ struct error *drain_all_pages(struct engine *e)
 				TRY(free_bulk(e, &pcp, z->addr, count, "memory is short: what the CPU's lists have goes to the buddy lists"));
 		}
 	return NULL;
+}
+
+struct error *free_page_pcp(struct engine *e, uint64_t page)
+{
+	struct kernel *k = e->k;
+	uint64_t zone;
+	unsigned type;
+	TRY(nodes_open(k));
+	zone = zone_of_page(e, page);
+	if (!zone)
+		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is in no zone", page);
+	TRY(pageblock_type(e, page, &type));
+	TRY(free_pages_prepare(e, page));
+	return free_unref_block(e, zone, page, 0, type);
 }
 
 /* ---- The last reference ---- */

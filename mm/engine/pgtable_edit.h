@@ -30,6 +30,9 @@ struct error *table_alloc(struct engine *e, const struct object *mm, const struc
 /* A page table for `level` that nothing points to yet, counted as the mm's; kept as those of `like`. By its physical address; 0: explained only. */
 struct error *new_page_table(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t *phys) MUST_CHECK;
 
+/* The mm has a table of that level more, or (-1) less. */
+void count_table(struct engine *e, const struct object *mm, unsigned level, int n);
+
 /* pgd_alloc(), pgd_free(): a top table for the mm, with the kernel's half; on pgd_list where there is one. Virtual addresses. */
 struct error *pgd_alloc_modern(struct engine *e, uint64_t mm, uint64_t *pgd) MUST_CHECK;
 struct error *pgd_free_modern(struct engine *e, uint64_t pgd) MUST_CHECK;

@@ -67,9 +67,18 @@ static struct error *table_page_ctor(struct engine *e, const struct object *like
 	return NULL;
 }
 
+/* mm_inc_nr_ptes() and its like: bytes since 4.15 (of the three lowest levels: nobody counts a P4D), a count of the lowest level before. */
+void count_table(struct engine *e, const struct object *mm, unsigned level, int n)
+{
+	unsigned above = e->k->geometry.levels - 1u - level;
+	if (HAS(e->k, mm_struct, pgtables_bytes))
+		ADD(e->k, mm, mm_struct, pgtables_bytes, above < 3 ? n * (int)VMCORE_PAGE_SIZE : 0);
+	else if (!above)
+		ADD(e->k, mm, mm_struct, nr_ptes, n);
+}
+
 struct error *new_page_table(struct engine *e, const struct object *mm, const struct object *like, unsigned level, uint64_t *phys)
 {
-	struct kernel *k = e->k;
 	uint64_t page;
 	void *bytes;
 	struct page p;
@@ -85,11 +94,7 @@ struct error *new_page_table(struct engine *e, const struct object *mm, const st
 	TRY(table_page_ctor(e, like, &p, level, &counted));
 	if (counted)
 		mod_page_state(e, page, e->modern->pagetable, 1);
-	/* mm_inc_nr_ptes() and its like: bytes since 4.15, a count of the lowest level before. */
-	if (HAS(k, mm_struct, pgtables_bytes))
-		ADD(k, mm, mm_struct, pgtables_bytes, VMCORE_PAGE_SIZE);
-	else if (level == k->geometry.levels - 1u)
-		ADD(k, mm, mm_struct, nr_ptes, 1);
+	count_table(e, mm, level, 1);
 	return NULL;
 }
 

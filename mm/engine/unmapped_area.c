@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Where a mapping goes that asks for no address: the first hole that fits, from above or from below, found by the gaps that the tree of areas keeps
- * (mm/mmap.c: unmapped_area(), 3.8 to 6.0; arch/x86/kernel/sys_x86_64.c).
+ * (mm/mmap.c: unmapped_area(); arch/x86/kernel/sys_x86_64.c).
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <sys/mman.h>
 
 #include "mm/engine/areas_edit.h"
+#include "mm/maple.h"
 #include "mm/rbtree.h"
+
+#define MMF_TOPDOWN 31 /* include/linux/sched/coredump.h, later mm_types.h */
 
 struct unmapped_area_info {
 	bool topdown;
@@ -84,6 +87,41 @@ static struct error *search(struct engine *e, uint64_t root, const struct unmapp
 	return error_at(ERR_BAD_LIST, root, "the tree of areas at %" PRIx64 " never ends", root);
 }
 
+/* In a maple tree. A stack keeps a guard below itself, which the tree does not know of: behind that, on. */
+static struct error *search_maple(struct engine *e, const struct object *mm, const struct unmapped_area_info *i, uint64_t length, uint64_t *addr, bool *found)
+{
+	struct kernel *k = e->k;
+	uint64_t low = i->low_limit, high = i->high_limit - 1, tree = MEMBER_ADDR(k, mm, mm_struct, mm_mt), first, last;
+	struct vma_place next;
+	struct object above;
+	for (unsigned n = 0; n < RBTREE_MAX_NODES; n++) {
+		TRY(maple_find_hole(k, tree, low, high, length, i->topdown, &first, &last, found));
+		if (!*found)
+			return NULL;
+		if (i->topdown) {
+			*addr = last + 1 - i->length;
+			*addr -= (*addr - i->align_offset) & i->align_mask;
+		} else {
+			*addr = first + ((i->align_offset - first) & i->align_mask);
+		}
+		TRY(find_vma_in_tree(e, mm, last, &next));
+		if (!next.vma)
+			return NULL;
+		TRY(object_open(k, next.vma, S_vm_area_struct, &above));
+		uint64_t guarded = vm_start_gap(e, &above);
+		if (i->topdown ? guarded > last : guarded >= *addr + i->length)
+			return NULL;
+		if (!i->topdown)
+			low = GET(k, &above, vm_area_struct, vm_end);
+		else if (guarded)
+			high = guarded - 1;
+		if (i->topdown ? !guarded || high < low : low > high)
+			break;
+	}
+	*found = false;
+	return NULL;
+}
+
 static struct error *no_room(uint64_t len)
 {
 	return kernel_error(ENOMEM, "no hole of %" PRIu64 " bytes in the address space", len);
@@ -97,6 +135,13 @@ static struct error *vm_unmapped_area(struct engine *e, const struct object *mm,
 	bool found;
 	if (length < i->length || i->high_limit < length || i->low_limit > i->high_limit - length)
 		return no_room(i->length);
+	if (areas_in_maple_tree(k)) {
+		TRY(search_maple(e, mm, i, length, addr, &found));
+		if (!found)
+			return no_room(i->length);
+		TRACE(e, "vm_unmapped_area", i->topdown ? "the highest hole that fits" : "the lowest hole that fits", { "length", i->length }, { "addr", *addr });
+		return NULL;
+	}
 	TRY(kernel_read_pointer(k, MEMBER_ADDR(k, mm, mm_struct, mm_rb), &root));
 	start = highest;
 	end = i->high_limit;
@@ -136,6 +181,25 @@ static void align_file(struct engine *e, struct unmapped_area_info *i, bool is_6
 	i->align_offset += bits;
 }
 
+/*
+ * Where there are maple trees, room for a huge page or more is found another way: for a file by its own function, for anonymous memory without a wish since 6.7, aligned as
+ * huge pages are, in ways that differed since and leave no trace.
+ */
+static struct error *check_huge(struct engine *e, uint64_t file, uint64_t addr, uint64_t len)
+{
+	struct kernel *k = e->k;
+	uint64_t ops, own = 0;
+	if (!areas_in_maple_tree(k) || len < 1ull << k->geometry.level[k->geometry.levels - 2].shift)
+		return NULL;
+	if (file) {
+		TRY(kernel_get(k, file, M_file_f_op, &ops));
+		TRY(kernel_get(k, ops, M_file_operations_get_unmapped_area, &own));
+	} else if (!addr) {
+		own = symbol_addr(k, "__mt_dup"); /* of 6.8 */
+	}
+	return own ? error_new(ERR_UNSUPPORTED, "where this kernel would put %" PRIu64 " bytes is not followed: it looks for places that huge pages fit", len) : NULL;
+}
+
 /* What the mm's own function does: which of the two it is, the image says. */
 struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint64_t file, uint64_t addr, uint64_t len, uint64_t pgoff,
 				unsigned flags, uint64_t *out)
@@ -158,8 +222,11 @@ struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint6
 	}
 	if (flags & MAP_32BIT)
 		return error_new(ERR_UNSUPPORTED, "where MAP_32BIT begins is drawn by lot in the kernel");
-	bool topdown = how != symbol_addr(k, "arch_get_unmapped_area");
-	if (topdown && how != symbol_addr(k, "arch_get_unmapped_area_topdown"))
+	/* Since 6.10 a flag of the mm says which (MMF_TOPDOWN). */
+	bool has_flag = !HAS(k, mm_struct, get_unmapped_area),
+	     topdown = has_flag ? GET(k, mm, mm_struct, flags) >> MMF_TOPDOWN & 1 : how != symbol_addr(k, "arch_get_unmapped_area");
+	TRY(check_huge(e, file, addr, len));
+	if (topdown && !has_flag && how != symbol_addr(k, "arch_get_unmapped_area_topdown"))
 		return error_at(ERR_UNSUPPORTED, how, "mm %" PRIx64 " has its own way to find room: %" PRIx64, mm->addr, how);
 	if (addr && limit - len >= addr && (addr > DEFAULT_MAP_WINDOW) == (addr + len > DEFAULT_MAP_WINDOW)) {
 		struct object next;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Areas of kernels that keep them in a list and a tree with gaps (mm/mmap.c, 3.8 to 6.0): linked, adjusted, merged, split.
+ * Areas of kernels with reverse mapping (mm/mmap.c, later mm/vma.c): linked, adjusted, merged, split. They stand in a list and a tree with gaps (3.8 to 6.0), or in a maple
+ * tree (mm/engine/area_order.c).
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,9 +15,12 @@
 
 struct error *areas_known(struct engine *e)
 {
-	if (HAS(e->k, mm_struct, mm_mt))
-		return error_new(ERR_UNSUPPORTED, "this kernel keeps areas in a maple tree, which is read but not changed");
 	TRY(interval_trees_known(e->k));
+	if (HAS(e->k, vm_area_struct, anon_pgoff))
+		return error_new(ERR_UNSUPPORTED, "areas of this kernel have an offset of their own for anonymous pages: they are not changed");
+	if (areas_in_maple_tree(e->k))
+		return members_require(e->k, "areas of this kernel are not changed", M_mm_struct_map_count, M_mm_struct_task_size, M_maple_tree_ma_flags,
+				       M_file_f_mapping, MEMBER_NONE);
 	return members_require(e->k, "areas of this kernel are not changed", M_mm_struct_mm_rb, M_mm_struct_mmap, M_mm_struct_map_count,
 			       M_mm_struct_task_size, M_vm_area_struct_vm_prev, M_vm_area_struct_vm_rb, M_file_f_mapping, MEMBER_NONE);
 }
@@ -112,40 +116,11 @@ static struct error *vmacache_find(struct engine *e, const struct object *mm, ui
 	return NULL;
 }
 
-struct area_above {
-	uint64_t addr, vma;
-};
-
-static bool is_above(void *context, const struct vma *vma)
-{
-	struct area_above *a = context;
-	if (vma->end > a->addr)
-		a->vma = vma->addr;
-	return !a->vma;
-}
-
-/* Where areas stand in a maple tree: it is read. */
-static struct error *find_vma_in_tree(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *vma)
-{
-	struct area_above a = { addr, 0 };
-	struct vma at;
-	bool found;
-	TRY(vma_find(e->k, mm->addr, addr, &at, &found));
-	*vma = at.addr;
-	if (found)
-		return NULL;
-	TRY(vma_for_each(e->k, mm->addr, is_above, &a));
-	*vma = a.vma;
-	return NULL;
-}
-
 struct error *find_vma_areas(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *vma)
 {
 	struct vma_place place;
 	bool cache = has_vmacache(e, mm);
 	*vma = 0;
-	if (HAS(e->k, mm_struct, mm_mt))
-		return find_vma_in_tree(e, mm, addr, vma);
 	if (cache)
 		TRY(vmacache_find(e, mm, addr, vma));
 	if (*vma)
@@ -180,6 +155,8 @@ struct error *vma_link_in_mm(struct engine *e, const struct object *mm, const st
 {
 	struct kernel *k = e->k;
 	struct rb_augment a;
+	if (areas_in_maple_tree(k))
+		return vma_store(e, mm, GET(k, vma, vm_area_struct, vm_start), GET(k, vma, vm_area_struct, vm_end), vma->addr);
 	TRY(link_list(e, mm, vma, place->prev));
 	uint64_t next = GET(k, vma, vm_area_struct, vm_next);
 	/* The gap behind it is smaller now: known before the tree turns, which trusts what its nodes keep. */
@@ -256,23 +233,6 @@ struct error *vma_link(struct engine *e, const struct object *mm, const struct o
 }
 
 /* ---- Copies ---- */
-
-struct error *vm_area_free(struct engine *e, uint64_t vma)
-{
-	return kmem_cache_free(e, e->vm_area_cachep, vma);
-}
-
-struct error *vm_area_dup(struct engine *e, const struct object *from, struct object *copy)
-{
-	struct kernel *k = e->k;
-	uint64_t addr;
-	TRY(kmem_cache_alloc(e, e->vm_area_cachep, GFP24_KERNEL, &addr));
-	TRY(open_vma(e, addr, copy));
-	memcpy((void *)copy->bytes, from->bytes, copy->size);
-	SET(k, copy, vm_area_struct, vm_next, 0);
-	SET(k, copy, vm_area_struct, vm_prev, 0);
-	return list_init(k, MEMBER_ADDR(k, copy, vm_area_struct, anon_vma_chain));
-}
 
 static void vma_get_file(struct engine *e, const struct object *vma)
 {
@@ -351,7 +311,9 @@ static struct error *classify(struct adjusting *a, uint64_t expand)
 		exporter = &a->next;
 		importer = &a->vma;
 		if (a->remove_next == 2 && !OF(a, &a->next, anon_vma)) {
-			TRY(open_vma(a->e, OF(a, &a->next, vm_next), &behind));
+			uint64_t at;
+			TRY(vma_after(a->e, &a->next, &at));
+			TRY(open_vma(a->e, at, &behind));
 			exporter = &behind;
 		}
 	} else if (a->end > next_start) {
@@ -423,7 +385,9 @@ static struct error *insert_part(struct adjusting *a, uint64_t insert)
 	struct vma_place place;
 	struct kernel *k = a->e->k;
 	TRY(open_vma(a->e, insert, &part));
-	TRY(find_vma_links(a->e, a->mm, GET(k, &part, vm_area_struct, vm_start), GET(k, &part, vm_area_struct, vm_end), &place));
+	/* A maple tree has the other part's old bounds still. */
+	if (!areas_in_maple_tree(k))
+		TRY(find_vma_links(a->e, a->mm, GET(k, &part, vm_area_struct, vm_start), GET(k, &part, vm_area_struct, vm_end), &place));
 	TRY(vma_link_in_mm(a->e, a->mm, &part, &place));
 	ADD(k, a->mm, mm_struct, map_count, 1);
 	return NULL;
@@ -442,22 +406,38 @@ static struct error *update_gaps(struct adjusting *a, bool start_changed, bool e
 	return NULL;
 }
 
+/* In a maple tree the areas' new bounds are so many stores. [start, end): the area's old ones. What another area takes is not made empty before. */
+static struct error *store_bounds(struct adjusting *a, uint64_t start, uint64_t end)
+{
+	if (a->start > start && !a->remove_next)
+		TRY(vma_store(a->e, a->mm, start, a->start, 0));
+	if (a->end < end && !a->adjust_next)
+		TRY(vma_store(a->e, a->mm, a->end, end, 0));
+	if (a->start < start || a->end > end || a->remove_next)
+		TRY(vma_store(a->e, a->mm, a->start, a->end, a->vma.addr));
+	return a->adjust_next < 0 ? vma_store(a->e, a->mm, OF(a, &a->next, vm_start), OF(a, &a->next, vm_end), a->next.addr) : NULL;
+}
+
 static struct error *adjust_once(struct adjusting *a, uint64_t insert)
 {
 	struct object part;
-	bool start_changed = a->start != OF(a, &a->vma, vm_start), end_changed = a->end != OF(a, &a->vma, vm_end);
+	uint64_t start = OF(a, &a->vma, vm_start), end = OF(a, &a->vma, vm_end);
+	bool maple = areas_in_maple_tree(a->e->k), start_changed = a->start != start, end_changed = a->end != end;
 	bool anon = OF(a, &a->vma, anon_vma) || (a->adjust_next && OF(a, &a->next, anon_vma));
 	if (insert && a->file) {
 		TRY(open_vma(a->e, insert, &part));
 		TRY(link_file(a->e, &part));
 	}
 	TRY(move_bounds(a));
+	if (maple && !insert)
+		TRY(store_bounds(a, start, end));
 	if (a->remove_next) {
-		TRY(unlink_from_mm(a->e, a->mm, &a->next));
+		if (!maple)
+			TRY(unlink_from_mm(a->e, a->mm, &a->next));
 		TRY(unlink_file_vma(a->e, &a->next));
 	} else if (insert) {
 		TRY(insert_part(a, insert));
-	} else {
+	} else if (!maple) {
 		TRY(update_gaps(a, start_changed, end_changed));
 	}
 	TRY(anon_vmas_back(a, anon));
@@ -467,10 +447,12 @@ static struct error *adjust_once(struct adjusting *a, uint64_t insert)
 struct error *__vma_adjust(struct engine *e, const struct object *mm, struct vma_adjust w)
 {
 	struct kernel *k = e->k;
+	uint64_t next;
 	struct adjusting a = { .e = e, .mm = mm, .start = w.start, .end = w.end, .pgoff = w.pgoff };
 	TRY(open_vma(e, w.vma, &a.vma));
-	if (OF(&a, &a.vma, vm_next))
-		TRY(open_vma(e, OF(&a, &a.vma, vm_next), &a.next));
+	TRY(vma_after(e, &a.vma, &next));
+	if (next)
+		TRY(open_vma(e, next, &a.next));
 	a.file = OF(&a, &a.vma, vm_file);
 	TRY(mapping_of(e, &a.vma, &a.mapping));
 	TRY(vma_adjust_trans_huge(e, mm, &a.vma, w.start, w.end));
@@ -481,9 +463,12 @@ struct error *__vma_adjust(struct engine *e, const struct object *mm, struct vma
 		if (!a.remove_next)
 			return NULL;
 		/* What is behind the removed one has a greater gap, or (3) what took its place. */
-		uint64_t next = a.remove_next == 3 ? a.vma.addr : GET(k, &a.vma, vm_area_struct, vm_next);
+		if (a.remove_next == 3)
+			next = a.vma.addr;
+		else
+			TRY(vma_after(e, &a.vma, &next));
 		if (a.remove_next != 2)
-			return next ? vma_gap_update(e, next) : NULL;
+			return next && !areas_in_maple_tree(k) ? vma_gap_update(e, next) : NULL;
 		TRY(open_vma(e, next, &a.next));
 		a.remove_next = 1;
 		a.end = GET(k, &a.next, vm_area_struct, vm_end);
@@ -533,7 +518,7 @@ struct error *copy_vma(struct engine *e, const struct object *mm, struct object 
 	TRY(find_vma_links(e, mm, addr, addr + len, &place));
 	TRY(vma_merge(e, mm, place.prev,
 		      &(struct vma_request){ addr, addr + len, GET(k, vma, vm_area_struct, vm_flags), anon_vma, GET(k, vma, vm_area_struct, vm_file), pgoff,
-					     GET(k, vma, vm_area_struct, uffd_ctx), vma },
+					     GET(k, vma, vm_area_struct, uffd_ctx), vma, false },
 		      &merged));
 	if (merged) {
 		TRY(open_vma(e, merged, moved));

@@ -77,16 +77,20 @@ static struct error *merge(struct engine *e, const struct object *mm, uint64_t p
 	struct kernel *k = e->k;
 	const struct merging m = { e, r };
 	struct object prev, area, next;
+	uint64_t at;
 	*merged = 0;
 	if (r->flags & VM_SPECIAL_BITS)
 		return NULL;
 	TRY(open_if(e, prev_addr, &prev));
-	TRY(open_if(e, prev_addr ? GET(k, &prev, vm_area_struct, vm_next) : GET(k, mm, mm_struct, mmap), &area));
+	TRY(prev_addr ? vma_after(e, &prev, &at) : first_vma(e, mm, &at));
+	TRY(open_if(e, at, &area));
 	next = area;
 	/* The request is (the rest of) an area that exists: what counts is the one behind it. */
-	if (area.bytes && GET(k, &area, vm_area_struct, vm_end) == r->end)
-		TRY(open_if(e, GET(k, &area, vm_area_struct, vm_next), &next));
-	bool after = prev.bytes && can_vma_merge_after(&m, &prev), before = next.bytes && can_vma_merge_before(&m, &next);
+	if (area.bytes && GET(k, &area, vm_area_struct, vm_end) == r->end) {
+		TRY(vma_after(e, &area, &at));
+		TRY(open_if(e, at, &next));
+	}
+	bool after = prev.bytes && can_vma_merge_after(&m, &prev), before = next.bytes && !r->just_expand && can_vma_merge_before(&m, &next);
 	bool both = after && before &&
 		    is_mergeable_anon_vma(&m, GET(k, &prev, vm_area_struct, anon_vma), GET(k, &next, vm_area_struct, anon_vma), NULL);
 	TRACE(e, "vma_merge", both ? "joins both neighbours" : after ? "extends the area before" : before ? "extends the area after" : "no neighbour fits",

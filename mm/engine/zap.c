@@ -6,6 +6,7 @@
 
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/huge.h"
+#include "mm/engine/pgtable_edit.h"
 #include "mm/memmap.h"
 #include "mm/pte.h"
 #include "mm/state.h"
@@ -186,10 +187,7 @@ struct error *free_table_page(struct engine *e, const struct object *mm, uint64_
 		mod_page_state(e, page, e->modern->pagetable, -1);
 	if (typed)
 		SET(k, &p.object, page, page_type, UINT32_MAX);
-	if (HAS(k, mm_struct, pgtables_bytes))
-		ADD(k, mm, mm_struct, pgtables_bytes, -(int64_t)VMCORE_PAGE_SIZE);
-	else if (level + 2u == k->geometry.levels)
-		ADD(k, mm, mm_struct, nr_ptes, -1);
+	count_table(e, mm, level + 1, -1);
 	SET(k, &p.object, page, refcount, 0);
 	TRY(uncharge_page(e, &p));
 	return free_page_pcp(e, page);

@@ -2,7 +2,7 @@
 /*
  * areas DUMP [SEED [STEPS [touch]]]: random acts on the areas of a dump's processes, over the overlay. After each act every structure that the kernel keeps of the areas is held
  * against the others (list, tree, gaps, counters, chains, interval trees, accounts), and against a plain model: one word a page, areas being the runs of equal pages.
- * For kernels that keep areas in a list and a tree. With "touch" pages are written
+ * For kernels that keep areas in a list and a tree, or in a maple tree. With "touch" pages are written
  * too, and then acts of every kind are held against this machine's own kernel (tests/areas/host.c). Prints the seed; ends with 1 at the first difference.
  */
 #include <inttypes.h>
@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "mm/list.h"
+#include "mm/maple.h"
 #include "mm/task.h"
 #include "tests/areas/areas.h"
 
@@ -226,19 +227,65 @@ struct sums {
 	int64_t total, data, exec, stack, locked, account;
 };
 
+/* ---- The areas of an mm in their order ---- */
+
+static bool maple; /* they stand in a maple tree */
+static uint64_t areas[200000];
+static unsigned area_count;
+
+static bool see_area(void *context, uint64_t first, uint64_t last, uint64_t entry)
+{
+	if (READ(entry, vm_area_struct, vm_start) != first || READ(entry, vm_area_struct, vm_end) != last + 1)
+		bad("area %" PRIx64 " stands in the tree from %" PRIx64 " to %" PRIx64, entry, first, last);
+	if (area_count < sizeof(areas) / sizeof(*areas))
+		areas[area_count++] = entry;
+	return true;
+}
+
+static void see_finding(void *context, uint64_t node, const char *what)
+{
+	bad("maple node %" PRIx64 " %s", node, what);
+}
+
+static void see_gap(void *context, uint64_t node, unsigned slot, uint64_t kept, uint64_t found)
+{
+	if (kept != found)
+		bad("maple node %" PRIx64 " keeps a gap of %" PRIx64 " for slot %u, where it is %" PRIx64, node, kept, slot, found);
+}
+
+/* All of them, by the structure that this kernel keeps; that itself is checked. */
+static void list_areas(uint64_t mm)
+{
+	uint64_t tree = mm + OFFSET(k, mm_struct, mm_mt), prev = 0;
+	area_count = 0;
+	if (maple) {
+		ok(maple_check(k, tree, see_finding, NULL));
+		ok(maple_gaps(k, tree, see_gap, NULL));
+		ok(maple_for_each(k, tree, 0, UINT64_MAX, see_area, NULL));
+		return;
+	}
+	walk_tree(READ(mm, mm_struct, mm_rb), OFFSET(k, vm_area_struct, rb_subtree_gap) - OFFSET(k, vm_area_struct, vm_rb), own_gap, start_of);
+	for (uint64_t at = READ(mm, mm_struct, mmap); at; prev = at, at = READ(at, vm_area_struct, vm_next)) {
+		if (area_count >= t.count || t.nodes[area_count] != at + OFFSET(k, vm_area_struct, vm_rb))
+			bad("area %" PRIx64 ", number %u of the list, is not that of the tree", at, area_count);
+		if (READ(at, vm_area_struct, vm_prev) != prev)
+			bad("area %" PRIx64 " is badly linked", at);
+		areas[area_count++] = at;
+	}
+	if (area_count != t.count)
+		bad("%u areas in the list, %u in the tree", area_count, t.count);
+}
+
 static struct sums check_mm(uint64_t mm, bool deep)
 {
 	struct sums s = { 0 };
-	unsigned n = 0;
-	uint64_t prev = 0, last_end = 0;
-	walk_tree(READ(mm, mm_struct, mm_rb), OFFSET(k, vm_area_struct, rb_subtree_gap) - OFFSET(k, vm_area_struct, vm_rb), own_gap, start_of);
-	for (uint64_t at = READ(mm, mm_struct, mmap); at; prev = at, at = READ(at, vm_area_struct, vm_next), n++) {
-		uint64_t start = READ(at, vm_area_struct, vm_start), end = READ(at, vm_area_struct, vm_end), flags = READ(at, vm_area_struct, vm_flags);
+	uint64_t last_end = 0;
+	list_areas(mm);
+	for (unsigned i = 0; i < area_count; i++) {
+		uint64_t at = areas[i], start = READ(at, vm_area_struct, vm_start), end = READ(at, vm_area_struct, vm_end), flags = READ(at, vm_area_struct, vm_flags);
 		int64_t pages = (int64_t)((end - start) / PAGE);
-		if (n >= t.count || t.nodes[n] != at + OFFSET(k, vm_area_struct, vm_rb))
-			bad("area %" PRIx64 ", number %u of the list, is not that of the tree", at, n);
-		if (READ(at, vm_area_struct, vm_prev) != prev || READ(at, vm_area_struct, vm_mm) != mm)
-			bad("area %" PRIx64 " is badly linked", at);
+		if (READ(at, vm_area_struct, vm_mm) != mm)
+			bad("area %" PRIx64 " is another mm's", at);
 		if (start < last_end || end <= start || (start | end) % PAGE)
 			bad("area %" PRIx64 " overlaps or is none: %" PRIx64 "-%" PRIx64, at, start, end);
 		last_end = end;
@@ -252,12 +299,12 @@ static struct sums check_mm(uint64_t mm, bool deep)
 		s.locked += flags & VM_LOCKED ? pages : 0;
 		s.account += flags & VM_ACCOUNT ? pages : 0;
 	}
-	if (n != t.count || n != READ(mm, mm_struct, map_count))
-		bad("%u areas in the list, %u in the tree, map_count %" PRIu64, n, t.count, READ(mm, mm_struct, map_count));
-	if (READ(mm, mm_struct, highest_vm_end) != last_end)
+	if (area_count != READ(mm, mm_struct, map_count))
+		bad("%u areas, map_count %" PRIu64, area_count, READ(mm, mm_struct, map_count));
+	if (!maple && READ(mm, mm_struct, highest_vm_end) != last_end)
 		bad("highest_vm_end is %" PRIx64 ", not %" PRIx64, READ(mm, mm_struct, highest_vm_end), last_end);
-	for (uint64_t at = READ(mm, mm_struct, mmap); deep && at; at = READ(at, vm_area_struct, vm_next))
-		check_rmap(at);
+	for (unsigned i = 0; deep && i < area_count; i++)
+		check_rmap(areas[i]);
 	return s;
 }
 
@@ -289,8 +336,9 @@ static unsigned count;
 static void compare(struct process *p)
 {
 	unsigned i = 0;
-	for (uint64_t at = READ(p->mm, mm_struct, mmap); at; at = READ(at, vm_area_struct, vm_next)) {
-		uint64_t start = READ(at, vm_area_struct, vm_start), end = READ(at, vm_area_struct, vm_end), flags = READ(at, vm_area_struct, vm_flags);
+	list_areas(p->mm);
+	for (unsigned n = 0; n < area_count; n++) {
+		uint64_t at = areas[n], start = READ(at, vm_area_struct, vm_start), end = READ(at, vm_area_struct, vm_end), flags = READ(at, vm_area_struct, vm_flags);
 		if (end <= WINDOW || start >= WINDOW + PAGES * PAGE)
 			continue;
 		for (; i < (start - WINDOW) / PAGE; i++)
@@ -375,7 +423,13 @@ static void do_protect(struct process *p, unsigned from, unsigned pages, unsigne
 {
 	bool whole = true;
 	snprintf(act, sizeof(act), "mprotect page %u, %u pages, prot %u", from, pages, prot);
+	ok(vmcore_mark(k->vmcore, NULL));
 	struct error *error = sys_mprotect(e, p->mm, addr_of(from), pages * PAGE, prot);
+	if (error && error->code == ERR_UNSUPPORTED) {
+		done(error);
+		return;
+	}
+	ok(vmcore_forget(k->vmcore));
 	for (unsigned i = from; i < from + pages && whole; i++) {
 		whole = p->page[i];
 		if (whole)
@@ -391,8 +445,10 @@ static void do_anywhere(struct process *p)
 	uint64_t at, size = (1 + pick(40)) * PAGE;
 	snprintf(act, sizeof(act), "mmap anywhere, %" PRIu64 " bytes", size);
 	ok(vmcore_mark(k->vmcore, NULL));
-	ok(do_mmap_pgoff(e, p->mm, 0, 0, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, 0, &at));
+	if (!done(do_mmap_pgoff(e, p->mm, 0, 0, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, 0, &at)))
+		return;
 	check_mm(p->mm, false);
+	ok(vmcore_mark(k->vmcore, NULL));
 	done(do_munmap(e, p->mm, at, size));
 }
 
@@ -517,7 +573,8 @@ int main(int argc, char **argv)
 	snprintf(act, sizeof(act), "opening");
 	ok(vmcore_open(argv[1], &options, &vc));
 	ok(kernel_open(vc, NULL, &k));
-	if (!HAS(k, vm_area_struct, rb_subtree_gap))
+	maple = HAS(k, mm_struct, mm_mt);
+	if (!maple && !HAS(k, vm_area_struct, rb_subtree_gap))
 		return printf("areas: this kernel keeps them in no tree with gaps: nothing to do\n"), 0;
 	ok(engine_open(k, &e));
 	take_tasks();

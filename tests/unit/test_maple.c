@@ -2,46 +2,17 @@
 /*
  * Maple trees of nodes written by hand, by the layout that include/linux/maple_tree.h describes.
  */
-#include "tests/unit/small_kernel.h"
+#include "tests/unit/small_maple.h"
 
 #include <stdio.h>
 
 #include "mm/maple.h"
 
-#define TREE	(SMALL_BASE + 0x1000)
-#define NODE(i) (SMALL_BASE + 0x10000 + 0x100ull * (i))
-
-enum { DENSE, LEAF, RANGE, ARANGE };
-
-/* struct maple_range_64: parent, pivot[15], slot[16]; maple_arange_64: parent, pivot[9], slot[10],
- * gap[10], meta. */
-#define R_PIVOT(i) (8 + 8 * (i))
-#define R_SLOT(i)  (128 + 8 * (i))
-#define R_END	   248
-#define A_PIVOT(i) (8 + 8 * (i))
-#define A_SLOT(i)  (80 + 8 * (i))
-#define A_END	   240
-
 static struct kernel *k;
 
 static int setup(void **state)
 {
-	struct small_types t = small_types_new();
-	int p16 = small_array(&t, t.pointer, 16), p10 = small_array(&t, t.pointer, 10);
-	int p31 = small_array(&t, t.pointer, 31), u15 = small_array(&t, t.u64, 15);
-	int u9 = small_array(&t, t.u64, 9), u10 = small_array(&t, t.u64, 10);
-	int meta = small_struct(&t, "maple_metadata", 2, "end", t.u8, 0, "gap", t.u8, 1, NULL);
-	int in_slots = small_struct(&t, NULL, 128, "meta", meta, 120, NULL);
-	int slots = btf__add_union(t.btf, NULL, 128);
-	btf__add_field(t.btf, "slot", p16, 0, 0);
-	btf__add_field(t.btf, NULL, in_slots, 0, 0);
-	small_struct(&t, "maple_tree", 16, "ma_flags", t.u32, 4, "ma_root", t.pointer, 8, NULL);
-	small_struct(&t, "maple_range_64", 256, "parent", t.pointer, 0, "pivot", u15, 8, NULL);
-	btf__add_field(t.btf, NULL, slots, 128 * 8, 0);
-	small_struct(&t, "maple_arange_64", 248, "parent", t.pointer, 0, "pivot", u9, 8, "slot",
-		     p10, 80, "gap", u10, 160, "meta", meta, 240, NULL);
-	small_struct(&t, "maple_node", 256, "parent", t.pointer, 0, "slot", p31, 8, NULL);
-	k = small_kernel_new(&t);
+	k = small_maple_new();
 	return 0;
 }
 
@@ -51,14 +22,9 @@ static int teardown(void **state)
 	return 0;
 }
 
-static uint64_t encoded(unsigned i, unsigned type)
-{
-	return NODE(i) | type << 3 | 4 | 2;
-}
-
 static void root(unsigned i, unsigned type)
 {
-	poke64(k, TREE + 8, encoded(i, type));
+	poke64(k, TREE + 8, small_enode(i, type));
 }
 
 static void parent(unsigned i, uint64_t value)
@@ -159,8 +125,8 @@ static void make_two_levels(void)
 	parent(2, TREE | 1);
 	poke64(k, NODE(2) + A_PIVOT(0), 0xfff);
 	poke64(k, NODE(2) + A_PIVOT(1), 0x77);
-	poke64(k, NODE(2) + A_SLOT(0), encoded(0, LEAF));
-	poke64(k, NODE(2) + A_SLOT(1), encoded(3, LEAF));
+	poke64(k, NODE(2) + A_SLOT(0), small_enode(0, LEAF));
+	poke64(k, NODE(2) + A_SLOT(1), small_enode(3, LEAF));
 	poke64(k, NODE(2) + A_SLOT(2), 0xdead);
 	poke64(k, NODE(2) + A_END, 1);
 	parent(3, NODE(2) | 0x18);
@@ -185,8 +151,8 @@ static void two_levels(void **state)
 	parent(4, TREE | 1);
 	poke64(k, NODE(4) + R_PIVOT(0), 0xfff);
 	poke64(k, NODE(4) + R_PIVOT(1), UINT64_MAX);
-	poke64(k, NODE(4) + R_SLOT(0), encoded(0, LEAF));
-	poke64(k, NODE(4) + R_SLOT(1), encoded(3, LEAF));
+	poke64(k, NODE(4) + R_SLOT(0), small_enode(0, LEAF));
+	poke64(k, NODE(4) + R_SLOT(1), small_enode(3, LEAF));
 	poke64(k, NODE(4) + R_END, 1);
 	root(4, RANGE);
 	assert_success(walk(0x20, 0x1000));
@@ -201,8 +167,8 @@ static void dense(void **state)
 	poke64(k, NODE(5) + 16, 0x20);
 	parent(6, TREE | 1);
 	poke64(k, NODE(6) + R_PIVOT(0), 0x1e);
-	poke64(k, NODE(6) + R_SLOT(0), encoded(5, DENSE));
-	poke64(k, NODE(6) + R_SLOT(1), encoded(3, LEAF));
+	poke64(k, NODE(6) + R_SLOT(0), small_enode(5, DENSE));
+	poke64(k, NODE(6) + R_SLOT(1), small_enode(3, LEAF));
 	poke64(k, NODE(6) + R_END, 1);
 	make_two_levels();
 	root(6, RANGE);
@@ -243,7 +209,7 @@ static void damage(void **state)
 	assert_error(maple_find(k, TREE, 0x1000, &entry, NULL, NULL), ERR_BAD_LIST);
 	/* a node below itself */
 	make_two_levels();
-	poke64(k, NODE(2) + A_SLOT(0), encoded(2, ARANGE));
+	poke64(k, NODE(2) + A_SLOT(0), small_enode(2, ARANGE));
 	assert_error(walk(0, UINT64_MAX), ERR_BAD_LIST);
 	assert_error(maple_find(k, TREE, 0, &entry, NULL, NULL), ERR_BAD_LIST);
 	/* the tree itself */
