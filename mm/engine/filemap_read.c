@@ -53,11 +53,6 @@ struct error *read_pages(struct engine *e, uint64_t mapping, uint64_t first, uin
 	return NULL;
 }
 
-struct error *force_page_cache_readahead(struct engine *e, uint64_t mapping, uint64_t first, uint64_t count, uint64_t end)
-{
-	return read_pages(e, mapping, first, count, 0, end);
-}
-
 /* do_sync_mmap_readahead(): the window around the page, unless too many such were of no use; else the page alone. */
 struct error *read_around(struct engine *e, uint64_t file, uint64_t mapping, uint64_t index, uint64_t end)
 {

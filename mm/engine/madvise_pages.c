@@ -156,7 +156,8 @@ struct error *madvise_willneed_file(struct engine *e, const struct object *vma, 
 			continue;
 		if (!has_disk(e))
 			return error_at(ERR_UNSUPPORTED, vma->addr, "page %" PRIu64 " of %s would be read ahead: that is not in memory", i, path_of_file(k, file)->path);
-		return force_page_cache_readahead(e, mapping, i, last - i, pages);
+		/* force_page_cache_readahead() */
+		return read_pages(e, mapping, i, last - i, 0, pages);
 	}
 	TRACE(e, "force_page_cache_readahead", "all of it is in the page cache", { "mapping", mapping }, { "first page", first }, { "pages", last > first ? last - first : 0 });
 	return NULL;

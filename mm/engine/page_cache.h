@@ -38,7 +38,5 @@ struct error *read_pages(struct engine *e, uint64_t mapping, uint64_t first, uin
 struct error *kernel_read_file(struct engine *e, uint64_t file, uint64_t offset, void *buffer, size_t len, size_t *done) MUST_CHECK;
 /* do_async_mmap_readahead(): a fault has found the page in the cache. */
 struct error *mmap_readahead(struct engine *e, uint64_t file, uint64_t page, uint64_t index) MUST_CHECK;
-/* `count` pages from `first` on, as far as they lie in the file and are not cached; the image has a disk. */
-struct error *force_page_cache_readahead(struct engine *e, uint64_t mapping, uint64_t first, uint64_t count, uint64_t end) MUST_CHECK;
 
 #endif
