@@ -123,13 +123,14 @@ KNOWN = [
     Known(r"fuser .*", r'^line" ', CUT, "mmscope"),
     Known(r"(foreach .* )?bt .*", r"__(do|x64)_sys_(?=pause)", "of several symbols at one address, mmscope names the one that the kernel's own look-up gives"),
     Known(r"(foreach .* )?bt .*", r"(\.isra\.\d+|\.part\.\d+|\.constprop\.\d+)+", NAMES, None, ""),
+    Known(r"search -s init_task -l 8192 ffffffff\w+", r"^ffffffff\w+: ffffffff\w+$", "crash goes over a range in the kernel's image twice", "crash"),
     Known(r"list .*", r'(?<=comm = ")(é|\\303).*', "characters outside ASCII: mmscope writes them as \\ooo wherever it runs"),
     Known(r"vm -f .*", r"(?<=: ).*", FLAGS),
     Known(r"vm -M .*", r"^\w+ \w+ \d+k \d+k$", OWN_MM),
     Known(r"vm -[pPR] .*", inverted, "an entry of a PROT_NONE page holds the inverted frame number (L1TF); crash prints it as it is",
           "pair"),
     Known(r"sym .*", r" (debian/|\.\./|/build/|\./)\S+: \d+$", SOURCE, None, ""),
-    Known(r"(sym|kmem) .*", r"(\.isra\.\d+|\.part\.\d+|\.cold|\.constprop\.\d+)+(?=$|\+|\n)", NAMES, None, ""),
+    Known(r"(sym|kmem) .*", r"(\.isra\.\d+|\.part\.\d+|\.cold|\.constprop\.\d+)+(?=$|\+|\n| \[)", NAMES, None, ""),
     Known(r"sym .*", r"(?<= \()[\w?](?=\) )", NAMES),
     Known(r"sym -[lqnp].*", r"\) (__crc_|__kstrtab|__kcrctab|\.(?!E_copy$|slowpath$)[\w.]+$|init_per_cpu__|kallsyms_(offsets|relative_base|num_syms|names|markers|"
           r"token_table|token_index|seqs_of_names)$|(__ksymtab(_gpl|_strings)?|__param|__modver|__ex_table|__bug_table)$)", NAMES, "crash"),
@@ -168,6 +169,7 @@ KNOWN = [
 
 REFUSED = [
     Refused(r"kmem -p .*", "mmscope", "crash says nothing where mem_map has no page; mmscope says so"),
+    Refused(r"log -a", "crash", "an empty log of audit messages is said as crash says it"),
     Refused(r"rd \w+\+\d+ .*|sym \w+\+\d+", "crash", "mmscope takes symbol+offset"),
 ]
 
