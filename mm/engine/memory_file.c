@@ -174,6 +174,7 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 	struct engine *e = f->e;
 	*done = true;
 	f->result = f->tried ? FAULT_MAJOR : FAULT_MINOR;
+	TRACE(e, "__do_fault", "the area's handler is asked for the page", { "vma->vm_ops", f->vma->ops }, { "pgoff", b->index });
 	TRY(fault_prealloc(f));
 	if (b->handler == HANDLER_SPECIAL) {
 		TRY(special_mapping_fault(f, b->index, &b->page));
@@ -336,6 +337,13 @@ static struct error *do_fault_around(struct fault *f, const struct backing *b, u
 	return NULL;
 }
 
+/* finish_fault(), where there is one (4.10). */
+static void announce_finish(struct fault *f, uint64_t page)
+{
+	if (f->e->modern->late_tables)
+		TRACE(f->e, "finish_fault", "the page is had: to be mapped", { "address", f->addr }, { "page", page });
+}
+
 static struct error *do_read_fault(struct fault *f, struct backing *b)
 {
 	struct engine *e = f->e;
@@ -358,6 +366,7 @@ static struct error *do_read_fault(struct fault *f, struct backing *b)
 		return NULL;
 	if (!b->made)
 		fault_outcome(e, b->handler == HANDLER_SPECIAL ? OUTCOME_SPECIAL : OUTCOME_CACHED);
+	announce_finish(f, p.object.addr);
 	TRY(do_set_pmd(f, p.object.addr, &done));
 	if (done)
 		return NULL;
@@ -388,6 +397,7 @@ static struct error *do_cow_fault(struct fault *f, struct backing *b)
 	TRY(frame_bytes(e, engine_page_phys(e, page), &to));
 	memcpy(to, from, VMCORE_PAGE_SIZE);
 	TRACE(e, "do_cow_fault", "copied at once", { "page", p.object.addr }, { "copy", page });
+	announce_finish(f, page);
 	return map_new_page(f, page);
 }
 
@@ -445,8 +455,10 @@ static struct error *do_shared_fault(struct fault *f, struct backing *b)
 	      { "vma->vm_ops->page_mkwrite", function });
 	if (function)
 		TRY(ask_file_system(f, function, p.object.addr, &explained));
-	if (!explained)
+	if (!explained) {
+		announce_finish(f, p.object.addr);
 		TRY(do_set_pmd(f, p.object.addr, &done));
+	}
 	if (!explained && !done)
 		TRY(fault_pte(f, &explained));
 	if (!explained && !done)
