@@ -78,6 +78,6 @@ struct error *log_print_audit(struct session *s)
 	if (!e)
 		out_array_end(s->out);
 	if (!e && !v.records)
-		out_text(s->out, "kernel audit log is empty\n");
+		out_text(s->out, "log: kernel audit log is empty\n");
 	return e;
 }

@@ -166,10 +166,14 @@ static bool read_string(struct kernel *k, uint64_t addr, char *buf, size_t size)
 static void print_pointer(struct printer *p, uint64_t addr, struct type target)
 {
 	char text[512], string[MAX_STRING + 2];
+	bool characters = addr && is_text(p->k, target);
 
 	value_format_pointer(p->k, addr, text, sizeof(text));
+	/* What stands before a literal says nothing of it. */
+	if (characters && strchr(text, '+'))
+		text[strcspn(text, " ")] = '\0';
 	out_text(p->o, text);
-	if (!addr || !is_text(p->k, target))
+	if (!characters)
 		return;
 	out_text(p->o, " ");
 	if (!read_string(p->k, addr, string, sizeof(string))) {

@@ -29,6 +29,7 @@ RSS = "crash adds the counts that tasks keep for themselves (task_struct.rss_sta
     "tasks of the mm, so that a vfork child has its parent's RSS"
 PATHS = "mmscope's path is the one in /proc/PID/maps (bind mounts, line breaks, names outside any mount)"
 FLAGS = "crash has the VM_ names of an older kernel"
+CUT = "crash cuts the end off a name of 15 characters, and a name at a line break"
 OWN_MM = "crash gives no row for an mm that is not the task's own"
 
 
@@ -38,24 +39,33 @@ def inverted(crash, mmscope):
 
 
 def resident(crash, mmscope):
-    """The same line of ps or vm, but for a larger RSS (and %MEM)."""
-    theirs, ours = crash.split(), mmscope.split()
+    """Both RSS in the same line of ps or vm, when it differs in nothing else (but %MEM); None otherwise."""
+    theirs, ours = [[word.rstrip("k") for word in line.split()] for line in (crash, mmscope)]
     column = 7 if ":" not in crash and len(theirs) > 7 else 2
-    if len(theirs) != len(ours) or len(ours) <= column:
-        return False
-    theirs, ours = [[word.rstrip("k") for word in words] for words in (theirs, ours)]
+    if len(theirs) != len(ours) or len(ours) <= column or not (theirs[column] + ours[column]).isdigit():
+        return None
     same = [a == b for number, (a, b) in enumerate(zip(theirs, ours)) if number not in (column, column - 2)]
-    return all(same) and ours[column].isdigit() and theirs[column].isdigit() and int(ours[column]) > int(theirs[column])
+    return (int(theirs[column]), int(ours[column])) if all(same) else None
+
+
+def more_resident(crash, mmscope):
+    found = resident(crash, mmscope)
+    return found and found[1] > found[0]
 
 
 # VmRSS of the guest's processes, in kB, where that is known; check-crash fills it.
 PROC_RSS = set()
 
 
-def negative(crash, mmscope):
-    """The same line of ps, but for a smaller RSS, which is what /proc says."""
-    theirs, ours = crash.split(), mmscope.split()
-    return resident(mmscope, crash) and int(ours[7]) in PROC_RSS and int(theirs[7]) not in PROC_RSS
+def less_resident(crash, mmscope):
+    """It is less, and what /proc says."""
+    found = resident(crash, mmscope)
+    return found and found[1] < found[0] and found[1] in PROC_RSS and found[0] not in PROC_RSS
+
+
+def same_user(crash, mmscope):
+    """The same pid and task; the name may be cut."""
+    return crash.split()[:2] == mmscope.split()[:2]
 
 
 def offset_by_name(crash, mmscope):
@@ -77,6 +87,15 @@ def as_proc_says(crash, mmscope):
     return theirs != ours and ours in PROC_PATHS and theirs not in PROC_PATHS
 
 
+# What /proc/PID/fd has, as PROC_PATHS.
+PROC_FDS = set()
+
+
+def as_fd_says(crash, mmscope):
+    theirs, ours = crash.split(None, 5), mmscope.split(None, 5)
+    return len(ours) == len(theirs) == 6 and ours[:5] == theirs[:5] and ours[5] in PROC_FDS and theirs[5] not in PROC_FDS
+
+
 VMA_ROWS = r"(foreach \S+ )?(vm|vtop)\b.*"
 
 KNOWN = [
@@ -92,21 +111,26 @@ KNOWN = [
     Known(VMA_ROWS, as_proc_says, PATHS, "pair"),
     Known(VMA_ROWS, r"^(line( OFFSET: \w+)?|\w+ FILE: /tmp/new)$", PATHS, "crash"),
     Known(VMA_ROWS, r" FILE: /tmp/new.012line ", PATHS, "mmscope"),
-    Known(r"(foreach .* )?(ps|vm)\b.*", resident, RSS, "pair"),
-    Known(r"(foreach .* )?ps\b.*", negative, "crash takes a task's own negative counts (task_struct.rss_stat) for 0", "pair"),
+    Known(r"(foreach .* )?(ps|vm)\b.*", more_resident, RSS, "pair"),
+    Known(r"(foreach .* )?(ps|vm)\b.*", less_resident, "crash takes a task's own negative counts (task_struct.rss_stat) for 0", "pair"),
     Known(r"set", r"^(PID|COMMAND|TASK|CPU|STATE): .*", "without a panic crash's context is CPU 0's idle task, mmscope's what CPU 0 was running"),
     Known(r"runq( -c .*)?", r'^(DEADLINE RB_ROOT:|\[ -1\] PID: .*)$', "crash leaves deadline tasks out", "mmscope"),
-    Known(r"(foreach \S+ )?files.*", r" (pipe:|socket:|anon_inode:).*", "mmscope has the names that /proc/PID/fd has", None, ""),
-    Known(r"(foreach \S+ )?files.*", r"(?<= UNKN ).*", "mmscope has the names that /proc/PID/fd has"),
+    Known(r"(foreach \S+ )?files.*", r"(?<= FIFO) pipe:.*|(?<= SOCK ).*|(?<= UNKN ).*", "mmscope has the names that /proc/PID/fd has", None, ""),
     Known(r"(foreach \S+ )?files.*", r"(?<= )/?(?=(dev/zero|memfd:|anon_hugepage|SYSV))", UNROOTED, None, ""),
-    Known(r"fuser .*", r'(?<=" |\w )"?(?=(fd|cwd|root|mmap|exe))|"', "crash cuts the quote off a name of 15 characters", None, ""),
-    Known(r"bt .*|foreach .* bt.*", r"(?<=\] )__(do|x64)_sys_(?=pause)", "of several symbols at one address, mmscope names the one that the kernel's own look-up gives"),
+    Known(r"(foreach \S+ )?files.*", as_fd_says, PATHS, "pair"),
+    Known(r"(foreach \S+ )?files.*", r"^line$", PATHS, "crash"),
+    Known(r"fuser .*", same_user, CUT, "pair"),
+    Known(r"fuser .*", r'^line" ', CUT, "mmscope"),
+    Known(r"(foreach .* )?bt .*", r"__(do|x64)_sys_(?=pause)", "of several symbols at one address, mmscope names the one that the kernel's own look-up gives"),
+    Known(r"(foreach .* )?bt .*", r"(\.isra\.\d+|\.part\.\d+|\.constprop\.\d+)+", NAMES, None, ""),
+    Known(r"search -s init_task -l 8192 ffffffff\w+", r"^ffffffff\w+: ffffffff\w+$", "crash goes over a range in the kernel's image twice", "crash"),
+    Known(r"list .*", r'(?<=comm = ")(é|\\303).*', "characters outside ASCII: mmscope writes them as \\ooo wherever it runs"),
     Known(r"vm -f .*", r"(?<=: ).*", FLAGS),
     Known(r"vm -M .*", r"^\w+ \w+ \d+k \d+k$", OWN_MM),
     Known(r"vm -[pPR] .*", inverted, "an entry of a PROT_NONE page holds the inverted frame number (L1TF); crash prints it as it is",
           "pair"),
     Known(r"sym .*", r" (debian/|\.\./|/build/|\./)\S+: \d+$", SOURCE, None, ""),
-    Known(r"sym .*", r"(\.isra\.\d+|\.part\.\d+|\.cold|\.constprop\.\d+)+(?=$|\+|\n)", NAMES, None, ""),
+    Known(r"(sym|kmem) .*", r"(\.isra\.\d+|\.part\.\d+|\.cold|\.constprop\.\d+)+(?=$|\+|\n| \[)", NAMES, None, ""),
     Known(r"sym .*", r"(?<= \()[\w?](?=\) )", NAMES),
     Known(r"sym -[lqnp].*", r"\) (__crc_|__kstrtab|__kcrctab|\.(?!E_copy$|slowpath$)[\w.]+$|init_per_cpu__|kallsyms_(offsets|relative_base|num_syms|names|markers|"
           r"token_table|token_index|seqs_of_names)$|(__ksymtab(_gpl|_strings)?|__param|__modver|__ex_table|__bug_table)$)", NAMES, "crash"),
@@ -115,6 +139,7 @@ KNOWN = [
     Known(r"log -T", r"^\[[^]]*\]", CLOCK),
     Known(r"sym -n .*", r"^\w+ \(.\) (kallsyms_offsets|IV)$", NAMES, "mmscope"),
     Known(r"kmem \w+", r"^(tail of the compound page .*|\w+ page|.* page of .*)$", "mmscope adds what the page is used for", "mmscope"),
+    Known(r"kmem (-p )?\w+", r"^[\w ,()-]+: [\w.]+ = .*", "mmscope adds the members that count for a page of this use", "mmscope"),
     Known(r"mach", r"^(MCE|VC2|\(unknown\)|VC) STACK.*|^PAGE TABLES:.*|^CPU \d+: \w+( \[unavailable\])?$",
           "crash takes the exception stacks in the order of an older kernel: it misses MCE and VC2; the levels are added", "crash"),
     Known(r"mach", r"^(MCE|VC2|\(unknown\)|VC) STACK.*|^PAGE TABLES:.*|^CPU \d+: \w+( \[unavailable\])?$",
@@ -144,6 +169,7 @@ KNOWN = [
 
 REFUSED = [
     Refused(r"kmem -p .*", "mmscope", "crash says nothing where mem_map has no page; mmscope says so"),
+    Refused(r"log -a", "crash", "an empty log of audit messages is said as crash says it"),
     Refused(r"rd \w+\+\d+ .*|sym \w+\+\d+", "crash", "mmscope takes symbol+offset"),
 ]
 
