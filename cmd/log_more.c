@@ -48,10 +48,17 @@ struct error *log_print_safe(struct session *s)
 	return e;
 }
 
+struct audit_view {
+	struct out *out;
+	uint64_t records;
+};
+
 static bool print_audit(void *context, const struct log_audit_record *r)
 {
-	struct out *o = ((struct session *)context)->out;
+	struct audit_view *v = context;
+	struct out *o = v->out;
 
+	v->records++;
 	out_object_begin(o, NULL);
 	out_hex(o, "sk_buff", NULL, r->addr);
 	out_str(o, "queue", NULL, r->queue);
@@ -63,11 +70,14 @@ static bool print_audit(void *context, const struct log_audit_record *r)
 
 struct error *log_print_audit(struct session *s)
 {
+	struct audit_view v = {.out = s->out};
 	struct error *e;
 
 	out_array_begin(s->out, "records");
-	e = log_audit_for_each(s->kernel, print_audit, s);
+	e = log_audit_for_each(s->kernel, print_audit, &v);
 	if (!e)
 		out_array_end(s->out);
+	if (!e && !v.records)
+		out_text(s->out, "kernel audit log is empty\n");
 	return e;
 }

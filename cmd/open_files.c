@@ -42,11 +42,25 @@ static void place_text(struct kernel *k, uint64_t mnt, uint64_t dentry, char *te
 		path_escape(path, text, size);
 }
 
+/* Where the task is; nothing of one that has ended, or is a part of the kernel without such places. */
+static void put_places(struct session *s, const struct task *t)
+{
+	char root[PATH_SIZE], pwd[PATH_SIZE];
+	struct task_places places;
+
+	task_places(s->kernel, t, &places);
+	if (!places.root && !places.pwd)
+		return;
+	place_text(s->kernel, places.root_mnt, places.root, root, sizeof(root));
+	place_text(s->kernel, places.pwd_mnt, places.pwd, pwd, sizeof(pwd));
+	out_str(s->out, "root", "ROOT: %s    ", root);
+	out_str(s->out, "cwd", "CWD: %s\n", pwd);
+}
+
 static void begin(struct files_view *v)
 {
 	struct session *s = v->s;
-	struct task_places places;
-	char root[PATH_SIZE], pwd[PATH_SIZE];
+
 	if (v->begun)
 		return;
 	v->begun = true;
@@ -55,11 +69,7 @@ static void begin(struct files_view *v)
 			out_object_begin(s->out, NULL);
 		context_heading(s, v->task);
 	}
-	task_places(s->kernel, v->task, &places);
-	place_text(s->kernel, places.root_mnt, places.root, root, sizeof(root));
-	place_text(s->kernel, places.pwd_mnt, places.pwd, pwd, sizeof(pwd));
-	out_str(s->out, "root", "ROOT: %s    ", root);
-	out_str(s->out, "cwd", "CWD: %s\n", pwd);
+	put_places(s, v->task);
 	out_table(s->out, "files", v->cached ? cached_columns : file_columns, 6, true);
 }
 
@@ -111,11 +121,15 @@ static struct error *show_task(struct session *s, const struct task *t, void *co
 {
 	struct files_view v = *(const struct files_view *)context;
 	v.task = t;
-	if (!v.wanted)
+	if (out_json(s->out))
 		begin(&v);
 	struct error *e = files_for_each(s->kernel, t, print_file, &v);
-	if (v.begun)
+	if (v.begun) {
 		out_table_end(s->out);
+	} else if (!e) {
+		put_places(s, t);
+		out_text(s->out, "No open files\n");
+	}
 	return e;
 }
 

@@ -152,6 +152,12 @@ static struct error *print_expression(struct printing *p, const char *text)
 	return show(p, &v, *v.symbol ? v.symbol : NULL);
 }
 
+/* -x, -d, -u, or one of gdb's formats that stand for them. */
+static bool option_at(const char *text)
+{
+	return (*text == '-' || *text == '/') && text[1] && strchr(*text == '-' ? "xdu" : "xd", text[1]) && (!text[2] || isspace((unsigned char)text[2]));
+}
+
 /* The rest of the line is the expression; options stand before it. */
 static struct error *run_p(struct session *s, int argc, char **argv)
 {
@@ -163,8 +169,7 @@ static struct error *run_p(struct session *s, int argc, char **argv)
 
 	if (argc < 2)
 		return usage_error(argv[0], NULL);
-	for (text = argv[1]; *text == '-' && text[1] && strchr("xdu", text[1]) &&
-			     (!text[2] || isspace((unsigned char)text[2]));) {
+	for (text = argv[1]; option_at(text);) {
 		if (text[1] == 'u')
 			kind = MEMORY_USER;
 		else
@@ -176,6 +181,8 @@ static struct error *run_p(struct session *s, int argc, char **argv)
 		end[-1] = '\0';
 	if (!*text)
 		return usage_error(argv[0], NULL);
+	if (*text == '/')
+		return usage_error(argv[0], "the formats are /x and /d: %.*s", (int)strcspn(text, " "), text);
 	p.format = typed_format(s, radix);
 	TRY(memory_open(s, kind, &p.memory));
 	p.context = (struct expr_context){
@@ -201,7 +208,7 @@ COMMAND(p) = {
 		"knows the types of some hundreds (whatis -g lists them); the rest want a cast: "
 		"*(TYPE *)&SYMBOL.\n"
 		"\n"
-		"  -x, -d   numbers in hexadecimal, in decimal\n"
+		"  -x, -d   numbers in hexadecimal, in decimal; gdb's /x and /d do the same\n"
 		"  -u       addresses in the expression are user addresses of the current context\n"
 		"  :CPUS    of a per-CPU variable: \":\" for the current task's CPU, \":a\" for "
 		"all, \":1,3-5\" for some; without it:\n"

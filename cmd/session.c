@@ -27,10 +27,23 @@
 
 /* ---- A command ---- */
 
+/* crash's commands that are none of memory's, tasks', types' or symbols': docs/crash-users.md. */
+static const char *left_out(const char *name)
+{
+	static const char *const commands[][2] = {{"bpf", "tracing"}, {"dev", "device"}, {"irq", "device"}, {"net", "network"}, {"sbitmapq", "device"}};
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (!strcmp(name, commands[i][0]))
+			return commands[i][1];
+	return NULL;
+}
+
 static struct error *unknown_command(const char *name)
 {
 	const char *near = command_nearest(name);
 
+	if (left_out(name))
+		return error_new(ERR_UNSUPPORTED, "a %s command of crash, which is left out here; \"help\" lists what there is", left_out(name));
 	if (near)
 		return error_new(ERR_USAGE, "no such command; did you mean \"%s\"?", near);
 	return error_new(ERR_USAGE, "no such command; \"help\" lists them");
@@ -105,7 +118,7 @@ static struct error *expand(struct session *s, struct line *line)
 {
 	const char *alias;
 
-	if (command_find(line->argv[0]))
+	if (command_find(line->argv[0]) || left_out(line->argv[0]))
 		return NULL;
 	alias = command_alias(line->argv[0]);
 	if (alias)

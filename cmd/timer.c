@@ -26,17 +26,20 @@ static bool collect(void *context, const struct timer *t)
 		if (!list->timers)
 			abort();
 	}
-	list->timers[list->count++] = *t;
+	list->timers[list->count] = *t;
+	list->timers[list->count].order = list->count;
+	list->count++;
 	return true;
 }
 
+/* Of the same expiry in the order in which the wheel has them. */
 static int by_expiry(const void *a, const void *b)
 {
 	const struct timer *x = a, *y = b;
 
 	if (x->expires != y->expires)
 		return x->expires < y->expires ? -1 : 1;
-	return x->addr < y->addr ? -1 : x->addr > y->addr;
+	return x->order < y->order ? -1 : x->order > y->order;
 }
 
 static short decimal_width(uint64_t value, bool negative)

@@ -14,13 +14,49 @@ bool kernel_is_kernel_address(const struct kernel *k, uint64_t addr)
 void kernel_flush_translations(struct kernel *k)
 {
 	memset(k->tlb, 0, sizeof(k->tlb));
+	memset(&k->near_last, 0, sizeof(k->near_last));
+}
+
+#define TLB_SLOTS (sizeof(((struct kernel *)NULL)->tlb) / sizeof(((struct kernel *)NULL)->tlb[0]))
+
+/* Where a translation of 2 MiB stands (vmemmap and the module area are mapped in pieces of at most that), and one of a page. */
+static inline size_t large_slot(uint64_t addr)
+{
+	return (addr >> 21) % TLB_SLOTS;
+}
+
+static inline size_t small_slot(uint64_t addr)
+{
+	return (addr >> 21 ^ addr >> 12) % TLB_SLOTS;
+}
+
+uint64_t kernel_near_mapped(struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t phys, run, offset = addr - k->text_start;
+	if (offset < k->text_end - k->text_start) {
+		phys = addr - k->arch->kernel_map + k->phys_base;
+		run = k->text_end - addr;
+	} else {
+		size_t slot = large_slot(addr);
+		offset = addr - k->tlb[slot].start;
+		if (offset >= k->tlb[slot].size) {
+			slot = small_slot(addr);
+			offset = addr - k->tlb[slot].start;
+			if (offset >= k->tlb[slot].size)
+				return NEAR_NONE;
+		}
+		const struct kernel_range *t = &k->tlb[slot];
+		phys = t->phys + offset;
+		run = t->size - offset;
+		if (t->size > NEAR_BYTES && t->phys < k->flat->size && t->size <= k->flat->size - t->phys)
+			k->near_last = (struct kernel_range){ t->start, t->size - NEAR_BYTES + 1, t->phys };
+	}
+	return size <= run && phys < k->flat->size && size <= k->flat->size - phys ? phys : NEAR_NONE;
 }
 
 static bool translate_by_tables(struct kernel *k, uint64_t addr, uint64_t *phys, uint64_t *run)
 {
-	/* Indexed by 2 MiB: vmemmap and the module area are mapped in pieces of at most that. */
-	size_t slot = (addr >> 21 ^ addr >> 12) % (sizeof(k->tlb) / sizeof(k->tlb[0]));
-	size_t large = (addr >> 21) % (sizeof(k->tlb) / sizeof(k->tlb[0]));
+	size_t slot = small_slot(addr), large = large_slot(addr);
 	if (addr - k->tlb[large].start < k->tlb[large].size)
 		slot = large;
 	if (addr - k->tlb[slot].start >= k->tlb[slot].size) {
@@ -55,12 +91,6 @@ bool kernel_translate(struct kernel *k, uint64_t addr, uint64_t *phys, uint64_t 
 		return true;
 	}
 	return translate_by_tables(k, addr, phys, run);
-}
-
-uint64_t percpu_addr(const struct kernel *k, uint64_t symbol_value, unsigned cpu)
-{
-	return k->percpu_offset && cpu < k->cpus ? symbol_value + k->percpu_offset[cpu]
-						 : symbol_value;
 }
 
 static struct error *open_symbols(struct kernel *k, const char *file)

@@ -57,7 +57,9 @@ struct kernel {
 	uint64_t *percpu_offset;   /* __per_cpu_offset[cpu] */
 
 	/* last translation outside the linear ranges: page-aligned start, size, physical start */
-	struct { uint64_t start, size, phys; } tlb[64];
+	struct kernel_range { uint64_t start, size, phys; } tlb[64];
+	/* The one of them that was used last, in an image of one piece, less a page: what begins in it and is no longer than a page lies in it. */
+	struct kernel_range near_last;
 };
 
 struct kernel_options {
@@ -109,7 +111,10 @@ const void *kernel_try_map(struct kernel *k, uint64_t addr, size_t len);
 struct error *kernel_write(struct kernel *k, uint64_t addr, const void *buffer, size_t len) MUST_CHECK;
 
 /* The address of a per-CPU variable's copy: symbol value + __per_cpu_offset[cpu]. */
-uint64_t percpu_addr(const struct kernel *k, uint64_t symbol_value, unsigned cpu);
+static inline uint64_t percpu_addr(const struct kernel *k, uint64_t symbol_value, unsigned cpu)
+{
+	return k->percpu_offset && cpu < k->cpus ? symbol_value + k->percpu_offset[cpu] : symbol_value;
+}
 /* A pointer `addr` of type __percpu (from alloc_percpu) for one CPU. */
 static inline uint64_t percpu_ptr(const struct kernel *k, uint64_t addr, unsigned cpu)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A part of core/kernel.h: what every step of a walker or the engine does. Memory that lies in the direct map and in an image of one piece is had by a comparison
- * and an addition; all else by the functions with _far, which do the same in general.
+ * and an addition, what was translated lately by a few more; all else by the functions with _far, which do the same in general.
  */
 #ifndef CORE_KERNEL_NEAR_H
 #define CORE_KERNEL_NEAR_H
@@ -9,18 +9,34 @@
 /* The longest of which near_size speaks. */
 #define NEAR_BYTES VMCORE_PAGE_SIZE
 
-static inline unsigned char *kernel_near(const struct kernel *k, uint64_t addr, size_t size)
+/*
+ * Of an image of one piece, what lies in the kernel's text and data, or where the page tables were found to lead lately (kernel_translate() keeps that): its
+ * offset in the image, or NEAR_NONE.
+ */
+#define NEAR_NONE UINT64_MAX
+uint64_t kernel_near_mapped(struct kernel *k, uint64_t addr, size_t size);
+
+static inline uint64_t kernel_near_offset(struct kernel *k, uint64_t addr, size_t size)
 {
 	uint64_t offset = addr - k->page_offset;
-	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES, 0))
-		return NULL;
-	return vmcore_flat_at(k->flat, offset);
+	if (__builtin_expect(offset < k->near_size && size <= NEAR_BYTES, 1))
+		return offset;
+	offset = addr - k->near_last.start;
+	if (offset < k->near_last.size && size <= NEAR_BYTES)
+		return k->near_last.phys + offset;
+	return k->near_size ? kernel_near_mapped(k, addr, size) : NEAR_NONE;
 }
 
-static inline unsigned char *kernel_near_writable(const struct kernel *k, uint64_t addr, size_t size)
+static inline unsigned char *kernel_near(struct kernel *k, uint64_t addr, size_t size)
 {
-	uint64_t offset = addr - k->page_offset;
-	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES || vmcore_must_keep(k->flat, offset, size), 0))
+	uint64_t offset = kernel_near_offset(k, addr, size);
+	return offset == NEAR_NONE ? NULL : vmcore_flat_at(k->flat, offset);
+}
+
+static inline unsigned char *kernel_near_writable(struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t offset = kernel_near_offset(k, addr, size);
+	if (offset == NEAR_NONE || vmcore_must_keep(k->flat, offset, size))
 		return NULL;
 	return vmcore_flat_at(k->flat, offset);
 }
@@ -155,13 +171,32 @@ static inline MUST_CHECK struct error *kernel_get(struct kernel *k, uint64_t obj
 {
 	const struct member *m = &k->members[id];
 	const unsigned char *p = kernel_near(k, object + m->offset, sizeof(uint64_t));
-	if (__builtin_expect(p && m->end4 && !m->is_signed, 1))
-		*out = load_uint(p, 4);
-	else if (p && m->end8)
+	if (__builtin_expect(p && m->end4, 1)) {
+		uint32_t v = (uint32_t)load_uint(p, 4);
+		*out = __builtin_expect(m->is_signed, 0) ? (uint64_t)(int64_t)(int32_t)v : v;
+	} else if (p && m->end8)
 		*out = load_uint(p, 8);
 	else
 		return kernel_get_far(k, object, id, out);
 	return NULL;
+}
+
+/*
+ * Adds to a member of 4 or 8 bytes, straight in memory, of an object that need not be opened (one that is longer than a page lies near in parts only).
+ * ERR_NO_MEMBER, or as kernel_write().
+ */
+static inline MUST_CHECK struct error *kernel_add(struct kernel *k, uint64_t object, enum member_id id, int64_t n)
+{
+	const struct member *m = &k->members[id];
+	unsigned size = m->end4 ? 4 : 8;
+	uint64_t at = object + m->offset, v;
+	unsigned char *p = kernel_near_writable(k, at, size);
+	if (p && (m->end4 || m->end8)) {
+		store_uint(p, size, load_uint(p, size) + (uint64_t)n);
+		return NULL;
+	}
+	TRY(kernel_get(k, object, id, &v));
+	return kernel_write_uint(k, at, size, v + (uint64_t)n);
 }
 
 #endif

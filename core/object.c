@@ -297,7 +297,7 @@ uint64_t object_get_element(const struct kernel *k, const struct object *o, enum
 	if (!m->size || !m->stride || (m->count && i >= m->count))
 		return 0;
 	uint64_t offset = m->offset + (uint64_t)i * m->stride;
-	if (i > o->size / m->stride || offset + m->size > o->size)
+	if (i > o->size || offset + m->size > o->size)
 		return 0;
 	uint64_t v = load_uint(o->bytes + offset, m->size);
 	if (m->is_signed && m->size < 8) {

@@ -45,6 +45,15 @@ struct symbols {
 	struct module_region *regions; /* ascending */
 	size_t region_count;
 
+	/* What symbol_addr() was asked for lately, found or not. */
+	struct symbol_memo {
+		char name[40];
+		bool used;
+		const char *notes; /* vmcoreinfo.text then */
+		size_t kernel_count;
+		uint64_t addr;
+	} memo[128];
+
 	/* memory that names point into */
 	void **blocks;
 	size_t block_count;

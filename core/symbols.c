@@ -253,14 +253,33 @@ bool symbol_find(struct kernel *k, const char *name, struct symbol *out)
 	return symbol_find_nth(k, name, 0, out);
 }
 
-uint64_t symbol_addr(struct kernel *k, const char *name)
+static uint64_t look_up(struct kernel *k, const char *name)
 {
 	struct symbol symbol;
 	uint64_t told;
-	if (k->symbols && find(k->symbols, name, 0, k->symbols->kernel_count, 0, &symbol))
+	if (find(k->symbols, name, 0, k->symbols->kernel_count, 0, &symbol))
 		return symbol.addr;
 	/* kallsyms may have functions only (no CONFIG_KALLSYMS_ALL). */
-	return k->symbols && vmcoreinfo_symbol(&k->vmcoreinfo, name, &told) ? told : 0;
+	return vmcoreinfo_symbol(&k->vmcoreinfo, name, &told) ? told : 0;
+}
+
+uint64_t symbol_addr(struct kernel *k, const char *name)
+{
+	if (!k->symbols)
+		return 0;
+	size_t length = strlen(name);
+	struct symbol_memo *m = &k->symbols->memo[hash_name(name, length) % (sizeof(k->symbols->memo) / sizeof(*m))];
+	if (length >= sizeof(m->name))
+		return look_up(k, name);
+	/* More symbols, or other notes, may know it where fewer did not. */
+	if (!m->used || m->notes != k->vmcoreinfo.text || m->kernel_count != k->symbols->kernel_count || memcmp(m->name, name, length + 1)) {
+		memcpy(m->name, name, length + 1);
+		m->used = true;
+		m->notes = k->vmcoreinfo.text;
+		m->kernel_count = k->symbols->kernel_count;
+		m->addr = look_up(k, name);
+	}
+	return m->addr;
 }
 
 /* ---- By address ---- */

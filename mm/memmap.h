@@ -27,6 +27,7 @@ struct page_words {
 				   */
 	int hugetlb_dtor; /* of a hugetlb page's first tail, where that has one; -1 where not */
 	int hugetlb_flag; /* the bit in the first tail's flags that marks one (6.6); -1 */
+	int tail; /* PG_tail, where that marks a tail page (until 4.4); -1 */
 	bool compound_mask;	  /* a tail's compound word is a mask, not a pointer */
 };
 

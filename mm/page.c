@@ -188,6 +188,7 @@ struct error *page_words_resolve(struct kernel *k, struct page_words *w)
 	*w = (struct page_words){0};
 	resolve_types(k, w);
 	resolve_hugetlb(k, w);
+	w->tail = !strcmp(k->members[M_page_compound_head].name, "first_page") ? page_flag_bit(k, "tail") : -1;
 	w->head = page_flag_bit(k, "head");
 	w->lru = page_flag_bit(k, "lru");
 	w->reserved = page_flag_bit(k, "reserved");
@@ -221,8 +222,9 @@ bool page_marks_free(struct kernel *k)
 
 bool page_is_tail(struct kernel *k, const struct page *p)
 {
-	if (!strcmp(k->members[M_page_compound_head].name, "first_page"))
-		return page_flag(k, p->flags, "tail");
+	int tail = k->mm->pages->words.tail;
+	if (tail >= 0)
+		return p->flags >> tail & 1;
 	return GET(k, &p->object, page, compound_head) & 1;
 }
 

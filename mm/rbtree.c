@@ -85,23 +85,3 @@ struct error *rbtree_for_each_down(struct kernel *k, uint64_t node, rbtree_path_
 		node = right[path.depth - 1];
 	}
 }
-
-struct error *rbtree_find(struct kernel *k, uint64_t node, rbtree_compare *compare, void *context,
-			  uint64_t *found)
-{
-	*found = 0;
-	for (unsigned depth = 0; node; depth++) {
-		struct object o;
-		if (depth >= RBTREE_MAX_DEPTH)
-			return error_at(ERR_BAD_LIST, node,
-					"rb tree is deeper than it can be at %016" PRIx64, node);
-		TRY(node_open(k, node, &o));
-		int order = compare(context, node);
-		if (!order) {
-			*found = node;
-			return NULL;
-		}
-		node = order < 0 ? GET(k, &o, rb_node, rb_left) : GET(k, &o, rb_node, rb_right);
-	}
-	return NULL;
-}

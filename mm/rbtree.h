@@ -36,12 +36,4 @@ struct error *rbtree_for_each(struct kernel *k, uint64_t node, rbtree_visitor *v
 typedef bool rbtree_path_visitor(void *context, uint64_t node, const struct tree_path *path);
 struct error *rbtree_for_each_down(struct kernel *k, uint64_t node, rbtree_path_visitor *visit, void *context) MUST_CHECK;
 
-/*
- * Goes down from `node` as compare() says: <0 left, >0 right, 0 found (then *found is the node,
- * else 0). compare() may keep what it passes, to find the nearest one.
- */
-typedef int rbtree_compare(void *context, uint64_t node);
-struct error *rbtree_find(struct kernel *k, uint64_t node, rbtree_compare *compare, void *context,
-			  uint64_t *found) MUST_CHECK;
-
 #endif

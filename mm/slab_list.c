@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/interrupt.h"
+#include "mm/frames.h"
 #include "mm/list.h"
 #include "mm/memmap.h"
 #include "mm/state.h"
@@ -81,26 +82,29 @@ static struct error *add_ref(struct slab_refs *refs, size_t *room, uint64_t cach
 }
 
 /* A quick no for nearly all pages; page_use() says yes. */
-static bool may_be_slab(struct kernel *k, const struct page_words *w, const struct page *p)
+static bool may_be_slab(const struct frames *f, const struct page_words *w, const unsigned char *bytes)
 {
 	if (w->slab_flag >= 0)
-		return p->flags >> w->slab_flag & 1;
-	return ((uint32_t)GET(k, &p->object, page, page_type) & w->slab.mask) == w->slab.value;
+		return frame_word(f, bytes, f->flags_at) >> w->slab_flag & 1;
+	return ((uint32_t)frame_get(f, bytes, M_page_page_type) & w->slab.mask) == w->slab.value;
 }
 
-static struct error *read_run(struct kernel *k, struct slab_refs *out, size_t *room, uint64_t pfn, uint64_t end, uint64_t addr)
+static struct error *read_run(struct frames *f, struct slab_refs *out, size_t *room, uint64_t pfn, uint64_t end, uint64_t addr)
 {
+	struct kernel *k = f->k;
 	const struct page_words *w = &k->mm->pages->words;
+
 	for (; pfn < end; pfn++, addr += SIZE_OF(k, page)) {
+		const unsigned char *bytes = frame_page(f, pfn);
 		struct page p = {.pfn = pfn};
 		uint64_t cache;
+
 		if (!(pfn & 4095))
 			TRY(check_interrupt());
-		if (!object_try_open(k, addr, S_page, &p.object))
+		if (!bytes || !may_be_slab(f, w, bytes) || !object_try_open(k, addr, S_page, &p.object))
 			continue;
 		p.flags = GET(k, &p.object, page, flags);
-		if (!may_be_slab(k, w, &p) || page_use(k, &p) != PAGE_SLAB ||
-		    error_drop(kernel_get(k, addr, M_slab_slab_cache, &cache)) || !cache)
+		if (page_use(k, &p) != PAGE_SLAB || error_drop(kernel_get(k, addr, M_slab_slab_cache, &cache)) || !cache)
 			continue;
 		TRY(add_ref(out, room, cache, addr));
 	}
@@ -110,12 +114,14 @@ static struct error *read_run(struct kernel *k, struct slab_refs *out, size_t *r
 struct error *slab_refs_read(struct kernel *k, struct slab_refs *out)
 {
 	uint64_t pfn, end, addr;
+	struct frames *f;
 	size_t room = 0;
 	struct error *e = NULL;
+
 	*out = (struct slab_refs){0};
-	TRY(pages_open(k));
+	TRY(frames_open(k, &f));
 	for (size_t i = 0; !e && page_run(k, i, &pfn, &end, &addr); i++)
-		e = read_run(k, out, &room, pfn, end, addr);
+		e = read_run(f, out, &room, pfn, end, addr);
 	if (e) {
 		slab_refs_free(out);
 		return e;

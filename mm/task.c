@@ -24,6 +24,7 @@ struct task_table {
 	size_t count, room;
 	uint32_t *slots; /* open addressing by address while building: index + 1 */
 	size_t slot_count;
+	const struct task *last; /* that task_by_addr() found */
 	void **copies; /* task_structs that lie over scattered frames */
 	size_t copy_count;
 	/* permutations of tasks[] */
@@ -623,13 +624,17 @@ const char *tasks_damage(struct kernel *k)
 
 const struct task *task_by_addr(struct kernel *k, uint64_t addr)
 {
-	const struct task_table *t = try_table(k);
+	struct task_table *t = try_table(k);
 	size_t offset = offsetof(struct task, addr);
 	if (!t)
 		return NULL;
+	if (t->last && t->last->addr == addr)
+		return t->last;
 	size_t i = lower_bound(t, t->by_addr, offset, addr, false);
-	return i < t->count && key_at(t, t->by_addr, i, offset) == addr ? &t->tasks[t->by_addr[i]]
-									: NULL;
+	if (i == t->count || key_at(t, t->by_addr, i, offset) != addr)
+		return NULL;
+	t->last = &t->tasks[t->by_addr[i]];
+	return t->last;
 }
 
 const struct task *task_by_pid(struct kernel *k, uint64_t pid)

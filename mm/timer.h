@@ -12,6 +12,7 @@ struct timer {
 	uint64_t expires; /* jiffies; of a high-resolution timer ns of its clock */
 	uint64_t soft_expires; /* high-resolution: the earliest */
 	uint64_t function;
+	size_t order; /* for whoever collects them */
 };
 typedef bool timer_visitor(void *context, const struct timer *t);
 

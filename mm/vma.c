@@ -147,16 +147,25 @@ struct vma_search {
 	struct kernel *k;
 	uint64_t addr;
 	struct vma vma;
-	struct error *error;
 };
 
-static int compare_vma(void *context, uint64_t node)
+/* Down mm_rb; s->vma stays empty when no area has the address. On the way only what is compared is read: the engine comes here with every fault. */
+static struct error *find_in_rbtree(struct vma_search *s, uint64_t node)
 {
-	struct vma_search *s = context;
-	s->error = bad_area(vma_open(s->k, node - OFFSET(s->k, vm_area_struct, vm_rb), &s->vma));
-	if (s->error)
-		return 0;
-	return s->addr < s->vma.start ? -1 : s->addr >= s->vma.end ? 1 : 0;
+	struct kernel *k = s->k;
+	const uint32_t link = OFFSET(k, vm_area_struct, vm_rb);
+	const uint32_t left = link + OFFSET(k, rb_node, rb_left), right = link + OFFSET(k, rb_node, rb_right);
+	for (unsigned depth = 0; node; depth++) {
+		struct object o;
+		if (depth >= RBTREE_MAX_DEPTH)
+			return error_at(ERR_BAD_LIST, node, "rb tree is deeper than it can be at %016" PRIx64, node);
+		TRY(bad_area(object_open(k, node - link, S_vm_area_struct, &o)));
+		uint64_t start = GET(k, &o, vm_area_struct, vm_start);
+		if (s->addr >= start && s->addr < GET(k, &o, vm_area_struct, vm_end))
+			return bad_area(vma_open(k, o.addr, &s->vma));
+		TRY(kernel_read_pointer(k, o.addr + (s->addr < start ? left : right), &node));
+	}
+	return NULL;
 }
 
 static bool stop_at_vma(void *context, const struct vma *vma)
@@ -179,12 +188,10 @@ struct error *vma_find(struct kernel *k, uint64_t mm, uint64_t addr, struct vma 
 			return NULL;
 		TRY(bad_area(vma_open(k, entry, &s.vma)));
 	} else if (HAS(k, mm_struct, mm_rb)) {
-		uint64_t root, node;
+		uint64_t root;
 		TRY(kernel_get(k, mm, M_mm_struct_mm_rb, &root));
-		TRY(rbtree_find(k, root, compare_vma, &s, &node));
-		if (s.error)
-			return s.error;
-		if (!node)
+		TRY(find_in_rbtree(&s, root));
+		if (!s.vma.addr)
 			return NULL;
 	} else {
 		TRY(vma_for_each(k, mm, stop_at_vma, &s));

@@ -104,6 +104,15 @@ static size_t node_addresses(struct kernel *k, uint64_t *addrs)
 	return count;
 }
 
+static bool zones_overlap(const struct node_table *t)
+{
+	for (size_t i = 0; i < t->zone_count; i++)
+		for (size_t j = 0; j < t->zone_count; j++)
+			if (i != j && t->zones[i].start_pfn - t->zones[j].start_pfn < t->zones[j].spanned_pages)
+				return true;
+	return false;
+}
+
 static struct error *open_nodes(struct kernel *k, struct node_table *t)
 {
 	uint64_t addrs[NODES_MAX];
@@ -118,6 +127,7 @@ static struct error *open_nodes(struct kernel *k, struct node_table *t)
 	for (unsigned i = 0; i < count; i++)
 		if (addrs[i])
 			TRY(add_node(k, t, i, addrs[i]));
+	t->overlap = zones_overlap(t);
 	const struct member *areas = &k->members[M_zone_free_area];
 	const struct member *lists = &k->members[M_free_area_free_list];
 	uint32_t head = SIZE_OF(k, list_head);
@@ -185,13 +195,18 @@ const struct zone *zones_get(struct kernel *k, size_t index)
 const struct zone *zone_of_pfn(struct kernel *k, uint64_t pfn)
 {
 	/* Spans of zones of two nodes may overlap: the smaller one is the one inside the other. */
+	struct node_table *t = k->mm->nodes;
 	const struct zone *best = NULL;
-	for (size_t i = 0; i < k->mm->nodes->zone_count; i++) {
-		const struct zone *z = &k->mm->nodes->zones[i];
-		if (pfn - z->start_pfn < z->spanned_pages &&
-		    (!best || z->spanned_pages < best->spanned_pages))
+	if (t->last && !t->overlap && pfn - t->last->start_pfn < t->last->spanned_pages)
+		return t->last;
+	for (size_t i = 0; i < t->zone_count; i++) {
+		const struct zone *z = &t->zones[i];
+		if (pfn - z->start_pfn >= z->spanned_pages)
+			continue;
+		if (!best || z->spanned_pages < best->spanned_pages)
 			best = z;
 	}
+	t->last = best;
 	return best;
 }
 

@@ -11,6 +11,8 @@ struct node_table {
 	struct node *nodes;
 	struct zone *zones;
 	size_t node_count, zone_count;
+	bool overlap;		 /* two zones do */
+	const struct zone *last; /* that zone_of_pfn() found */
 	unsigned orders, types; /* of the free lists */
 	/* Names of the vmstat counters, NULL past the last; read when first asked for. */
 #define VMSTAT_MAX 256

@@ -123,8 +123,12 @@ static struct error *forbidden(struct engine *e, uint64_t task, const struct obj
 			       const char **why)
 {
 	bool by_key;
-	uint64_t frame, at = leaf_offset(e, mm, addr, &frame), entry = at ? get_pte(e, at) : 0;
+	uint64_t frame, at = 0, entry;
 	*why = NULL;
+	/* A write is decided by the area alone. */
+	if (access != ACCESS_WRITE || e->trace)
+		at = leaf_offset(e, mm, addr, &frame);
+	entry = at ? get_pte(e, at) : 0;
 	TRY(key_forbids(e, task, vma, access == ACCESS_WRITE, &by_key));
 	if (by_key)
 		*why = "the area's protection key forbids it";

@@ -18,7 +18,7 @@ static struct error *open_head(struct kernel *k, uint64_t addr, unsigned char **
  */
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE unsigned char *near_head(const struct kernel *k, uint64_t addr)
+INLINE unsigned char *near_head(struct kernel *k, uint64_t addr)
 {
 	return kernel_near_writable(k, addr, 16);
 }

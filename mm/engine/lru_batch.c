@@ -24,7 +24,7 @@ static uint64_t bit_of(int bit)
 /* The static key of LRU_GEN_CORE. Then a page that a fault brings is marked active. */
 bool lru_gen_enabled(struct engine *e)
 {
-	uint64_t key = symbol_addr(e->k, "lru_gen_caps"), v;
+	uint64_t key = e->modern->lru_gen_caps, v;
 	return key && !error_drop(kernel_read_uint(e->k, key, 4, &v)) && v;
 }
 
@@ -240,11 +240,11 @@ struct error *lru_add_drain(struct engine *e)
 }
 
 /* pagevec_add_and_need_flush() */
-static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t page, batch_function *each)
+static struct error *put_on_batch(struct engine *e, uint64_t percpu, const struct page *p, batch_function *each)
 {
 	struct kernel *k = e->k;
 	struct object o;
-	struct page p;
+	uint64_t page = p->object.addr;
 	bool explained;
 	TRY(open_batch(e, percpu, &o));
 	uint64_t count = GET(k, &o, folio_batch, nr), room = k->members[M_folio_batch_folios].count;
@@ -256,13 +256,12 @@ static struct error *put_on_batch(struct engine *e, uint64_t percpu, uint64_t pa
 		TRY(drain_batch(e, &o, each, "the CPU's batch was full: its pages go to the LRU lists"));
 		count = 0;
 	}
-	TRY(page_open_writable(e, page, &p));
-	SET(k, &p.object, page, refcount, (uint64_t)(page_refcount(k, &p) + 1));
+	SET(k, &p->object, page, refcount, (uint64_t)(page_refcount(k, p) + 1));
 	object_set_element(k, &o, M_folio_batch_folios, count, page);
 	SET(k, &o, folio_batch, nr, count + 1);
 	TRACE(e, each == lru_add ? "lru_cache_add" : each == lazyfree ? "mark_page_lazyfree" : "activate_page", "onto the CPU's batch", { "page", page }, { "cpu", e->cpu }, { "nr", count + 1 });
 	/* A large folio does not wait. */
-	bool large = page_is_large(e, &p);
+	bool large = page_is_large(e, p);
 	if (waits || (count + 1 < room && !large))
 		return NULL;
 	if (!drain_followed(e))
@@ -279,15 +278,17 @@ struct error *lru_cache_add_modern(struct engine *e, uint64_t page)
 	TRY(page_open_writable(e, page, &p));
 	if (lru_gen_enabled(e))
 		SET(e->k, &p.object, page, flags, p.flags | bit_of(e->bit_active));
-	return put_on_batch(e, e->modern->lru_add, page, lru_add);
+	return put_on_batch(e, e->modern->lru_add, &p, lru_add);
 }
 
 struct error *lru_lazyfree_add(struct engine *e, uint64_t page)
 {
 	bool explained;
+	struct page p;
 	if (!e->modern->lru_lazyfree)
 		return fault_refuse(e, &explained, "this kernel's batches of pages that are free to go are not known");
-	return put_on_batch(e, e->modern->lru_lazyfree, page, lazyfree);
+	TRY(page_open_writable(e, page, &p));
+	return put_on_batch(e, e->modern->lru_lazyfree, &p, lazyfree);
 }
 
 struct error *lru_batch_add(struct fault *f, uint64_t page)
@@ -321,7 +322,7 @@ struct error *mark_page_accessed_modern(struct engine *e, uint64_t page)
 		if (lru_batch_holds(e, page))
 			p.flags |= bit_of(e->bit_active);
 	} else if (e->modern->activate_page) {
-		TRY(put_on_batch(e, e->modern->activate_page, page, activate));
+		TRY(put_on_batch(e, e->modern->activate_page, &p, activate));
 		TRY(page_open_writable(e, page, &p));
 	}
 	SET(e->k, &p.object, page, flags, p.flags & ~bit_of(e->bit_referenced));

@@ -465,14 +465,9 @@ static struct error *area_for(struct engine *e, uint64_t task, const struct obje
 
 struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result)
 {
-	struct kernel *k = e->k;
-	struct object t;
-	TRY(object_open_writable(k, task, S_task_struct, &t));
 	if (result == FAULT_MINOR)
-		ADD(k, &t, task_struct, min_flt, 1);
-	else if (result == FAULT_MAJOR)
-		ADD(k, &t, task_struct, maj_flt, 1);
-	return NULL;
+		return kernel_add(e->k, task, M_task_struct_min_flt, 1);
+	return result == FAULT_MAJOR ? kernel_add(e->k, task, M_task_struct_maj_flt, 1) : NULL;
 }
 
 /* arch/x86/mm/fault.c of kernels that find areas without a cache. */

@@ -77,6 +77,10 @@ struct engine_modern {
 	int rss_file, rss_anon, rss_shmem, rss_swap;
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
 	uint64_t vm_events, lru_add, activate_page, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
+	uint64_t vm_zone_stat, vm_node_stat; /* the machine's counters (until 4.8 vm_stat has the zones'), 0 */
+	uint64_t numa_node;	  /* per-CPU: the CPU's node, 0 */
+	uint64_t lru_gen_caps;	  /* the static key of LRU_GEN_CORE, 0 */
+	unsigned zone_normal, zone_movable; /* enum zone_type; a number above all where there is none */
 	uint64_t zero_pfn;
 	uint64_t list_poison; /* what list_del() leaves in next; prev has 0x22 more */
 	bool pti;	      /* user page tables have a twin of the top table (page-table isolation) */
@@ -120,7 +124,7 @@ enum page_class { PAGES_MOVABLE, PAGES_KERNEL, PAGES_RECLAIMABLE };
  */
 struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page) MUST_CHECK;
 /* The highest zone (enum zone_type) that pages of the class may lie in: gfp_zone(). */
-unsigned highest_zone(struct kernel *k, enum page_class class);
+unsigned highest_zone(const struct engine *e, enum page_class class);
 /* Would a block of that order be had without reclaim? As alloc_pages_pcp(), without taking it. *zone 0: no. */
 struct error *pages_available(struct engine *e, enum page_class class, unsigned order, uint64_t *zone) MUST_CHECK;
 

@@ -20,6 +20,7 @@
 /* One zone of the zonelist while a page is sought in it. */
 struct search {
 	struct engine *e;
+	const struct node *node; /* whose zonelist: the acting CPU's */
 	uint64_t zone;
 	struct object o;
 	unsigned order, type; /* migrate type */
@@ -35,9 +36,7 @@ struct search {
 unsigned acting_node(struct engine *e)
 {
 	struct kernel *k = e->k;
-	uint64_t v, symbol = symbol_addr(k, "numa_node");
-	if (!symbol)
-		symbol = symbol_addr(k, "x86_cpu_to_node_map");
+	uint64_t v, symbol = e->modern->numa_node;
 	return symbol && !error_drop(kernel_read_uint(k, percpu_addr(k, symbol, e->cpu), 4, &v)) && v < 1024 ? (unsigned)v : 0;
 }
 
@@ -65,12 +64,9 @@ static uint64_t zonelist_zone(struct engine *e, const struct node *n, unsigned i
 }
 
 /* gfp_zone(): user pages that may move go as high as ZONE_MOVABLE, the kernel's own no higher than ZONE_NORMAL. */
-unsigned highest_zone(struct kernel *k, enum page_class class)
+unsigned highest_zone(const struct engine *e, enum page_class class)
 {
-	int64_t v;
-	if (enumerator_find(k, class == PAGES_MOVABLE ? "ZONE_MOVABLE" : "ZONE_NORMAL", &v))
-		return (unsigned)v;
-	return 8;
+	return class == PAGES_MOVABLE ? e->modern->zone_movable : e->modern->zone_normal;
 }
 
 /* ---- Watermarks ---- */
@@ -246,9 +242,9 @@ static struct error *policy_of_task(struct engine *e, bool *explained)
 static struct error *find_zone(struct search *s, enum page_class class, unsigned *at)
 {
 	struct engine *e = s->e;
-	const struct node *n = node_of_cpu(e);
+	const struct node *n = s->node;
 	uint64_t mark;
-	s->highest = highest_zone(e->k, class);
+	s->highest = highest_zone(e, class);
 	s->type = class == PAGES_MOVABLE ? e->modern->migrate_movable : class == PAGES_KERNEL ? e->modern->migrate_unmovable : e->modern->migrate_reclaimable;
 	for (unsigned index; n && (s->zone = zonelist_zone(e, n, *at, &index)); ++*at) {
 		if (index > s->highest)
@@ -268,16 +264,16 @@ static struct error *find_zone(struct search *s, enum page_class class, unsigned
 static bool avoids_fragments(struct search *s, enum page_class class)
 {
 	struct kernel *k = s->e->k;
-	const struct node *n = node_of_cpu(s->e);
+	const struct node *n = s->node;
 	unsigned at = 0, index;
-	int64_t normal;
-	if (!HAS(k, zone, watermark_boost) || !n || !enumerator_find(k, "ZONE_NORMAL", &normal))
+	unsigned normal = s->e->modern->zone_normal;
+	if (!HAS(k, zone, watermark_boost) || !n)
 		return false;
-	unsigned highest = highest_zone(k, class);
+	unsigned highest = highest_zone(s->e, class);
 	uint64_t zone;
 	while ((zone = zonelist_zone(s->e, n, at, &index)) && index > highest)
 		at++;
-	return zone && index == (unsigned)normal && zonelist_zone(s->e, n, at + 1, &index) && index + 1 == (unsigned)normal;
+	return zone && index == normal && zonelist_zone(s->e, n, at + 1, &index) && index + 1 == normal;
 }
 
 /* From the buddy lists at once: a block of an order that the CPU has no list for. */
@@ -295,6 +291,7 @@ struct error *pages_available(struct engine *e, enum page_class class, unsigned 
 	unsigned at = 0;
 	*zone = 0;
 	TRY(nodes_open(e->k));
+	s.node = node_of_cpu(e);
 	for (;; at++) {
 		TRY(find_zone(&s, class, &at));
 		if (!s.zone)
@@ -339,7 +336,7 @@ static struct error *get_page_from_freelist(struct search *s, enum page_class cl
 static struct error *could_be_reclaimed(struct search *s, bool *could)
 {
 	struct kernel *k = s->e->k;
-	const struct node *n = node_of_cpu(s->e);
+	const struct node *n = s->node;
 	uint64_t mark, pages, lists, swap = 0;
 	const struct stat_item of_zone = s->e->modern->zone_lru_base;
 	int lru_base = of_zone.group >= 0 ? of_zone.index : s->e->modern->lru_base.index;
@@ -423,6 +420,7 @@ struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned 
 	TRY(policy_of_task(e, &explained));
 	if (explained)
 		return NULL;
+	s.node = node_of_cpu(e);
 	s.nofragment = avoids_fragments(&s, class);
 	TRY(get_page_from_freelist(&s, class, page));
 	return *page ? NULL : alloc_pages_slowpath(&s, class, page);

@@ -25,8 +25,12 @@ static uint64_t first_table(struct engine *e, uint64_t table, unsigned at, unsig
 	if (at == level)
 		return table;
 	uint64_t entries = at ? 1ull << g->level[at].bits : user_entries(e->k);
-	for (uint64_t i = 0; i < entries; i++) {
-		uint64_t entry = get_pte(e, table + i * g->entry_size), found;
+	const unsigned char *bytes = vmcore_try_map(e->k->vmcore, table, entries * g->entry_size);
+	for (uint64_t i = 0; bytes && i < entries; i++) {
+		/* Most are empty. */
+		uint64_t entry = g->entry_size == 8 ? load_uint(bytes + i * 8, 8) : load_uint(bytes + i * 4, 4), found;
+		if (!entry)
+			continue;
 		if (!(entry & X86_PRESENT) || (g->level[at].may_be_leaf && (entry & X86_PSE)))
 			continue;
 		found = first_table(e, entry & g->frame_mask, at + 1, level);

@@ -54,9 +54,13 @@ struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 	SET(k, &p.object, page, mapcount, 0);
 	SET(k, &p.object, page, mapping, f->vma->anon_vma ? f->vma->anon_vma | PAGE_MAPPING_ANON : 0);
 	/* A stack that would grow begins lower than its area says yet. */
+	const struct vma *vma = f->vma;
 	struct vma area;
-	TRY(vma_open(k, f->vma->addr, &area));
-	uint64_t first = vma_anon_pgoff(k, &area) - ((area.start - f->vma->start) >> k->arch->page_shift);
+	if (GET(k, &vma->object, vm_area_struct, vm_start) != vma->start) {
+		TRY(vma_open(k, vma->addr, &area));
+		vma = &area;
+	}
+	uint64_t first = vma_anon_pgoff(k, vma) - ((vma->start - f->vma->start) >> k->arch->page_shift);
 	SET(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + first);
 	mod_page_state(e, page, e->modern->anon_mapped, 1);
 	TRACE(e, "page_add_new_anon_rmap", "the page is this area's alone", { "page", page }, { "anon_vma", f->vma->anon_vma },

@@ -356,7 +356,7 @@ struct error *try_to_free_pages(struct engine *e, unsigned nr_pages, unsigned *f
 {
 	struct kernel *k = e->k;
 	if (!e->classic)
-		return try_to_free_pages_modern(e, highest_zone(k, PAGES_MOVABLE), nr_pages, freed);
+		return try_to_free_pages_modern(e, highest_zone(e, PAGES_MOVABLE), nr_pages, freed);
 	uint64_t classzone, zonelist = e->contig_page_data + OFFSET(k, pglist_data, node_zonelists) +
 				       (uint64_t)(GFP24_HIGHUSER & 15) * SIZE_OF(k, zonelist);
 	bool enough;

@@ -24,8 +24,8 @@ static void add_long(struct engine *e, uint64_t counters, int index, int64_t del
 		error_drop(kernel_write_pointer(k, at, v + (uint64_t)delta));
 }
 
-/* `own` is the address of this CPU's difference (one byte), `threshold` that of its threshold. */
-static void mod_state(struct engine *e, uint64_t own, uint64_t threshold, uint64_t counters, const char *global, int index, int delta)
+/* `own` is the address of this CPU's difference (one byte), `threshold` that of its threshold; `counters` are the zone's or node's, `all` the machine's. */
+static void mod_state(struct engine *e, uint64_t own, uint64_t threshold, uint64_t counters, uint64_t all, int index, int delta)
 {
 	struct kernel *k = e->k;
 	uint64_t v, limit;
@@ -34,7 +34,7 @@ static void mod_state(struct engine *e, uint64_t own, uint64_t threshold, uint64
 	int64_t sum = signed_byte(v) + delta;
 	if (llabs(sum) > signed_byte(limit)) {
 		add_long(e, counters, index, sum);
-		add_long(e, symbol_addr(k, global), index, sum);
+		add_long(e, all, index, sum);
 		sum = 0;
 	}
 	error_drop(kernel_write_uint(k, own, 1, (uint64_t)sum));
@@ -48,7 +48,7 @@ void mod_zone_state(struct engine *e, uint64_t zone, struct stat_item item, int 
 		return;
 	percpu = percpu_ptr(k, percpu, e->cpu);
 	mod_state(e, percpu + OFFSET(k, per_cpu_zonestat, vm_stat_diff) + (uint64_t)item.index, percpu + OFFSET(k, per_cpu_zonestat, stat_threshold),
-		  zone + OFFSET(k, zone, vm_stat), symbol_addr(k, "vm_zone_stat") ? "vm_zone_stat" : "vm_stat", item.index, delta);
+		  zone + OFFSET(k, zone, vm_stat), e->modern->vm_zone_stat, item.index, delta);
 }
 
 void mod_node_state(struct engine *e, uint64_t pgdat, struct stat_item item, int delta)
@@ -59,7 +59,7 @@ void mod_node_state(struct engine *e, uint64_t pgdat, struct stat_item item, int
 		return;
 	percpu = percpu_ptr(k, percpu, e->cpu);
 	mod_state(e, percpu + OFFSET(k, per_cpu_nodestat, vm_node_stat_diff) + (uint64_t)item.index,
-		  percpu + OFFSET(k, per_cpu_nodestat, stat_threshold), pgdat + OFFSET(k, pglist_data, vm_stat), "vm_node_stat", item.index, delta);
+		  percpu + OFFSET(k, per_cpu_nodestat, stat_threshold), pgdat + OFFSET(k, pglist_data, vm_stat), e->modern->vm_node_stat, item.index, delta);
 }
 
 uint64_t zone_of_page(struct engine *e, uint64_t page)

@@ -251,6 +251,14 @@ static uint64_t batch_size(uint64_t managed)
 	return power - 1 ? power - 1 : 1;
 }
 
+/* calculate_normal_threshold(): 2 * fls(cpus) * (1 + fls(pages in units of 128 MB)) */
+static unsigned stat_threshold(const struct linux64 *m, uint64_t managed)
+{
+	unsigned cpus = 32 - (unsigned)__builtin_clz(m->cpus), pages = (unsigned)(managed >> (27 - PAGE_SHIFT64));
+	unsigned threshold = 2 * cpus * (1 + (pages ? 32 - (unsigned)__builtin_clz(pages) : 0));
+	return threshold < 125 ? threshold : 125;
+}
+
 static void set_up_pageset(struct linux64 *m, uint64_t pageset, uint64_t managed)
 {
 	static const char s[] = "per_cpu_pageset";
@@ -262,11 +270,20 @@ static void set_up_pageset(struct linux64 *m, uint64_t pageset, uint64_t managed
 		l64_put(m, head, 8, head);
 		l64_put(m, head + 8, 8, head);
 	}
-	if (managed) {
-		/* refresh_zone_stat_thresholds(): 2 * fls(cpus) * (1 + fls(pages in units of 128 MB)) */
-		unsigned cpus = 32 - (unsigned)__builtin_clz(m->cpus), pages = (unsigned)(managed >> (27 - PAGE_SHIFT64));
-		unsigned threshold = 2 * cpus * (1 + (pages ? 32 - (unsigned)__builtin_clz(pages) : 0));
-		l64_set(m, pageset, s, "stat_threshold", threshold < 125 ? threshold : 125);
+	if (managed)
+		l64_set(m, pageset, s, "stat_threshold", stat_threshold(m, managed));
+}
+
+/* refresh_zone_stat_thresholds(): a node has the greatest of its zones' thresholds. */
+static void set_up_nodestat(struct linux64 *m, unsigned node, uint64_t threshold)
+{
+	if (!l64_has(m, node_type, "per_cpu_nodestats"))
+		return;
+	uint64_t percpu = l64_get(m, m->node[node].pgdat, node_type, "per_cpu_nodestats");
+	for (unsigned cpu = 0; cpu < m->cpus; cpu++) {
+		uint64_t at = l64_percpu(m, percpu, cpu);
+		if (l64_get(m, at, "per_cpu_nodestat", "stat_threshold") < threshold)
+			l64_set(m, at, "per_cpu_nodestat", "stat_threshold", threshold);
 	}
 }
 
@@ -283,6 +300,7 @@ static void set_up_pagesets(struct linux64 *m)
 			l64_set(m, zone_addr(m, node, zone), zone_type, "pageset", percpu);
 			for (unsigned cpu = 0; cpu < m->cpus; cpu++)
 				set_up_pageset(m, l64_percpu(m, percpu, cpu), managed);
+			set_up_nodestat(m, node, stat_threshold(m, managed));
 		}
 }
 

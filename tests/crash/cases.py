@@ -271,5 +271,43 @@ def contents(facts):
         yield (command,)
 
 
+def structures(facts):
+    """Lists, trees, stacks, code, open files, mounts, caches."""
+    by_name = dict((name, address) for address, name in facts.symbols)
+    for pid in spread(facts.user, 40):
+        yield ("bt %d" % pid,)
+        yield ("files %d" % pid,)
+    pid = facts.user[1]
+    for option in ("-f", "-F", "-t", "-T", "-r", "-e", "-g", "-s", "-x -s"):
+        yield ("bt %s %d" % (option, pid),)
+    yield from [("foreach user files",), ("fuser /dev/console",), ("mount",), ("mount -n %d" % pid,), ("mod",), ("swap",), ("sys -t",)]
+    yield from [("kmem -s",), ("kmem -v",), ("kmem -h",), ("kmem -s vm_area_struct",), ("kmem -s task_struct",), ("kmem -s -I dentry,filp",)]
+    for obj in spread(facts.objects, 10):
+        yield ("kmem -s " + obj,)
+    yield ("list task_struct.tasks -h init_task",)
+    yield ("list -r task_struct.tasks -h init_task",)
+    yield ("list task_struct.tasks -s task_struct.pid,comm -h init_task",)
+    yield ("list -H modules module.list -s module.name",)
+    yield ("list -H slab_caches kmem_cache.list -s kmem_cache.name,size",)
+    yield ("list -H vmap_area_list vmap_area.list -s vmap_area.va_start -x",)
+    yield ("list -o task_struct.tasks -h %s -s task_struct.pid" % by_name["init_task"],)
+    yield ("list task_struct.thread_group -h %s -s task_struct.pid" % next(task for number, task, _, _ in facts.tasks if number == pid),)
+    yield ("tree -o vmap_area.rb_node vmap_area_root",)
+    yield ("tree -o vmap_area.rb_node vmap_area_root -s vmap_area.va_start,va_end -x",)
+    yield ("tree -o vmap_area.rb_node vmap_area_root -l",)
+    for function in ("schedule", "handle_mm_fault", "do_wp_page", "copy_process", "kmem_cache_alloc"):
+        yield ("dis %s 30" % function,)
+        yield ("dis -x %s 30" % function,)
+    for words in ("128m", "-b 0xff00", "~0", "1 << 40", "0x1000 | 3", "10 / 3", "-l deadbeef", "ffffffff * 2"):
+        yield ("eval " + words,)
+    for words in ("btop 512a000 1000", "ptob 512a 1", "ptov 56e000", "pte 800000000f241865", "pte 67", "ascii 62696c2f7273752f", "waitq log_wait", "struct rb_node,list_head",
+                  "whatis task_struct.pid", "p /x init_task.prio", "p &init_task.pid", "p sizeof(struct page)", "p *init_task.files", "p runqueues:1", "log -a", "mach -c"):
+        yield (words,)
+    for task in spread(facts.tasks, 3):
+        yield ("search -t %s" % task[1],)
+        yield ("search -s init_task -l 8192 %s" % task[1],)
+
+
 GROUPS = (("tasks", tasks), ("address spaces", address_spaces), ("translation", translations), ("memory", memory),
-          ("types", types), ("symbols, log", symbols), ("reading", contents))
+          ("types", types), ("symbols, log", symbols), ("reading", contents),
+          ("stacks, files, structures", structures))

@@ -48,6 +48,16 @@ def resident(crash, mmscope):
     return all(same) and ours[column].isdigit() and theirs[column].isdigit() and int(ours[column]) > int(theirs[column])
 
 
+# VmRSS of the guest's processes, in kB, where that is known; check-crash fills it.
+PROC_RSS = set()
+
+
+def negative(crash, mmscope):
+    """The same line of ps, but for a smaller RSS, which is what /proc says."""
+    theirs, ours = crash.split(), mmscope.split()
+    return resident(mmscope, crash) and int(ours[7]) in PROC_RSS and int(theirs[7]) not in PROC_RSS
+
+
 def offset_by_name(crash, mmscope):
     return re.sub(r"^\[\d+\] ", "", crash) == mmscope
 
@@ -83,6 +93,14 @@ KNOWN = [
     Known(VMA_ROWS, r"^(line( OFFSET: \w+)?|\w+ FILE: /tmp/new)$", PATHS, "crash"),
     Known(VMA_ROWS, r" FILE: /tmp/new.012line ", PATHS, "mmscope"),
     Known(r"(foreach .* )?(ps|vm)\b.*", resident, RSS, "pair"),
+    Known(r"(foreach .* )?ps\b.*", negative, "crash takes a task's own negative counts (task_struct.rss_stat) for 0", "pair"),
+    Known(r"set", r"^(PID|COMMAND|TASK|CPU|STATE): .*", "without a panic crash's context is CPU 0's idle task, mmscope's what CPU 0 was running"),
+    Known(r"runq( -c .*)?", r'^(DEADLINE RB_ROOT:|\[ -1\] PID: .*)$', "crash leaves deadline tasks out", "mmscope"),
+    Known(r"(foreach \S+ )?files.*", r" (pipe:|socket:|anon_inode:).*", "mmscope has the names that /proc/PID/fd has", None, ""),
+    Known(r"(foreach \S+ )?files.*", r"(?<= UNKN ).*", "mmscope has the names that /proc/PID/fd has"),
+    Known(r"(foreach \S+ )?files.*", r"(?<= )/?(?=(dev/zero|memfd:|anon_hugepage|SYSV))", UNROOTED, None, ""),
+    Known(r"fuser .*", r'(?<=" |\w )"?(?=(fd|cwd|root|mmap|exe))|"', "crash cuts the quote off a name of 15 characters", None, ""),
+    Known(r"bt .*|foreach .* bt.*", r"(?<=\] )__(do|x64)_sys_(?=pause)", "of several symbols at one address, mmscope names the one that the kernel's own look-up gives"),
     Known(r"vm -f .*", r"(?<=: ).*", FLAGS),
     Known(r"vm -M .*", r"^\w+ \w+ \d+k \d+k$", OWN_MM),
     Known(r"vm -[pPR] .*", inverted, "an entry of a PROT_NONE page holds the inverted frame number (L1TF); crash prints it as it is",

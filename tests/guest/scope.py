@@ -149,17 +149,20 @@ class Judge:
     def failed(self):
         return sum(len(found) for found in self.differing.values())
 
-    def report(self, name):
+    def report(self, name, all_subjects=True):
+        """Of all subjects, or of those with differences."""
         lines = []
         for subject in sorted(set(self.agreed) | set(self.differing) | set(self.skipped)):
             bad = self.differing[subject]
+            if not bad and not all_subjects:
+                continue
             lines.append("    %-22s %8d agree%s%s" % (
                 subject, self.agreed[subject], ", %d differ" % len(bad) if bad else "",
                 ", %d moved" % self.skipped[subject] if self.skipped[subject] else ""))
             lines += ["        " + text for text in bad[:self.SHOWN]]
             if len(bad) > self.SHOWN:
                 lines.append("        … and %d more" % (len(bad) - self.SHOWN))
-        lines += ["    " + note for note in self.notes]
+        lines += ["    " + note for note in self.notes if all_subjects]
         lines.append("guest %s: %d facts agree%s" % (name, self.total(),
                                                      ", %d differ" % self.failed() if self.failed() else ""))
         return "\n".join(lines)
