@@ -318,8 +318,8 @@ COMMAND(reclaim) = {
 	.help = "DESCRIPTION\n"
 		"  Runs try_to_free_pages() for so many pages, 32 without a number: pages age, are unmapped, written\n"
 		"  out and freed. Pages used lately stay for a round. Anonymous pages go where swap is on (swapon). On\n"
-		"  kernels with LRU lists of nodes, without memory cgroups and generations; caches of slabs are not\n"
-		"  shrunk there, and what is written is on the disk at once. \"kmem -V\" has what was counted.\n"
+		"  kernels with LRU lists of nodes or zones, without memory cgroups and generations; caches of slabs are\n"
+		"  not shrunk there, and what is written is on the disk at once. \"kmem -V\" has what was counted.\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> reclaim 64\n",

@@ -103,7 +103,7 @@ static struct error *wakeup_kswapd(struct engine *e, const struct node *node, un
 struct error *wake_all_kswapds(struct engine *e, unsigned order, unsigned highest_zone)
 {
 	struct error *cannot = reclaim_check(e);
-	if (cannot) {
+	if (cannot || HAS(e->k, zone, lruvec)) {
 		TRACE(e, "wake_all_kswapds", "kswapd is woken; what it does is not followed on a kernel like this one", { "order", order });
 		error_free(cannot);
 		return NULL;

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,17 +105,28 @@ static bool zero_frame(struct kernel *k, uint64_t *pfn)
 	return true;
 }
 
+/* One for all zones, or that of zone 0 of those that each zone has. */
+static int zone_event(struct kernel *k, const char *name)
+{
+	char normal[48];
+	int event = enumerator(k, name, -1);
+	if (event >= 0)
+		return event;
+	snprintf(normal, sizeof(normal), "%s_NORMAL", name);
+	event = enumerator(k, normal, -1);
+	return event < 0 ? -1 : event - enumerator(k, "ZONE_NORMAL", 0);
+}
+
 static void find_reclaim_events(struct kernel *k, struct engine_modern *m)
 {
-	int normal = enumerator(k, "ALLOCSTALL_NORMAL", -1);
-	m->reclaim_events.allocstall = normal < 0 ? -1 : normal - enumerator(k, "ZONE_NORMAL", 0);
-	m->reclaim_events.scan[0] = enumerator(k, "PGSCAN_DIRECT", -1);
-	m->reclaim_events.scan[1] = enumerator(k, "PGSCAN_KSWAPD", -1);
+	m->reclaim_events.allocstall = zone_event(k, "ALLOCSTALL");
+	m->reclaim_events.scan[0] = zone_event(k, "PGSCAN_DIRECT");
+	m->reclaim_events.scan[1] = zone_event(k, "PGSCAN_KSWAPD");
 	m->reclaim_events.scan_anon = enumerator(k, "PGSCAN_ANON", -1);
-	m->reclaim_events.steal[0] = enumerator(k, "PGSTEAL_DIRECT", -1);
-	m->reclaim_events.steal[1] = enumerator(k, "PGSTEAL_KSWAPD", -1);
+	m->reclaim_events.steal[0] = zone_event(k, "PGSTEAL_DIRECT");
+	m->reclaim_events.steal[1] = zone_event(k, "PGSTEAL_KSWAPD");
 	m->reclaim_events.steal_anon = enumerator(k, "PGSTEAL_ANON", -1);
-	m->reclaim_events.refill = enumerator(k, "PGREFILL", -1);
+	m->reclaim_events.refill = zone_event(k, "PGREFILL");
 	m->reclaim_events.deactivate = enumerator(k, "PGDEACTIVATE", -1);
 	m->reclaim_events.lazyfreed = enumerator(k, "PGLAZYFREED", -1);
 	m->reclaim_events.pageoutrun = enumerator(k, "PAGEOUTRUN", -1);

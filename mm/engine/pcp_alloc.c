@@ -338,6 +338,8 @@ static struct error *could_be_reclaimed(struct search *s, bool *could)
 	struct kernel *k = s->e->k;
 	const struct node *n = s->node;
 	uint64_t mark, pages, lists, swap = 0;
+	const struct stat_item of_zone = s->e->modern->zone_lru_base;
+	int lru_base = of_zone.group >= 0 ? of_zone.index : s->e->modern->lru_base.index;
 	*could = false;
 	if (symbol_addr(k, "nr_swap_pages"))
 		TRY(kernel_read_symbol(k, "nr_swap_pages", 0, &swap));
@@ -347,7 +349,7 @@ static struct error *could_be_reclaimed(struct search *s, bool *could)
 		TRY(object_open_writable(k, s->zone, S_zone, &s->o));
 		pages = 0;
 		for (int lru = (int64_t)swap > 0 ? 0 : 2; lru < 4; lru++) {
-			TRY(kernel_read_pointer(k, s->zone + OFFSET(k, zone, vm_stat) + (uint64_t)(s->e->modern->zone_lru_base.index + lru) * k->arch->pointer_size,
+			TRY(kernel_read_pointer(k, s->zone + OFFSET(k, zone, vm_stat) + (uint64_t)(lru_base + lru) * k->arch->pointer_size,
 						&lists));
 			pages += lists;
 		}

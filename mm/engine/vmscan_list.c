@@ -28,11 +28,19 @@ static void set_flag(struct engine *e, struct page *p, int bit, bool on)
 	SET(e->k, &p->object, page, flags, p->flags);
 }
 
+/* PGSCAN_DIRECT and its like: until 4.7 one of each zone. */
+static void count_by_zone(const struct scan_control *sc, int event, unsigned n)
+{
+	count_vm_events(sc->e, event < 0 ? -1 : event + (sc->zone ? (int)sc->zone->index : 0), n);
+}
+
 static void count_isolated(struct scan_control *sc, unsigned lru, int n)
 {
 	struct stat_item item = sc->e->modern->isolated;
 	item.index += lru >= LRU_FILE;
 	mod_node_state(sc->e, sc->pgdat, item, n);
+	if (sc->zone)
+		mod_zone_state(sc->e, sc->zone->addr, item, n);
 }
 
 /* ---- Off the list, and onto it ---- */
@@ -97,7 +105,7 @@ static struct error *put_back(struct scan_control *sc, struct page *p)
 	set_flag(e, p, e->bit_lru, true);
 	TRY(lru_change_list(e, p, true));
 	/* Gone with our reference, it does not count as one that is in use. */
-	if (has(p, e->bit_active) && page_refcount(e->k, p) > 1)
+	if (has(p, e->bit_active) && page_refcount(e->k, p) > 1 && !sc->zone)
 		TRY(workingset_age_nonresident(e, sc->lruvec, frames_of(e, p)));
 	return put_user_page(e, p->object.addr);
 }
@@ -106,7 +114,10 @@ static struct error *put_back(struct scan_control *sc, struct page *p)
 
 enum reference { REFERENCE_RECLAIM, REFERENCE_RECLAIM_CLEAN, REFERENCE_KEEP, REFERENCE_ACTIVATE };
 
-/* page_check_references(): a page of a file gets a second chance for one access, and is active after two, or one of them is of a program's text. */
+/*
+ * page_check_references(): a page gets a second chance for one access, and is active after two, or one of them is of a program's text. Where anonymous pages begin
+ * active (until 5.8) any access makes one so again.
+ */
 static struct error *page_check_references(struct scan_control *sc, struct page *p, enum reference *out)
 {
 	struct engine *e = sc->e;
@@ -117,6 +128,8 @@ static struct error *page_check_references(struct scan_control *sc, struct page 
 	*out = referenced && !has(p, e->modern->swapbacked) ? REFERENCE_RECLAIM_CLEAN : REFERENCE_RECLAIM;
 	if (r.vm_flags & VM_LOCKED) {
 		*out = REFERENCE_RECLAIM;
+	} else if (r.entries && sc->zone && has(p, e->modern->swapbacked)) {
+		*out = REFERENCE_ACTIVATE;
 	} else if (r.entries) {
 		set_flag(e, p, e->bit_referenced, true);
 		*out = referenced || r.entries > 1 || ((r.vm_flags & VM_EXEC) && !has(p, e->modern->swapbacked)) ? REFERENCE_ACTIVATE : REFERENCE_KEEP;
@@ -144,7 +157,9 @@ static struct error *remove_mapping(struct scan_control *sc, struct page *p, enu
 	if (count != 2)
 		return NULL;
 	*fate = FATE_FREED;
-	if (cached || !has(p, e->modern->swapbacked))
+	if (sc->zone && !has(p, e->modern->swapbacked))
+		TRY(zone_eviction(sc, &shadow));
+	else if (!sc->zone && (cached || !has(p, e->modern->swapbacked)))
 		TRY(workingset_eviction(e, p, sc->lruvec, sc->node, &shadow));
 	if (cached)
 		return evict_from_swap_cache(e, page, shadow);
@@ -179,7 +194,7 @@ static struct error *give_up(struct scan_control *sc, struct page *p, enum fate 
 	p->flags = GET(e->k, &p->object, page, flags);
 	if (has(p, e->bit_dirty) && !has(p, e->modern->swapbacked)) {
 		TRACE(e, "shrink_page_list", "dirty: waits to be written", { "page", p->object.addr });
-		mod_node_state(e, sc->pgdat, e->modern->vmscan_immediate, 1);
+		mod_page_state(e, p->object.addr, e->modern->vmscan_immediate, 1);
 		set_flag(e, p, e->modern->readahead, true); /* PG_reclaim */
 		*fate = FATE_ACTIVATED;
 		return NULL;
@@ -357,7 +372,7 @@ struct error *shrink_inactive_list(struct scan_control *sc, unsigned lru, unsign
 	TRY(lru_add_drain(e));
 	TRY(isolate(sc, lru, count, &t));
 	unsigned scanned = t.scanned, taken = t.taken;
-	count_vm_events(e, e->modern->reclaim_events.scan[sc->kswapd], scanned);
+	count_by_zone(sc, e->modern->reclaim_events.scan[sc->kswapd], scanned);
 	count_vm_events(e, e->modern->reclaim_events.scan_anon + (e->modern->reclaim_events.scan_anon < 0 ? 0 : (int)file), scanned);
 	if (!t.count)
 		return NULL;
@@ -366,8 +381,8 @@ struct error *shrink_inactive_list(struct scan_control *sc, unsigned lru, unsign
 	if (sc->split)
 		TRY(shrink_parts(sc, &t, &freed, &activated));
 	count_isolated(sc, lru, -(int)taken);
-	TRY(lru_note_cost(e, sc->pgdat, sc->lruvec, file, sc->pageout));
-	count_vm_events(e, e->modern->reclaim_events.steal[sc->kswapd], freed);
+	TRY(sc->zone ? note_scanned(sc, file, taken, activated) : lru_note_cost(e, sc->pgdat, sc->lruvec, file, sc->pageout));
+	count_by_zone(sc, e->modern->reclaim_events.steal[sc->kswapd], freed);
 	count_vm_events(e, e->modern->reclaim_events.steal_anon + (e->modern->reclaim_events.steal_anon < 0 ? 0 : (int)file), freed);
 	*reclaimed += freed;
 	TRACE(e, "shrink_inactive_list", "done", { "lru", lru }, { "nr_scanned", scanned }, { "nr_taken", taken }, { "nr_reclaimed", freed },
@@ -385,6 +400,8 @@ struct error *reclaim_pages(struct engine *e, const uint64_t *pages, unsigned co
 	*freed = 0;
 	TRY(nodes_open(e->k));
 	TRY(reclaim_check(e));
+	if (HAS(e->k, zone, lruvec))
+		return error_new(ERR_UNSUPPORTED, "pages given up on request, where zones have LRU lists: that is not followed");
 	for (unsigned first = 0; first < count; first += t.count) {
 		/* Pages of one node at once. */
 		for (t.count = 0; first + t.count < count && t.count < SWAP_CLUSTER_MAX; t.count++) {
@@ -422,12 +439,13 @@ struct error *shrink_active_list(struct scan_control *sc, unsigned lru, unsigned
 	struct taken t;
 	struct page_references r;
 	bool stays[SWAP_CLUSTER_MAX];
-	unsigned moved = 0;
+	unsigned moved = 0, used = 0;
 	TRY(lru_add_drain(e));
 	TRY(isolate(sc, lru, count, &t));
-	count_vm_events(e, e->modern->reclaim_events.refill, t.scanned);
+	count_by_zone(sc, e->modern->reclaim_events.refill, t.scanned);
 	for (unsigned i = 0; i < t.count; i++) {
 		TRY(page_referenced(e, &t.page[i], &r));
+		used += r.entries ? frames_of(e, &t.page[i]) : 0;
 		stays[i] = r.entries && (r.vm_flags & VM_EXEC) && !has(&t.page[i], e->modern->swapbacked);
 		if (stays[i])
 			continue;
@@ -442,6 +460,8 @@ struct error *shrink_active_list(struct scan_control *sc, unsigned lru, unsigned
 				TRY(put_back(sc, &t.page[i]));
 	count_vm_events(e, e->modern->reclaim_events.deactivate, moved);
 	count_isolated(sc, lru, -(int)t.taken);
+	if (sc->zone)
+		TRY(note_scanned(sc, lru >= LRU_FILE, t.taken, used));
 	TRACE(e, "shrink_active_list", "done", { "lru", lru }, { "nr_taken", t.taken }, { "nr_deactivate", moved }, { "nr_rotated", t.taken - moved });
 	return NULL;
 }

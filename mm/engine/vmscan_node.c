@@ -59,13 +59,13 @@ static bool inactive_is_low(const struct scan_control *sc, unsigned inactive_lis
 }
 
 /* nr_swap_pages, total_swap_pages: 0 where there is no swap. */
-static uint64_t swap_pages(struct engine *e, const char *symbol)
+uint64_t swap_pages(struct engine *e, const char *symbol)
 {
 	uint64_t v;
 	return symbol_addr(e->k, symbol) && !error_drop(kernel_read_symbol(e->k, symbol, 0, &v)) && (int64_t)v > 0 ? v : 0;
 }
 
-static uint64_t swappiness(struct engine *e)
+uint64_t swappiness(struct engine *e)
 {
 	uint64_t v;
 	return symbol_addr(e->k, "vm_swappiness") && !error_drop(kernel_read_symbol(e->k, "vm_swappiness", 4, &v)) && v <= 200 ? v : DEFAULT_SWAPPINESS;
@@ -144,27 +144,33 @@ struct error *age_active_anon(struct scan_control *sc)
 	return swap_pages(sc->e, "total_swap_pages") && inactive_is_low(sc, LRU_ANON) ? shrink_active_list(sc, LRU_ANON + 1, SWAP_CLUSTER_MAX) : NULL;
 }
 
-static struct error *shrink_lruvec(struct scan_control *sc)
+struct error *shrink_lists(struct scan_control *sc, uint64_t *left, const uint64_t *targets, bool adjusted,
+			   struct error *(*shrink)(struct scan_control *sc, unsigned lru, uint64_t count, uint64_t *reclaimed), uint64_t *reclaimed)
 {
-	uint64_t left[LISTS], targets[LISTS], reclaimed = 0;
-	get_scan_count(sc, left);
-	memcpy(targets, left, sizeof(targets));
-	/* Who reclaims directly scans all of its first, small round: others will need memory too. */
-	bool adjusted = !sc->kswapd && sc->priority == DEF_PRIORITY;
 	while (left[LRU_ANON] || left[LRU_FILE] || left[LRU_FILE + 1]) {
 		TRY(check_interrupt());
 		for (unsigned lru = 0; lru < LISTS; lru++) {
 			uint64_t count = left[lru] < SWAP_CLUSTER_MAX ? left[lru] : SWAP_CLUSTER_MAX;
 			left[lru] -= count;
 			if (count)
-				TRY(shrink_list(sc, lru, count, &reclaimed));
+				TRY(shrink(sc, lru, count, reclaimed));
 		}
-		if (reclaimed < sc->wanted || adjusted)
+		if (*reclaimed < sc->wanted || adjusted)
 			continue;
 		if (!scan_proportionally(targets, left))
-			break;
+			return NULL;
 		adjusted = true;
 	}
+	return NULL;
+}
+
+static struct error *shrink_lruvec(struct scan_control *sc)
+{
+	uint64_t left[LISTS], targets[LISTS], reclaimed = 0;
+	get_scan_count(sc, left);
+	memcpy(targets, left, sizeof(targets));
+	/* Who reclaims directly scans all of its first, small round: others will need memory too. */
+	TRY(shrink_lists(sc, left, targets, !sc->kswapd && sc->priority == DEF_PRIORITY, shrink_list, &reclaimed));
 	sc->reclaimed += reclaimed;
 	return age_active_anon(sc);
 }
@@ -222,13 +228,17 @@ struct error *snapshot_refaults(struct engine *e, const struct node *node)
 
 /* ---- Direct reclaim ---- */
 
+/* (Where zones have the lists, vmscan_zone.c.) */
 struct error *reclaim_check(struct engine *e)
 {
 	struct kernel *k = e->k;
 	uint64_t root = 0;
 	if (lru_gen_enabled(e))
 		return error_new(ERR_UNSUPPORTED, "the LRU lists of this kernel go by generations: reclaim from them is not followed");
-	TRY(members_require(k, "reclaim", M_pglist_data_lruvec, M_lruvec_lists, M_lruvec_nonresident_age, M_lruvec_refaults, M_lruvec_anon_cost, MEMBER_NONE));
+	if (HAS(k, zone, lruvec))
+		TRY(members_require(k, "reclaim", M_lruvec_lists, M_lruvec_recent_scanned, M_lruvec_recent_rotated, M_zone_inactive_ratio, M_zone_inactive_age, MEMBER_NONE));
+	else
+		TRY(members_require(k, "reclaim", M_pglist_data_lruvec, M_lruvec_lists, M_lruvec_nonresident_age, M_lruvec_refaults, M_lruvec_anon_cost, MEMBER_NONE));
 	if (symbol_addr(k, "root_mem_cgroup"))
 		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
 	if (root && HAS(k, mem_cgroup_per_node, lruvec))
@@ -294,7 +304,7 @@ struct error *try_to_free_pages_modern(struct engine *e, unsigned highest_zone, 
 	TRY(nodes_open(e->k));
 	TRY(reclaim_check(e));
 	e->reclaiming = true;
-	struct error *failure = do_try_to_free_pages(&sc);
+	struct error *failure = HAS(e->k, zone, lruvec) ? try_to_free_pages_zones(&sc) : do_try_to_free_pages(&sc);
 	e->reclaiming = false;
 	*freed = (unsigned)sc.reclaimed;
 	return failure;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What mm/engine/vmscan_node.c and vmscan_list.c share. */
+/* What mm/engine/vmscan_node.c, vmscan_zone.c, vmscan_list.c and kswapd.c share. */
 #ifndef MM_VMSCAN_PARTS_H
 #define MM_VMSCAN_PARTS_H
 
@@ -22,6 +22,7 @@ struct scan_control {
 	unsigned reclaim_idx; /* highest zone whose pages are of use */
 	unsigned may_deactivate; /* bit 0: anonymous pages, bit 1: pages of files */
 	bool force_deactivate, skipped_deactivate;
+	const struct zone *zone; /* whose list it is at, on kernels where those are the zones' (until 4.8); else NULL */
 	/* Of the node that it is at, by shrink_node(). */
 	bool file_is_tiny, cache_trim_mode;
 	uint64_t anon_cost, file_cost;
@@ -31,12 +32,33 @@ struct scan_control {
 
 #define DEF_PRIORITY 12
 
+/* ---- mm/engine/vmscan_zone.c, for mm/engine/vmscan_list.c ---- */
+
+/* So many pages of a zone's list were looked at, and so many of them turned out to be in use (reclaim_stat). */
+struct error *note_scanned(const struct scan_control *sc, bool file, unsigned scanned, unsigned rotated) MUST_CHECK;
+/* workingset_eviction() of a zone's clock. */
+struct error *zone_eviction(const struct scan_control *sc, uint64_t *shadow) MUST_CHECK;
+/* try_to_free_pages_modern() where zones have lists. */
+struct error *try_to_free_pages_zones(struct scan_control *sc) MUST_CHECK;
+
+/* ---- mm/engine/vmscan_node.c ---- */
+
+/* nr_swap_pages, total_swap_pages (0 where there is no swap); vm_swappiness. */
+uint64_t swap_pages(struct engine *e, const char *symbol);
+uint64_t swappiness(struct engine *e);
+/*
+ * The four lists in turn, 32 pages of each, until `left` of each is done; once enough is reclaimed, in proportion to what was meant to be scanned (`targets`) of both
+ * kinds, unless that is `adjusted` already.
+ */
+struct error *shrink_lists(struct scan_control *sc, uint64_t *left, const uint64_t *targets, bool adjusted,
+			   struct error *(*shrink)(struct scan_control *sc, unsigned lru, uint64_t count, uint64_t *reclaimed), uint64_t *reclaimed) MUST_CHECK;
+
 /* The node's zones whose index is at most `highest`, one after the other from *i = 0 on; NULL: no more. */
 const struct zone *zones_of_node(struct engine *e, unsigned node, unsigned highest, size_t *i);
 /* What kswapd keeps free in the zone. */
 uint64_t high_wmark_pages(struct engine *e, const struct zone *z);
 void scan_node(struct scan_control *sc, const struct node *node);
-/* What is followed: classic lists of nodes without memory cgroups. ERR_UNSUPPORTED. */
+/* What is followed: classic lists of nodes or zones, without memory cgroups. ERR_UNSUPPORTED. */
 struct error *reclaim_check(struct engine *e) MUST_CHECK;
 /* Of the node that scan_node() named. */
 struct error *shrink_node(struct scan_control *sc) MUST_CHECK;
