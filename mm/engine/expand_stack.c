@@ -173,6 +173,9 @@ struct error *expand_downwards(struct engine *e, const struct object *mm, uint64
 	TRY(area_below(e, mm, &vma, &prev));
 	uint64_t start = GET(k, &vma, vm_area_struct, vm_start), pgoff = GET(k, &vma, vm_area_struct, vm_pgoff), flags = GET(k, &vma, vm_area_struct, vm_flags),
 		 size = GET(k, &vma, vm_area_struct, vm_end) - addr, gap = e->areas.stack_guard_gap;
+	/* A parameter of the kernel's, which may have been changed since. */
+	if (gap)
+		TRY(kernel_read_symbol(k, "stack_guard_gap", 0, &gap));
 	TRACE(e, "expand_downwards", "the area above grows down, if it may", { "address", addr }, { "vma->vm_start", start }, { "size", size },
 	      { "rlimit(RLIMIT_STACK)", rlimit(e, mm, RESOURCE_STACK) }, { "prev->vm_end", prev.end }, { "stack_guard_gap", gap });
 	/* As it did before there was a gap to keep (4.12). */

@@ -172,7 +172,8 @@ static struct error *do_huge_pmd_anonymous_page(struct fault *f, bool *done)
 		f->entry_addr = 0;
 		return NULL;
 	}
-	TRACE(e, "do_huge_pmd_anonymous_page", "write: a huge page", { "address", f->addr }, { "vma->vm_flags", f->vma->flags },
+	TRACE(e, "do_huge_pmd_anonymous_page", f->write ? "write: a huge page" : "read, and no huge zero page: a huge page", { "address", f->addr },
+	      { "write_access", f->write }, { "vma->vm_flags", f->vma->flags },
 	      { "transparent_hugepage_flags", flags }, { "zone", zone });
 	fault_outcome(e, OUTCOME_HUGE_NEW);
 	f->result = FAULT_MINOR;
