@@ -155,7 +155,7 @@ struct protecting {
 };
 
 /* pte_modify(), pmd_modify(): where a processor might follow an absent entry, those that only may not be touched keep their frames inverted. */
-static uint64_t pte_modify(const struct engine *e, uint64_t old, uint64_t prot, unsigned shift)
+uint64_t pte_modify(const struct engine *e, uint64_t old, uint64_t prot, unsigned shift)
 {
 	uint64_t now = pgprot_modify(e, old, prot), frame = e->k->geometry.frame_mask & ~((1ull << shift) - 1);
 	bool was = old && !(old & X86_PRESENT), is = now && !(now & X86_PRESENT);
