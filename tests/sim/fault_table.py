@@ -305,10 +305,11 @@ row("the entry allows it", "The processor asks the page table first: no fault.",
     flips=[("entry", "old & ~RW", "handle_pte_fault", "present, write-protected", None), GONE,
            ("entry", "old & ~PRESENT", "handle_pte_fault", "not present, not empty: swapped out", None)])
 
-row("a NUMA hint", "The area may be touched, the entry not: it was made so, to see who uses the page. On the node of the CPU that touches it, it stays; whether another moves is not followed. (The address in such an entry stands inverted.)",
+row("a NUMA hint", "The area may be touched, the entry not: it was made so, to see who uses the page. It is on this CPU's node, and stays. (The address in such an entry stands inverted.)",
     [*ANON, "fault -c 700 -w {A}", "wr -p {entry:A} {((entry & ~PRESENT) | PROTNONE) ^ FRAME}"], "r A",
-    [GOOD, "do_numa_page: the entry was made to fault, to see who uses the page", "numa_migrate_prep: the page is on this CPU's node: mapped again"], ["numa-hint"], only="5.10",
-    flips=[GONE, NO_ACCESS, ("entry", "(old ^ FRAME) & ~PROTNONE | PRESENT", "(processor)", "the entry allows it: no fault", ["none"])])
+    [GOOD, "do_numa_page: the entry was made to fault, to see who uses the page", "numa_migrate_prep: the page is on this CPU's node: mapped again"], ["numa-hint"],
+    only="5.10", sound=False, then=[("entry & (PRESENT | PROTNONE | ACCESSED)", "PRESENT | ACCESSED")],
+    flips=[GONE, NO_ACCESS, ("entry", "old ^ 1 << 40", "numa_migrate_prep", None, None), ("entry", "(old ^ FRAME) & ~PROTNONE | PRESENT", "(processor)", "the entry allows it: no fault", ["none"])])
 
 
 # ---- Stacks: expand_downwards() ----
