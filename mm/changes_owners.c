@@ -54,7 +54,7 @@ static struct error *add_tables(struct owners *o, uint64_t phys, unsigned level,
 	const struct pagetable_geometry *g = &k->geometry;
 	unsigned shift = g->level[level].shift;
 	TRY(add_table(o, phys, first, shift, who));
-	if (level + 1 == g->levels)
+	if (level + 1u >= g->levels || level + 1u >= sizeof(g->level) / sizeof(g->level[0]))
 		return NULL;
 	for (uint64_t i = 0; i < 1ull << g->level[level].bits; i++) {
 		uint64_t at = first + (i << shift);

@@ -90,7 +90,7 @@ static uint64_t above_watermark(struct kernel *k, const struct zone *z, const st
 	int64_t reserve = (int64_t)object_get_element(k, &z->object, M_zone_lowmem_reserve, (size_t)highest);
 	int64_t free = (int64_t)f->pages - ((1ll << order) - 1);
 	int64_t cma = enumerator(k, "MIGRATE_CMA", -1);
-	if (cma > 0 && cma < f->types && !movable)
+	if (cma > 0 && cma < f->types && cma < FREE_TYPES_MAX && !movable)
 		free -= (int64_t)suitable(f->by_type[cma], f->orders, 0);
 	if (enumerator(k, "MIGRATE_HIGHATOMIC", -1) >= 0)
 		return above(free - (int64_t)GET(k, &z->object, zone, nr_reserved_highatomic), min + reserve, order);

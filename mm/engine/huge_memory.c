@@ -13,13 +13,14 @@
 uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
+	const unsigned last = *level;
 	uint64_t table = pgd_phys(e, mm);
 	for (unsigned i = 0;; i++) {
 		uint64_t at = table_entry(g, table, i, addr), entry;
-		if (i == *level)
+		if (i == last)
 			return at;
 		entry = get_pte(e, at);
-		if (!pagetable_entry_present(&e->k->geometry, entry) || (g->level[i].may_be_leaf && (entry & X86_PSE))) {
+		if (!pagetable_entry_present(g, entry) || ((entry & X86_PSE) && g->level[i].may_be_leaf)) {
 			uint64_t found = entry ? at : 0;
 			*level = i;
 			return found;
@@ -87,7 +88,6 @@ static bool huge_enabled(const struct fault *f, const char **why)
 {
 	struct engine *e = f->e;
 	const struct engine_modern *m = e->modern;
-	uint64_t size = 1ull << e->k->geometry.level[m->pmd_level].shift, start = f->addr & ~(size - 1);
 	*why = "no huge pages in this kernel";
 	if (!symbol_addr(e->k, "transparent_hugepage_flags"))
 		return false;
@@ -98,10 +98,18 @@ static bool huge_enabled(const struct fault *f, const char **why)
 	if (f->vma->flags & m->vm_nohugepage)
 		return false;
 	*why = "the process does not want huge pages";
-	if (mm_forbids_huge(e, f->mm))
-		return false;
-	*why = "the aligned range leaves the area";
-	return start >= f->vma->start && start + size <= f->vma->end;
+	return !mm_forbids_huge(e, f->mm);
+}
+
+/* transhuge_vma_suitable() of anonymous memory, which do_huge_pmd_anonymous_page() asks first. */
+static bool huge_fits(const struct fault *f)
+{
+	uint64_t size = 1ull << f->e->k->geometry.level[f->e->modern->pmd_level].shift, start = f->addr & ~(size - 1);
+	bool fits = start >= f->vma->start && start + size <= f->vma->end;
+	if (!fits)
+		TRACE(f->e, "do_huge_pmd_anonymous_page", "the aligned range leaves the area", { "address", f->addr }, { "vma->vm_start", f->vma->start },
+		      { "vma->vm_end", f->vma->end });
+	return fits;
 }
 
 /* Sizes between a page and the huge page (mTHP, 6.8): on when any is. */
@@ -379,7 +387,7 @@ static struct error *new_huge_pmd(struct fault *f, bool *done)
 	global_bits(e, "transparent_hugepage_flags", &flags);
 	TRACE(e, "__handle_mm_fault", enabled ? "no table there: a huge page is allowed" : why, { "address", f->addr }, { "transparent_hugepage_flags", flags },
 	      { "vma->vm_start", f->vma->start }, { "vma->vm_end", f->vma->end }, { "vma->vm_flags", f->vma->flags }, { "mm->flags", GET(e->k, f->mm, mm_struct, flags) });
-	if (enabled)
+	if (enabled && huge_fits(f))
 		return do_huge_pmd_anonymous_page(f, done);
 	if (middle_sizes_enabled(f))
 		return fault_refuse(e, done, "large folios of middle sizes are switched on: which one is taken is not followed");

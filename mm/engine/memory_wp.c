@@ -9,7 +9,6 @@
 #include "mm/pte.h"
 #include "mm/engine/swap_edit.h"
 #include "mm/swap.h"
-#include "mm/zero_page.h"
 
 #define PAGE_MAPPING_KSM 3ull /* ANON and MOVABLE together (include/linux/page-flags.h) */
 
@@ -171,7 +170,7 @@ struct error *do_wp_page_modern(struct fault *f)
 		fault_outcome(e, OUTCOME_USERFAULT);
 		return fault_refuse(e, &explained, "the fault is given to userfaultfd, which write-protected the page");
 	}
-	bool zero = is_zero_frame(k, pfn, false);
+	bool zero = pfn == e->modern->zero_pfn;
 	bool special = (f->entry & PTE_SPECIAL) || !pfn_to_page(k, pfn, &page);
 	if (zero) {
 		TRACE(e, "do_wp_page", "the zero page", { "pte", f->entry });

@@ -26,7 +26,6 @@
 #define PAGE	      4096ul
 #define WINDOW	      0x10000000000ul /* program.py's too */
 #define MOST_PAGES    4096
-#define HUGE_PAGES    (16 + 2048 + 512) /* that programs of huge pages reach: see check-oracle */
 #define MOST_TOUCHED  64
 #define PROCESSES     8
 #define FILES	      4
@@ -70,7 +69,8 @@ static struct {
 static const char *const traced[] = {
 	"__p4d_alloc", "__pud_alloc", "__pmd_alloc", "__pte_alloc", "__anon_vma_prepare", "get_page_from_freelist", "page_add_new_anon_rmap",
 	"lru_cache_add", "do_wp_page", "wp_page_copy", "do_swap_page", "__do_fault", "filemap_fault", "filemap_map_pages", "shmem_fault",
-	"expand_downwards", "do_huge_pmd_anonymous_page", "do_huge_pmd_wp_page", "huge_pmd_set_accessed", "finish_fault", "special_mapping_fault",
+	"allocate_slab", "expand_downwards", "do_huge_pmd_anonymous_page", "do_huge_pmd_wp_page", "huge_pmd_set_accessed", "finish_fault",
+	"special_mapping_fault",
 };
 static int tracing = -1; /* tracing_on; -1: nothing is traced */
 
@@ -605,6 +605,16 @@ static void fill_files(void)
 	}
 }
 
+/* The huge zero page is made for the first who reads, and stays for as long as this process is there. */
+static void warm_up(void)
+{
+	char *area = (char *)WINDOW;
+
+	area = (char *)must((long)mmap(area, MOST_PAGES * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	(void)*(volatile char *)area;
+	must(munmap(area, MOST_PAGES * PAGE));
+}
+
 void oracle_serve(void)
 {
 	struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_NODEFER};
@@ -618,11 +628,13 @@ void oracle_serve(void)
 	/* Whatever the kernel made of the memory's size: the huge zero page for reads, and no compaction. */
 	put("/sys/kernel/mm/transparent_hugepage/use_zero_page", "1");
 	put("/sys/kernel/mm/transparent_hugepage/defrag", "never");
-	described = parameter("guest_huge", 0) ? HUGE_PAGES : 256;
+	described = parameter("guest_huge", 0) ? MOST_PAGES : 256;
 	/* Nothing happens but by the programs. */
 	put("/sys/kernel/mm/transparent_hugepage/khugepaged/scan_sleep_millisecs", "4000000000");
 	put("/sys/kernel/mm/transparent_hugepage/khugepaged/alloc_sleep_millisecs", "4000000000");
 	put("/sys/kernel/mm/ksm/run", "0");
+	if (parameter("guest_huge", 0))
+		warm_up();
 	kpageflags = must(open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
 	open_kcore();
 	if (parameter("guest_trace", 0))

@@ -14,6 +14,7 @@ HUGE = 512      # pages of a huge one
 
 # See drain() in agent.c.
 SPARE = "%x" % (program.WINDOW + (program.PAGES + 16) * program.PAGE)
+ALIGNED = "%x" % (program.WINDOW + 2 * program.PAGES * program.PAGE)
 FENCE = "%x" % (program.WINDOW + (program.PAGES + 64) * program.PAGE)
 HUGE_FLAGS = "((1 << TRANSPARENT_HUGEPAGE_FLAG) | (1 << TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG))"
 HUGE_ZERO = "rd huge_zero_pfn"
@@ -26,6 +27,9 @@ TRACED = {name: name for name in ("__p4d_alloc", "__pud_alloc", "__pmd_alloc", "
                                   "do_huge_pmd_wp_page", "huge_pmd_set_accessed", "special_mapping_fault")}
 # Announced by their own names, which the compiler left no functions: what calls them.
 TRACED.update({"anon_vma_prepare": "__anon_vma_prepare", "wp_page_shared": "do_wp_page", "wp_pfn_shared": "do_wp_page"})
+# Called on the decision that is announced so.
+FRAMES = "get_page_from_freelist"
+HUGE_ALLOWED, HUGE_FAULT = "no table there: a huge page is allowed", "do_huge_pmd_anonymous_page"
 
 
 class Refusal(Exception):
@@ -108,12 +112,20 @@ class Machine:
                 self.make_file("/oracle/file%d" % file)
             # Like the guest: no huge pages, unless a test is about them; always then, the huge zero page for reads, and no compaction.
             self.scope.ask_one("wr transparent_hugepage_flags " + (HUGE_FLAGS if huge else "0"))
+            if huge:
+                self.warm_up()
         self.huge = huge
         self.trace = trace
         if trace:
             self.scope.ask_one("trace on")
         self.cache = {}
         self.found_before = {rule["rule"]: rule["found"] for rule in self.scope.ask(["audit"])[0]["rules"]}
+
+    def warm_up(self):
+        """The huge zero page, which stays, and slabs for what khugepaged is told of a process that has huge pages: the guest's agent has seen to that, too."""
+        for access in "-r", "-w":
+            for command in "mmap -c 1 -A %s %d rw", "touch -c 1 " + access + " %s %d", "munmap -c 1 %s %d":
+                self.scope.ask_one(command % (ALIGNED, HUGE * program.PAGE))
 
     def make_file(self, path):
         """As fill_files() in agent.c makes them: all their pages cached, clean, read once, and of a mapping that keeps them in memory, as ramfs's do."""
@@ -216,8 +228,20 @@ class Machine:
         """The functions of the kernel's that an access goes through, of those that the guest traces."""
         if not self.trace:
             return ""
-        names = [TRACED.get(step["function"], step["function"]) for step in access.get("trace", ())]
-        return " through " + " ".join(name for name in names if name in TRACED.values())
+        names = []
+        for step in access.get("trace", ()):
+            name = TRACED.get(step["function"])
+            if step["decision"] == HUGE_ALLOWED:
+                names.append(HUGE_FAULT)
+            elif name == HUGE_FAULT:
+                # The decision what to put there. To take it, the engine looks for a free block first: that is no call of its own.
+                del names[len(names) - (names[-1:] == [FRAMES]):]
+            elif step["function"] == "new_slab":
+                # See without_slabs() in guest_side.py; for more than one page, a free block is looked for first.
+                del names[-2 if int(step["values"]["order"], 16) else -1:]
+            elif name:
+                names.append(name)
+        return " through " + " ".join(names)
 
     def describe(self, areas, pages, huge_zero):
         """The same as guest_side's, of the answers of smaps and vm -p. Steps that change little have the same answers often."""

@@ -116,7 +116,10 @@ class Generator:
     FIRST = 16
 
     def __init__(self, seed, can, span=None, unit=1, most_touched=12):
-        """`can`: names of steps, kinds of mmap ("mmap shared", "mmap private file" …) and advice ("madvise free") to use."""
+        """
+        `can`: names of steps, kinds of mmap ("mmap shared", "mmap private file" …) and advice ("madvise free") to use. `unit`: pages of a huge
+        page, which many areas and ranges are then aligned to.
+        """
         self.random = random.Random(seed)
         self.can = can
         self.span = span or self.SPAN
@@ -218,6 +221,9 @@ class Generator:
             words.append("move")        # where to, if it must, is no matter: outside the window
         elif choice < 0.7:
             to = self.FIRST + r.randrange(self.span)
+            if self.unit > 1 and page % self.unit == 0:
+                to -= to % self.unit    # so that a huge page can move as a whole
+            to = min(to, PAGES - new)
             words += ["move", "to", str(to)]
             mapped -= set(range(page, page + pages))
             mapped |= set(range(to, to + new))

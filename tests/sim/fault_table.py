@@ -96,7 +96,7 @@ row("anonymous, read", "Memory that nobody has written yet is read: the zero pag
     then=[("rss", "old"), ("min_flt", "old + 1"), ("entry & (PRESENT | RW | USER | ACCESSED | DIRTY)", "PRESENT | USER | ACCESSED"),
           ("vma.anon_vma", "0")],
     flips=[NO_ACCESS, ("access", "w", "do_anonymous_page", "write: a new frame, cleared", ["new"]),
-           ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "__handle_mm_fault", "the aligned range leaves the area", ["zero"]),
+           ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "do_huge_pmd_anonymous_page", "the aligned range leaves the area", ["zero"]),
            ("vma.vm_start", "A + K", "find_vma", "the area above does not grow down", ["SIGSEGV"])])
 
 row("anonymous, write", "Written: a new frame, an anon_vma for the area, the page's place in it.",
@@ -106,7 +106,7 @@ row("anonymous, write", "Written: a new frame, an anon_vma for the area, the pag
           ("entry & (PRESENT | RW | USER | ACCESSED | DIRTY | NX)", "PRESENT | RW | USER | ACCESSED | DIRTY | NX")],
     flips=[NO_WRITE, ("access", "r", "do_anonymous_page", "read: the zero page, write-protected", ["zero"]),
            ("vma.anon_vma", "16", "anon_vma_prepare", None, ["new"]),
-           ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "__handle_mm_fault", "the aligned range leaves the area", ["new"])])
+           ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "do_huge_pmd_anonymous_page", "the aligned range leaves the area", ["new"])])
 
 row("anonymous, write, again", "The second page of an area: tables and anon_vma are there.",
     [*ANON, "fault -c 700 -w {A}"], "w A + K", [*NEXT, NEW, *RMAP], ["new"],
@@ -378,7 +378,7 @@ row("huge, write", "No page table there yet, and an aligned range of two megabyt
            ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG", "__handle_mm_fault", "huge pages are switched off", ["new"]),
            ("vma.vm_flags", "old | VM_NOHUGEPAGE", "__handle_mm_fault", "the area does not want huge pages", ["new"]),
            ("mm.flags", "old | 1 << 24", "__handle_mm_fault", "the process does not want huge pages", ["new"]),
-           ("vma.vm_end", "A + M - K", "__handle_mm_fault", "the aligned range leaves the area", ["new"]),
+           ("vma.vm_end", "A + M - K", "do_huge_pmd_anonymous_page", "the aligned range leaves the area", ["new"]),
            ("access", "r", "do_huge_pmd_anonymous_page", "read, and no huge zero page: a huge page", ["huge-new"])])
 
 row("huge, where it was asked for", "The switch says \"madvise\": only areas that asked get huge pages.",
