@@ -49,7 +49,24 @@ $(OUT)/programs/ld: $(OUT)/programs/ld.o mm/sim/programs/ld.ld
 $(OUT)/programs/stack_val $(OUT)/programs/pair: $(OUT)/programs/%: $(OUT)/programs/%.o mm/sim/programs/program.ld
 	$(LINK_386) -static --defsym=DATA=0x8049000 -T mm/sim/programs/program.ld -o $@ $<
 
-$(OUT)/mm/sim/programs.o: $(PROGRAMS) $(wildcard mm/sim/scenarios/* mm/sim/types/linux-*)
+# The same for x86_64, and the vdso of its kernels.
+PROGRAMS_64 = $(addprefix $(OUT)/programs/x86_64/,init ld stack_val pair vdso)
+LINK_64 = $(LD) -m elf_x86_64 -nostdlib -z noexecstack -z max-page-size=4096 --build-id=none
+
+$(OUT)/programs/x86_64/%.o: mm/sim/programs/x86_64/%.S mm/sim/programs/x86_64/wait.h
+	@mkdir -p $(@D)
+	$(CC) -m64 -c -o $@ $<
+
+$(OUT)/programs/x86_64/init: $(OUT)/programs/x86_64/init.o mm/sim/programs/x86_64/dynamic.ld
+	$(LINK_64) -static --defsym=DATA=0x608000 -T mm/sim/programs/x86_64/dynamic.ld -o $@ $<
+$(OUT)/programs/x86_64/ld: $(OUT)/programs/x86_64/ld.o mm/sim/programs/x86_64/ld.ld
+	$(LINK_64) -shared -z norelro --hash-style=sysv --defsym=DATA=0x4000 -T mm/sim/programs/x86_64/ld.ld -o $@ $<
+$(OUT)/programs/x86_64/vdso: $(OUT)/programs/x86_64/vdso.o mm/sim/programs/x86_64/vdso.ld
+	$(LINK_64) -shared -z norelro --hash-style=both -soname linux-vdso.so.1 -T mm/sim/programs/x86_64/vdso.ld -o $@ $<
+$(OUT)/programs/x86_64/stack_val $(OUT)/programs/x86_64/pair: $(OUT)/programs/x86_64/%: $(OUT)/programs/x86_64/%.o mm/sim/programs/x86_64/program.ld
+	$(LINK_64) -static -T mm/sim/programs/x86_64/program.ld -o $@ $<
+
+$(OUT)/mm/sim/programs.o: $(PROGRAMS) $(PROGRAMS_64) $(wildcard mm/sim/scenarios/* mm/sim/types/linux-*)
 $(OUT)/mm/sim/programs.o: override CFLAGS += -Wa,-I$(OUT) -Wa,-I.
 
 $(OUT)/%.o: %.c Makefile
@@ -65,7 +82,7 @@ $(OUT)/tests/random-areas: $(OUT)/tests/areas/areas.o $(OUT)/tests/areas/host.o 
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-.PRECIOUS: $(OUT)/%.o $(OUT)/programs/%.o $(OUT)/tests/unit/%.o
+.PRECIOUS: $(OUT)/%.o $(OUT)/programs/%.o $(OUT)/programs/x86_64/%.o $(OUT)/tests/unit/%.o
 
 unit: $(UNIT)
 	@set -e; for test in $(UNIT); do $$test; done

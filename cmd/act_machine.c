@@ -66,9 +66,9 @@ static struct error *read_host_file(const char *path, struct file_act *a)
 	return e;
 }
 
-static struct error *copy_program(const char *name, struct file_act *a)
+static struct error *copy_program(const char *name, bool wide, struct file_act *a)
 {
-	const struct sim_program *program = sim_program_find(name);
+	const struct sim_program *program = sim_program_find(name, wide);
 
 	if (!program)
 		return error_new(ERR_NOT_FOUND, "no such program comes with mmscope: %s", name);
@@ -80,7 +80,7 @@ static struct error *copy_program(const char *name, struct file_act *a)
 	return NULL;
 }
 
-static struct error *file_content(struct option_parser *p, struct file_act *a)
+static struct error *file_content(struct option_parser *p, bool wide, struct file_act *a)
 {
 	const char *text = NULL, *size = NULL, *program = NULL;
 	int c;
@@ -102,7 +102,7 @@ static struct error *file_content(struct option_parser *p, struct file_act *a)
 	if (!given)
 		return read_host_file(p->argv[p->index + 1], a);
 	if (program)
-		return copy_program(program, a);
+		return copy_program(program, wide, a);
 	if (text)
 		a->size = strlen(text);
 	else
@@ -121,7 +121,7 @@ static struct error *run_mkfile(struct session *s, int argc, char **argv)
 {
 	struct option_parser p = {.argc = argc, .argv = argv, .spec = "t:z:p:"};
 	struct file_act a = {0};
-	struct error *e = file_content(&p, &a);
+	struct error *e = file_content(&p, s->kernel->arch->pointer_size == 8, &a);
 
 	if (!e)
 		e = act_do(s, make, &a);
@@ -287,7 +287,7 @@ COMMAND(mkfile) = {
 	.help = "DESCRIPTION\n"
 		"  Makes a file with the bytes of a file of the host, with a text, or with so many zeroes (SIZE may\n"
 		"  end in k, M or G). Directories that lack are made too. With -p the bytes are one of the programs\n"
-		"  that come with mmscope: init, ld, stack_val, pair.\n"
+		"  that come with mmscope, for the machine's processor: init, ld, stack_val, pair.\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> mkfile -t hello /etc/motd\n"

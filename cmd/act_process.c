@@ -22,6 +22,7 @@ struct process_act {
 	uint64_t pid;
 	char *const *argv; /* NULL: nothing is executed */
 	bool empty;	   /* argv[0] is no program, but the name of a process without one */
+	char killed[256];  /* the program could not be started, and the old one was gone: why */
 };
 
 static struct error *act(struct engine *e, void *context)
@@ -32,7 +33,7 @@ static struct error *act(struct engine *e, void *context)
 		TRY(do_fork(e, a->parent, a->flags, (uint32_t)a->pid, &a->task));
 	if (a->empty)
 		return exec_empty(e, a->task, a->argv[0]);
-	return a->argv ? do_execve(e, a->task, a->argv[0], a->argv, environment) : NULL;
+	return a->argv ? do_execve(e, a->task, a->argv[0], a->argv, environment, a->killed, sizeof(a->killed)) : NULL;
 }
 
 /* Options, and on success the task as it is then. */
@@ -41,6 +42,8 @@ static struct error *finish(struct session *s, struct process_act *a)
 	const struct task *t;
 
 	TRY(act_do(s, act, a));
+	if (*a->killed)
+		return error_new(ERR_KERNEL, "%s: the process is killed (SIGSEGV): its old program was gone", a->killed);
 	t = task_by_addr(s->kernel, a->task);
 	if (!t)
 		return error_at(ERR_BAD_OBJECT, a->task, "the new task is not on the task list");
@@ -224,7 +227,9 @@ COMMAND(exec) = {
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS | CMD_PATH_ARGS,
 	.help = "DESCRIPTION\n"
 		"  The current context, or the task given with -c, executes an ELF program of the machine's file\n"
-		"  system: its memory goes, and segments, stack and interpreter of the new program are mapped.\n"
+		"  system: its memory goes, and segments, stack and interpreter of the new program are mapped. What\n"
+		"  is refused before the old program is gone leaves it in place; what fails after that kills the\n"
+		"  process, as the kernel does: exec then fails, and the process has ended.\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> exec -c 273 /root/stack_val\n",

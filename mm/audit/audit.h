@@ -27,7 +27,7 @@
 	RULE(AREA_TOTALS, "area-totals", "counters", "total_vm, data_vm, exec_vm, stack_vm, locked_vm against the areas")                \
 	RULE(ENTRIES, "entries", "entries", "page-table entries: each within an area, each to memory that there is")                    \
 	RULE(RSS, "rss", "counters", "rss_stat with the CPUs' or tasks' parts against the entries of each kind")                         \
-	RULE(PAGE_TABLES, "page-tables", "tables", "page tables: pgtables_bytes (nr_ptes), each in one place, each so marked")           \
+	RULE(PAGE_TABLES, "page-tables", "tables", "page tables: pgtables_bytes (nr_ptes), each in one place, each so marked, none left behind")           \
 	RULE(MAPCOUNT, "mapcount", "frames", "_mapcount, and a large folio's own counts, against the entries that map it")              \
 	RULE(REFCOUNT, "refcount", "frames", "_refcount against the holders found")                                                     \
 	RULE(PAGE_CACHE, "page-cache", "pages", "page cache: each page in its mapping's tree, under its index; nrpages")                 \

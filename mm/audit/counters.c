@@ -53,6 +53,12 @@ static const struct comparison comparisons[] = {
 	{{"NR_SWAPCACHE", NULL}, {SUM_SWAPCACHE, SUM_COUNT}, false},
 	{{"NR_SHMEM", NULL}, {SUM_SHMEM, SUM_COUNT}, false},
 	{{"NR_PAGETABLE", NULL}, {SUM_TABLES, SUM_COUNT}, false},
+	{{"NR_ANON_THPS", NULL}, {SUM_ANON_THPS, SUM_COUNT}, false},
+	{{"NR_ANON_TRANSPARENT_HUGEPAGES", NULL}, {SUM_ANON_THPS, SUM_COUNT}, false},
+	{{"NR_SHMEM_PMDMAPPED", NULL}, {SUM_SHMEM_PMDMAPPED, SUM_COUNT}, false},
+	{{"NR_FILE_PMDMAPPED", NULL}, {SUM_FILE_PMDMAPPED, SUM_COUNT}, false},
+	{{"NR_SHMEM_THPS", NULL}, {SUM_SHMEM_THPS, SUM_COUNT}, false},
+	{{"NR_FILE_THPS", NULL}, {SUM_FILE_THPS, SUM_COUNT}, false},
 	/* Large kmalloc is counted with them, and bears no mark until 6.15. */
 	{{"NR_SLAB_RECLAIMABLE_B", "NR_SLAB_UNRECLAIMABLE_B"}, {SUM_SLAB, SUM_COUNT}, true},
 	{{"NR_SLAB_RECLAIMABLE", "NR_SLAB_UNRECLAIMABLE"}, {SUM_SLAB, SUM_COUNT}, true},

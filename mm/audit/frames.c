@@ -205,6 +205,17 @@ static void check_refcount(struct frames_pass *w, const struct folio *o, bool is
 
 /* ---- What vmstat counts ---- */
 
+/* Folios that huge entries map, and those of the page cache that they could: in pages since 5.12 (as mm/engine/modern.c tells it), else one each. */
+static void add_huge_sums(struct audit *a, const struct folio *o, int64_t *sum, bool is_anon)
+{
+	bool by_pages = HAS(a->k, page, memcg_data) || HAS_STRUCT(a->k, folio), shmem = audit_has_bit(o->head, a->bit.swapbacked);
+	int64_t n = by_pages ? (int64_t)o->pages : 1;
+	if (o->huge)
+		sum[is_anon ? SUM_ANON_THPS : shmem ? SUM_SHMEM_PMDMAPPED : SUM_FILE_PMDMAPPED] += n;
+	if (!is_anon && (o->frames->marks & MARK_CACHED) && o->pages >> a->huge_shift)
+		sum[shmem ? SUM_SHMEM_THPS : SUM_FILE_THPS] += n;
+}
+
 static void add_sums(struct audit *a, const struct folio *o, enum page_use use)
 {
 	const struct page *p = o->head;
@@ -231,6 +242,8 @@ static void add_sums(struct audit *a, const struct folio *o, enum page_use use)
 	}
 	if (is_user(use) && use != PAGE_HUGETLB && audit_in_swap_cache(a, p))
 		sum[SUM_SWAPCACHE] += pages;
+	if (is_user(use) && use != PAGE_HUGETLB && pages > 1)
+		add_huge_sums(a, o, sum, is_anon);
 }
 
 /* A page that says it is cached, and is in no tree; one that says it is on an LRU list, and is on none. */
@@ -381,6 +394,8 @@ static struct error *visit(void *context, const struct page *p, struct audit_fra
 	if (is_user(use) || ((o.small || o.huge) && use != PAGE_SLAB && use != PAGE_TABLE))
 		check_refcount(w, &o, use == PAGE_ANON || use == PAGE_KSM, is_user(use) || a->old_counts ? 0 : 1);
 	a->about_mm = 0;
+	if (use == PAGE_TABLE && f->use != AUDIT_USE_TABLE)
+		audit_find(a, AUDIT_PAGE_TABLES, p->object.addr, "frame %" PRIx64 " is marked as a page table, and no address space leads to it", p->pfn);
 	check_places(w, &o, use);
 	add_sums(a, &o, use);
 	set_use(a, &o, use_of(a, &o, use));

@@ -117,6 +117,11 @@ enum audit_sum {
 	SUM_SLAB,
 	SUM_TABLES,
 	SUM_SWAPCACHE,
+	SUM_ANON_THPS,	     /* huge pages that huge entries map, anonymous ones */
+	SUM_SHMEM_PMDMAPPED, /* … of shared memory */
+	SUM_FILE_PMDMAPPED,  /* … of files */
+	SUM_SHMEM_THPS,	     /* huge pages in the page cache, of shared memory */
+	SUM_FILE_THPS,	     /* … of files */
 	SUM_COUNT
 };
 struct audit_sums {

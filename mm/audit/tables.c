@@ -440,10 +440,47 @@ static struct error *open_swap(struct audit *a)
 	return NULL;
 }
 
+/* ---- Address spaces that no task has ---- */
+
+static struct error *claim_below(struct audit *a, unsigned level, uint64_t table)
+{
+	const struct pagetable_geometry *g = &a->k->geometry;
+	const struct pagetable_level *l = &g->level[level];
+	const unsigned char *entries = vmcore_try_map(a->k->vmcore, table, (uint64_t)g->entry_size << l->bits);
+	struct audit_frame *f = audit_frame(a, phys_to_pfn(a->k, table));
+	/* The kernel's own part has been seen. */
+	if (!f || !entries || f->marks & MARK_TABLE)
+		return NULL;
+	f->marks |= MARK_TABLE;
+	audit_claim(a, phys_to_pfn(a->k, table), 1, AUDIT_USE_TABLE, true);
+	TRY(check_interrupt());
+	for (uint64_t i = 0; level + 1 < g->levels && i < 1ull << l->bits; i++) {
+		uint64_t entry = load_uint(entries + i * g->entry_size, g->entry_size);
+		if (entry & X86_PRESENT && !(l->may_be_leaf && entry & X86_PSE))
+			TRY(claim_below(a, level + 1, pagetable_entry_phys(g, entry, level)));
+	}
+	return NULL;
+}
+
+/* Where the kernel patches itself (arch/x86/kernel/alternative.c; poking_mm until 6.14), and where it calls the firmware (arch/x86/platform/efi). */
+static struct error *claim_kernel_mms(struct audit *a)
+{
+	static const char *const pointers[] = {"poking_mm", "text_poke_mm"};
+	struct kernel *k = a->k;
+	uint64_t mm[3] = {symbol_addr(k, "efi_mm")}, pgd;
+	for (size_t i = 0; i < 2; i++)
+		if (!symbol_addr(k, pointers[i]) || error_drop(kernel_read_symbol(k, pointers[i], 0, &mm[i + 1])))
+			mm[i + 1] = 0;
+	for (size_t i = 0; i < 3; i++)
+		if (mm[i] && !error_drop(mm_pgd(k, mm[i], &pgd)))
+			TRY(claim_below(a, 0, pgd));
+	return NULL;
+}
+
 struct error *audit_tables(struct audit *a)
 {
 	TRY(open_swap(a));
 	for (size_t i = 0; i < a->mm_count; i++)
 		TRY(audit_take(a, AUDIT_PAGE_TABLES, a->mms[i].addr, check_mm(a, &a->mms[i])));
-	return NULL;
+	return claim_kernel_mms(a);
 }

@@ -64,12 +64,15 @@ void vma_set_page_prot(struct engine *e, const struct object *vma)
 	SET(k, vma, vm_area_struct, vm_page_prot, pgprot_modify(e, old, vm_get_page_prot(e, flags)));
 }
 
-static bool any_soft_dirty(struct kernel *k, uint64_t at)
+/* An area that has the flag; *areas: there is one from whose lack of it something follows. A stack loses it when its program starts (setup_arg_pages()). */
+static bool any_soft_dirty(struct kernel *k, uint64_t at, bool *areas)
 {
 	struct object vma;
 	for (unsigned n = 0; at && n < 1000 && object_try_open(k, at, S_vm_area_struct, &vma); n++) {
-		if (GET(k, &vma, vm_area_struct, vm_flags) & VM_SOFTDIRTY)
+		uint64_t flags = GET(k, &vma, vm_area_struct, vm_flags);
+		if (flags & VM_SOFTDIRTY)
 			return true;
+		*areas |= !(flags & VM_GROWSDOWN);
 		at = GET(k, &vma, vm_area_struct, vm_next);
 	}
 	return false;
@@ -85,13 +88,11 @@ uint64_t soft_dirty_flag(struct engine *e, const struct object *mm)
 	if (e->areas.soft_dirty == SOFT_DIRTY_UNKNOWN) {
 		const struct task *init = task_by_pid(k, 1);
 		uint64_t other, first;
-		bool any = any_soft_dirty(k, GET(k, mm, mm_struct, mmap)), areas = GET(k, mm, mm_struct, mmap) != 0;
+		bool areas = false, any = any_soft_dirty(k, GET(k, mm, mm_struct, mmap), &areas);
 		if (!any && init && !error_drop(kernel_get(k, init->addr, M_task_struct_mm, &other)) && other &&
-		    !error_drop(kernel_get(k, other, M_mm_struct_mmap, &first))) {
-			any = any_soft_dirty(k, first);
-			areas |= first != 0;
-		}
-		if (!areas)
+		    !error_drop(kernel_get(k, other, M_mm_struct_mmap, &first)))
+			any = any_soft_dirty(k, first, &areas);
+		if (!any && !areas)
 			return k->arch->pointer_size == 8 ? VM_SOFTDIRTY : 0;
 		e->areas.soft_dirty = any ? SOFT_DIRTY_KEPT : SOFT_DIRTY_NOT_KEPT;
 	}
@@ -155,7 +156,7 @@ struct protecting {
 };
 
 /* pte_modify(), pmd_modify(): where a processor might follow an absent entry, those that only may not be touched keep their frames inverted. */
-static uint64_t pte_modify(const struct engine *e, uint64_t old, uint64_t prot, unsigned shift)
+uint64_t pte_modify(const struct engine *e, uint64_t old, uint64_t prot, unsigned shift)
 {
 	uint64_t now = pgprot_modify(e, old, prot), frame = e->k->geometry.frame_mask & ~((1ull << shift) - 1);
 	bool was = old && !(old & X86_PRESENT), is = now && !(now & X86_PRESENT);

@@ -144,6 +144,8 @@ bool reads_imply_exec(struct engine *e);
 typedef struct error *area_entry_visitor(void *context, uint64_t addr, uint64_t end, uint64_t entry_addr, uint64_t entry, unsigned shift);
 struct error *area_entries(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, area_entry_visitor *visit, void *context) MUST_CHECK;
 
+/* The entry (of a page of 2^shift bytes) with another protection. */
+uint64_t pte_modify(const struct engine *e, uint64_t entry, uint64_t prot, unsigned shift);
 struct error *change_protection_areas(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, uint64_t prot, bool dirty_accountable,
 				      bool keeps_soft_dirty) MUST_CHECK;
 struct error *vma_adjust_trans_huge(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;

@@ -2,6 +2,7 @@
 /*
  * What the engine looks up once per image.
  */
+#include <errno.h>
 #include <stdlib.h>
 
 #include "mm/engine/areas_edit.h"
@@ -108,6 +109,11 @@ static void find_symbols(struct engine *e)
 	find_quicklists(e);
 	find_flags(e);
 	engine_resolve(e);
+}
+
+struct error *engine_fail(void)
+{
+	return kernel_error(ENOMEM, "no memory: this allocation was to fail");
 }
 
 struct error *engine_not_classic(const struct engine *e, const char *what)

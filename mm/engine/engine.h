@@ -94,6 +94,7 @@ struct engine {
 	bool classic;	     /* 2.4's memory management: no reverse mapping, one array of pages (modern is NULL) */
 	uint64_t task;	     /* who acts: set by engine_set_current() and do_page_fault(); its limits and rights count; 0: the mm's owner's, or nobody's */
 	unsigned cpu;	     /* which CPU's lists an act takes from: that task's */
+	unsigned fail_in;    /* for tests: so many allocations (of pages, of objects) from now one fails; 0: none (include/linux/fault-inject.h) */
 	struct engine_areas areas;
 	bool nowait;	     /* the allocation under way must not wait for reclaim (GFP_NOWAIT) */
 	bool reclaiming;     /* the act reclaims now (PF_MEMALLOC): what it allocates comes from the reserves, and reclaims nothing */
@@ -137,6 +138,13 @@ static inline MUST_CHECK struct error *need_classic(const struct engine *e, cons
 }
 /* Reads again the globals that are pointers to what booting makes, once it has made them. */
 void engine_resolve(struct engine *e);
+
+/* ENOMEM when this is the allocation that is to fail. */
+struct error *engine_fail(void) MUST_CHECK;
+static inline MUST_CHECK struct error *should_fail(struct engine *e)
+{
+	return __builtin_expect(!e->fail_in, 1) || --e->fail_in ? NULL : engine_fail();
+}
 
 #define TRACE(e, function, decision, ...)                                                                              \
 	do {                                                                                                           \
@@ -375,8 +383,11 @@ struct error *sys_swapon(struct engine *e, unsigned pages) MUST_CHECK;
 
 struct error *do_fork(struct engine *e, uint64_t parent, unsigned clone_flags, uint32_t pid /* 0: the next */, uint64_t *task) MUST_CHECK;
 struct error *do_exit(struct engine *e, uint64_t task) MUST_CHECK;
-/* A new image for the task from an ELF file in the machine's file system; argv and envp NULL-terminated. ENOEXEC, ENOENT … */
-struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp) MUST_CHECK;
+/*
+ * A new image for the task from an ELF file in the machine's file system; argv and envp NULL-terminated. ENOEXEC, ENOENT … leave the old program in place. What
+ * fails once that is gone ends the process: no error then, but why in `killed`, which else is "".
+ */
+struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp, char *killed, size_t size) MUST_CHECK;
 /* A new address space with nothing but a stack, under that name: execve() without a program. */
 struct error *exec_empty(struct engine *e, uint64_t task, const char *name) MUST_CHECK;
 struct error *mm_alloc(struct engine *e, uint64_t *mm) MUST_CHECK;

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "mm/engine/exec_edit.h"
@@ -63,7 +64,7 @@ static struct error *copy_strings(struct engine *e, struct binprm *b, char *cons
 	return NULL;
 }
 
-static unsigned count_strings(char *const *strings)
+unsigned count_strings(char *const *strings)
 {
 	unsigned n = 0;
 	while (strings && strings[n])
@@ -230,23 +231,12 @@ static struct error *create_elf_tables(struct engine *e, struct binprm *b, const
 
 /* ---- The task ---- */
 
-static void set_comm(struct engine *e, const struct object *task, const char *path)
-{
-	size_t room;
-	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	char *comm = (char *)object_bytes(e->k, task, M_task_struct_comm, &room);
-	if (!comm || !room)
-		return;
-	memset(comm, 0, room);
-	memcpy(comm, name, strnlen(name, room - 1));
-}
-
 /* flush_old_exec() after the memory: the task as its new program finds it. */
 static struct error *reset_task(struct engine *e, const struct object *task, const char *path)
 {
 	struct kernel *k = e->k;
 	uint64_t list = MEMBER_ADDR(k, task, task_struct, thread_group);
-	set_comm(e, task, path);
+	set_task_comm(e, task, path);
 	SET(k, task, task_struct, addr_limit, k->page_offset);
 	SET(k, task, task_struct, flags, GET(k, task, task_struct, flags) & ~(uint64_t)PF_FORKNOEXEC);
 	ADD(k, task, task_struct, self_exec_id, 1);
@@ -290,14 +280,7 @@ static void set_layout(struct engine *e, const struct object *mm, const struct e
 	SET(k, mm, mm_struct, start_stack, stack);
 }
 
-/* Done with a program's file: it may be written again, but for the areas that deny it. */
-static struct error *close_exec(struct engine *e, uint64_t file)
-{
-	TRY(allow_write_access(e, file));
-	return fput(e, file);
-}
-
-/* From here on there is no way back in the kernel: a failure ends the process. */
+/* From here on there is no way back: a failure ends the process. */
 static struct error *load_elf_binary(struct engine *e, struct binprm *b, const char *path)
 {
 	struct kernel *k = e->k;
@@ -314,20 +297,17 @@ static struct error *load_elf_binary(struct engine *e, struct binprm *b, const c
 	TRY(setup_arg_pages(e, b, &mm));
 	TRY(elf_map_program(e, b, &program));
 	if (b->interpreter.file) {
-		TRY(elf_map_interpreter(e, b, &interpreter));
-		TRY(close_exec(e, b->interpreter.file));
+		TRY(elf_map_interpreter(e, b, program.bias, &interpreter));
 	}
-	TRY(create_elf_tables(e, b, &mm, &task, &program, interpreter.load_addr));
+	TRY(create_elf_tables(e, b, &mm, &task, &program, (uint32_t)interpreter.load_addr));
 	set_layout(e, &mm, &program, b->p);
-	TRY(elf_set_brk(e, b, program.bss, program.brk));
-	uint32_t odd = program.bss & (uint32_t)(VMCORE_PAGE_SIZE - 1);
-	TRY(elf_pad_zero(e, b, program.bss, odd ? (uint32_t)VMCORE_PAGE_SIZE - odd : 0));
-	TRY(close_exec(e, b->program.file));
-	return start_thread(e, b->task, b->interpreter.file ? interpreter.entry : program.entry, b->p);
+	TRY(elf_set_brk(e, b, &program, program.bss, program.brk));
+	TRY(elf_pad_zero(e, b, program.bss));
+	return start_thread(e, b->task, (uint32_t)(b->interpreter.file ? interpreter.entry : program.entry), b->p);
 }
 
-/* What was gathered for a program that then could not be started. */
-static struct error *give_up(struct engine *e, const struct binprm *b)
+/* What is still held: pages of strings that have come into no stack, the files. */
+static struct error *let_go(struct engine *e, const struct binprm *b)
 {
 	for (unsigned i = 0; i < MAX_ARG_PAGES; i++)
 		if (b->pages[i])
@@ -341,24 +321,47 @@ static struct error *give_up(struct engine *e, const struct binprm *b)
 static struct error *prepare(struct engine *e, struct binprm *b, const char *path, char *const *argv, char *const *envp)
 {
 	char interpreter[4096];
-	TRY(elf_image_open(e, path, ENOEXEC, &b->program));
+	TRY(open_exec(e, path, &b->program));
+	TRY(elf_image_read(e, path, ENOEXEC, &b->program));
 	TRY(gather_arguments(e, b, path, argv, envp));
-	TRY(elf_interpreter(&b->program, interpreter, sizeof(interpreter)));
-	return *interpreter ? elf_image_open(e, interpreter, ELIBBAD, &b->interpreter) : NULL;
+	TRY(elf_interpreter(e, &b->program, interpreter, sizeof(interpreter)));
+	if (!*interpreter)
+		return NULL;
+	TRY(open_exec(e, interpreter, &b->interpreter));
+	return elf_image_read(e, interpreter, ELIBBAD, &b->interpreter);
 }
 
-struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp)
+struct error *kill_for(struct engine *e, uint64_t task, struct error *failure, char *killed, size_t size)
 {
-	TRY(need_classic(e, "exec"));
+	uint64_t pid;
+	TRY(kernel_get(e->k, task, M_task_struct_pid, &pid));
+	if (failure->code != ERR_KERNEL || pid == 1)
+		return failure;
+	TRACE(e, "force_sigsegv", "the old program is gone, the new one cannot be: killed", { "task", task }, { "pid", pid });
+	snprintf(killed, size, "%s", failure->message);
+	error_free(failure);
+	return do_exit(e, task);
+}
+
+struct error *do_execve(struct engine *e, uint64_t task, const char *path, char *const *argv, char *const *envp, char *killed, size_t size)
+{
 	struct binprm b = { .task = task };
 	struct error *failure;
 	uint64_t pid;
+	*killed = '\0';
 	TRY(kernel_get(e->k, task, M_task_struct_pid, &pid));
 	if (!pid)
 		return kernel_error(EPERM, "the idle task never executes a program");
+	if (!e->classic)
+		return do_execve_modern(e, task, path, argv, envp, killed, size);
 	failure = prepare(e, &b, path, argv, envp);
-	failure = failure ? error_worse(failure, give_up(e, &b)) : load_elf_binary(e, &b, path);
+	bool gone = !failure;
+	if (!failure)
+		failure = load_elf_binary(e, &b, path);
 	elf_image_free(&b.program);
 	elf_image_free(&b.interpreter);
-	return failure;
+	if (failure && failure->code != ERR_KERNEL)
+		return failure;
+	failure = error_worse(failure, let_go(e, &b));
+	return gone && failure ? kill_for(e, task, failure, killed, size) : failure;
 }

@@ -204,34 +204,31 @@ static struct error *unhash_process(struct exiting *x)
 	return HAS(k, signal_struct, thread_head) ? list_del(k, MEMBER_ADDR(k, &x->t, task_struct, thread_node)) : NULL;
 }
 
-static struct error *put_sighand(struct exiting *x)
+struct error *put_sighand_modern(struct engine *e, const struct object *t)
 {
-	struct engine *e = x->e;
-	uint64_t addr = GET(e->k, &x->t, task_struct, sighand), left, cache;
+	uint64_t addr = GET(e->k, t, task_struct, sighand), left, cache;
 	TRY(add_count(e, addr, S_sighand_struct, M_sighand_struct_count, -1, &left));
-	SET(e->k, &x->t, task_struct, sighand, 0);
+	SET(e->k, t, task_struct, sighand, 0);
 	if (left)
 		return NULL;
 	TRY(kernel_read_symbol(e->k, "sighand_cachep", 0, &cache));
 	return kmem_cache_free(e, cache, addr);
 }
 
-/* put_signal_struct(): the thread's, and with the last the structure. */
-static struct error *put_signal(struct exiting *x)
+struct error *put_signal(struct engine *e, const struct object *signal)
 {
-	struct engine *e = x->e;
 	struct kernel *k = e->k;
 	uint64_t cache, now;
-	ADD(k, &x->signal, signal_struct, nr_threads, -1);
-	ADD(k, &x->signal, signal_struct, sigcnt, -1);
-	if (GET(k, &x->signal, signal_struct, sigcnt))
+	ADD(k, signal, signal_struct, nr_threads, -1);
+	ADD(k, signal, signal_struct, sigcnt, -1);
+	if (GET(k, signal, signal_struct, sigcnt))
 		return NULL;
-	TRY(add_count(e, GET(k, &x->signal, signal_struct, tty), S_tty_struct, M_tty_struct_kref, -1, &now));
-	TRY(add_count(e, GET(k, &x->signal, signal_struct, autogroup), S_autogroup, M_autogroup_kref, -1, &now));
-	if (GET(k, &x->signal, signal_struct, oom_mm))
-		TRY(mmdrop_areas(e, GET(k, &x->signal, signal_struct, oom_mm)));
+	TRY(add_count(e, GET(k, signal, signal_struct, tty), S_tty_struct, M_tty_struct_kref, -1, &now));
+	TRY(add_count(e, GET(k, signal, signal_struct, autogroup), S_autogroup, M_autogroup_kref, -1, &now));
+	if (GET(k, signal, signal_struct, oom_mm))
+		TRY(mmdrop_areas(e, GET(k, signal, signal_struct, oom_mm)));
 	TRY(kernel_read_symbol(k, "signal_cachep", 0, &cache));
-	return kmem_cache_free(e, cache, x->signal.addr);
+	return kmem_cache_free(e, cache, signal->addr);
 }
 
 /* __put_task_struct(): nobody looks at it any more. */
@@ -243,7 +240,7 @@ static struct error *put_task(struct exiting *x)
 	TRY(put_creds(e, &x->t));
 	if (GET(k, &x->t, task_struct, security))
 		TRY(kfree(e, GET(k, &x->t, task_struct, security)));
-	TRY(put_signal(x));
+	TRY(put_signal(e, &x->signal));
 	TRY(free_thread_stack(e, GET(k, &x->t, task_struct, stack), GET(k, &x->t, task_struct, stack_vm_area)));
 	TRY(kernel_read_symbol(k, "task_struct_cachep", 0, &cache));
 	TRACE(e, "release_task", "the parent has waited: the task is freed", { "task", x->t.addr });
@@ -270,7 +267,7 @@ static struct error *release_task(struct exiting *x)
 		TRY(tell_parent(x));
 	TRY(leave_cgroup(x));
 	TRY(unhash_process(x));
-	TRY(put_sighand(x));
+	TRY(put_sighand_modern(e, &x->t));
 	TRY(put_task(x));
 	if (!last)
 		return NULL;

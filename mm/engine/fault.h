@@ -68,5 +68,7 @@ struct error *do_absent_page(struct fault *f) MUST_CHECK;
 /* mm/engine/memory_wp.c */
 struct error *do_wp_page_modern(struct fault *f) MUST_CHECK;
 struct error *do_numa_page(struct fault *f) MUST_CHECK;
+/* A hint on the entry at f->entry_addr, which maps 2^shift bytes: mapped again where the page is (`page`, that it is about), if that is this CPU's node. */
+struct error *numa_hint(struct fault *f, uint64_t entry, uint64_t page, unsigned shift) MUST_CHECK;
 
 #endif

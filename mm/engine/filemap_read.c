@@ -43,8 +43,7 @@ static struct error *read_page(struct engine *e, uint64_t mapping, uint64_t inde
 	return put_page(e, page);
 }
 
-/* page_cache_ra_unbounded(): `size` pages from `first` on that lie in the file; the one with `ahead` left behind it says when to read on. */
-static struct error *read_pages(struct engine *e, uint64_t mapping, uint64_t first, uint64_t size, uint64_t ahead, uint64_t end)
+struct error *read_pages(struct engine *e, uint64_t mapping, uint64_t first, uint64_t size, uint64_t ahead, uint64_t end)
 {
 	TRACE(e, "page_cache_ra_unbounded", "read from the disk", { "mapping", mapping }, { "first page", first }, { "pages", size }, { "lookahead", ahead });
 	for (uint64_t i = 0; i < size && first + i < end; i++)
@@ -59,7 +58,7 @@ struct error *read_around(struct engine *e, uint64_t file, uint64_t mapping, uin
 	struct object f;
 	TRY(object_open_writable(k, file, S_file, &f));
 	uint64_t pages = GET(k, &f, file, ra_pages), misses = GET(k, &f, file, ra_mmap_miss);
-	if (pages > 4096)
+	if (pages > READ_AHEAD_MOST)
 		return error_at(ERR_BAD_OBJECT, file, "file %" PRIx64 " would read %" PRIu64 " pages ahead", file, pages);
 	if (misses < MMAP_LOTSAMISS * 10)
 		SET(k, &f, file, ra_mmap_miss, misses + 1);

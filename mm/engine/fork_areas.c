@@ -77,6 +77,12 @@ static struct error *mm_init(struct engine *e, const struct object *mm, const st
 	return count_user_ns(e, mm, 1);
 }
 
+/* An mm_struct for which there is no top table goes back. */
+static struct error *unless_mm(struct engine *e, uint64_t mm, struct error *failure)
+{
+	return failure && failure->code == ERR_KERNEL ? error_worse(failure, kmem_cache_free(e, e->mm_cachep, mm)) : failure;
+}
+
 struct error *mm_alloc_areas(struct engine *e, uint64_t *mm)
 {
 	struct object o;
@@ -84,7 +90,7 @@ struct error *mm_alloc_areas(struct engine *e, uint64_t *mm)
 	TRY(open_mm_areas(e, *mm, &o));
 	memset((void *)o.bytes, 0, o.size);
 	SET(e->k, &o, mm_struct, user_ns, symbol_addr(e->k, "init_user_ns"));
-	return mm_init(e, &o, NULL);
+	return unless_mm(e, *mm, mm_init(e, &o, NULL));
 }
 
 /* ---- Dropping ---- */
@@ -233,7 +239,7 @@ struct error *dup_mm_areas(struct engine *e, uint64_t old_addr, uint64_t *mm)
 	TRY(kmem_cache_alloc(e, e->mm_cachep, GFP24_KERNEL, mm));
 	TRY(open_mm_areas(e, *mm, &o));
 	memcpy((void *)o.bytes, old.bytes, o.size);
-	TRY(mm_init(e, &o, &old));
+	TRY(unless_mm(e, *mm, mm_init(e, &o, &old)));
 	struct error *failure = dup_mmap(e, &old, &o);
 	if (failure) {
 		if (failure->code != ERR_KERNEL)

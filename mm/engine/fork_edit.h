@@ -36,6 +36,9 @@ struct error *mmdrop_areas(struct engine *e, uint64_t mm) MUST_CHECK;
 
 struct error *do_fork_modern(struct engine *e, uint64_t parent, unsigned clone_flags, uint32_t pid, uint64_t *task) MUST_CHECK;
 struct error *do_exit_modern(struct engine *e, uint64_t task) MUST_CHECK;
+/* The task has no signal handlers any more; put_signal_struct(): one thread less, and with the last the structure goes. */
+struct error *put_sighand_modern(struct engine *e, const struct object *task) MUST_CHECK;
+struct error *put_signal(struct engine *e, const struct object *signal) MUST_CHECK;
 /* exit_creds(): the task has none any more. */
 struct error *put_creds(struct engine *e, const struct object *task) MUST_CHECK;
 /* process_counts of the acting CPU */

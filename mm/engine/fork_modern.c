@@ -28,7 +28,7 @@ struct forking {
 	struct object t, parent;
 	unsigned flags;
 	uint64_t pid; /* struct pid */
-	uint32_t number;
+	uint32_t wanted, number; /* 0: any */
 };
 
 static struct error *open_task(struct engine *e, uint64_t task, struct object *o)
@@ -69,7 +69,9 @@ static struct error *dup_task_struct(struct forking *f)
 	struct object bytes;
 	TRY(kernel_read_symbol(k, "task_struct_cachep", 0, &cache));
 	TRY(kmem_cache_alloc(e, cache, GFP24_KERNEL, &addr));
-	TRY(alloc_thread_stack(e, &stack, &vm));
+	struct error *failure = alloc_thread_stack(e, &stack, &vm);
+	if (failure)
+		return failure->code == ERR_KERNEL ? error_worse(failure, kmem_cache_free(e, cache, addr)) : failure;
 	/* As long as the processor's registers need, which the type leaves room for at its end. */
 	TRY(kernel_get(k, cache, M_kmem_cache_object_size, &size));
 	if (size > SIZE_OF(k, task_struct) || size < k->members[M_task_struct_mm].offset)
@@ -161,11 +163,10 @@ static struct error *copy_creds(struct forking *f)
 	uint64_t old = GET(k, &f->t, task_struct, cred), cache, addr, now, blob;
 	struct object from, cred;
 	TRY(object_open_writable(k, old, S_cred, &from));
-	TRY(add_count(e, GET(k, &from, cred, user), S_user_struct, M_user_struct_processes, 1, &now));
 	if (f->flags & CLONE_THREAD) {
 		ADD(k, &from, cred, usage, 2);
 		SET(k, &f->t, task_struct, real_cred, old);
-		return NULL;
+		return add_count(e, GET(k, &from, cred, user), S_user_struct, M_user_struct_processes, 1, &now);
 	}
 	TRY(kernel_read_symbol(k, "cred_jar", 0, &cache));
 	TRY(kmem_cache_alloc(e, cache, GFP24_KERNEL, &addr));
@@ -175,12 +176,14 @@ static struct error *copy_creds(struct forking *f)
 	SET(k, &cred, cred, thread_keyring, 0);
 	SET(k, &cred, cred, process_keyring, 0);
 	SET(k, &cred, cred, usage, 2);
-	TRY(dup_blob(e, GET(k, &from, cred, security), true, &blob));
+	struct error *failure = dup_blob(e, GET(k, &from, cred, security), true, &blob);
+	if (failure)
+		return failure->code == ERR_KERNEL ? error_worse(failure, kmem_cache_free(e, cache, addr)) : failure;
 	SET(k, &cred, cred, security, blob);
 	TRY(count_cred(e, &cred, 1));
 	SET(k, &f->t, task_struct, cred, addr);
 	SET(k, &f->t, task_struct, real_cred, addr);
-	return NULL;
+	return add_count(e, GET(k, &from, cred, user), S_user_struct, M_user_struct_processes, 1, &now);
 }
 
 struct error *put_creds(struct engine *e, const struct object *task)
@@ -456,33 +459,128 @@ static struct error *copy_namespaces(struct forking *f)
 	return add_count(f->e, GET(f->e->k, &f->t, task_struct, nsproxy), S_nsproxy, M_nsproxy_count, 1, &now);
 }
 
+static struct error *copy_security(struct forking *f)
+{
+	struct kernel *k = f->e->k;
+	uint64_t blob;
+	TRY(dup_blob(f->e, GET(k, &f->parent, task_struct, security), false, &blob));
+	SET(k, &f->t, task_struct, security, blob);
+	return NULL;
+}
+
+static struct error *copy_open_files(struct forking *f)
+{
+	return copy_files_modern(f->e, &f->t, f->flags);
+}
+
+static struct error *copy_directories(struct forking *f)
+{
+	return copy_fs(f->e, &f->t, f->flags);
+}
+
+/* Of the namespace that children are born in: the parent's own, where it has not asked for another. */
+static struct error *new_pid(struct forking *f)
+{
+	uint64_t like;
+	TRY(task_pid(f->e, &f->parent, PID_OF_TASK, &like));
+	return alloc_pid(f->e, like, f->wanted, &f->pid, &f->number);
+}
+
+/* ---- What has been made goes again: bad_fork_cleanup_… ---- */
+
+static struct error *drop_creds(struct forking *f)
+{
+	return put_creds(f->e, &f->t);
+}
+
+static struct error *drop_security(struct forking *f)
+{
+	uint64_t blob = GET(f->e->k, &f->t, task_struct, security);
+	return blob ? kfree(f->e, blob) : NULL;
+}
+
+static struct error *drop_files(struct forking *f)
+{
+	return put_files_modern(f->e, GET(f->e->k, &f->t, task_struct, files));
+}
+
+static struct error *drop_directories(struct forking *f)
+{
+	return put_fs(f->e, GET(f->e->k, &f->t, task_struct, fs));
+}
+
+static struct error *drop_sighand(struct forking *f)
+{
+	return put_sighand_modern(f->e, &f->t);
+}
+
+/* A thread has its process's, and is not counted there yet. */
+static struct error *drop_signal(struct forking *f)
+{
+	struct object signal;
+	if (f->flags & CLONE_THREAD)
+		return NULL;
+	TRY(object_open_writable(f->e->k, GET(f->e->k, &f->t, task_struct, signal), S_signal_struct, &signal));
+	return put_signal(f->e, &signal);
+}
+
+static struct error *drop_mm(struct forking *f)
+{
+	uint64_t mm = GET(f->e->k, &f->t, task_struct, mm);
+	return mm ? mmput(f->e, mm) : NULL;
+}
+
+static struct error *drop_namespaces(struct forking *f)
+{
+	return put_namespaces(f->e, &f->t);
+}
+
+static struct error *drop_task(struct forking *f)
+{
+	struct kernel *k = f->e->k;
+	uint64_t cache;
+	TRY(free_thread_stack(f->e, GET(k, &f->t, task_struct, stack), GET(k, &f->t, task_struct, stack_vm_area)));
+	TRY(kernel_read_symbol(k, "task_struct_cachep", 0, &cache));
+	return kmem_cache_free(f->e, cache, f->t.addr);
+}
+
+/* copy_process() in its order, each part with what undoes it. */
+static const struct {
+	struct error *(*make)(struct forking *f), *(*drop)(struct forking *f);
+} parts[] = {
+	{ dup_task_struct, drop_task },	   { reset_task, NULL },	    { copy_creds, drop_creds },	  { copy_security, drop_security },
+	{ copy_open_files, drop_files },   { copy_directories, drop_directories }, { copy_sighand, drop_sighand }, { copy_signal, drop_signal },
+	{ copy_mm, drop_mm },		   { copy_namespaces, drop_namespaces }, { copy_thread, NULL },	  { new_pid, NULL },
+};
+
+static struct error *copy_process(struct forking *f)
+{
+	struct error *failure = NULL;
+	size_t n = 0;
+	for (; n < sizeof(parts) / sizeof(parts[0]) && !failure; n++)
+		failure = parts[n].make(f);
+	if (!failure)
+		return link_task(f);
+	if (failure->code != ERR_KERNEL)
+		return failure;
+	TRACE(f->e, "copy_process", "a part cannot be had: those before it go again", { "parts", n - 1 });
+	for (n--; n--;)
+		if (parts[n].drop)
+			failure = error_worse(failure, parts[n].drop(f));
+	return failure;
+}
+
 struct error *do_fork_modern(struct engine *e, uint64_t parent, unsigned flags, uint32_t wanted, uint64_t *task)
 {
 	struct kernel *k = e->k;
-	struct forking f = { .e = e, .flags = flags };
-	uint64_t like, blob;
+	struct forking f = { .e = e, .flags = flags, .wanted = wanted };
 	/* The parent forks, on its CPU. */
 	TRY(engine_set_current(e, parent));
 	TRY(open_task(e, parent, &f.parent));
 	TRY(refuse(&f));
 	TRY(check_limits(e));
-	TRY(dup_task_struct(&f));
+	TRY(copy_process(&f));
 	*task = f.t.addr;
-	TRY(reset_task(&f));
-	TRY(copy_creds(&f));
-	TRY(dup_blob(e, GET(k, &f.parent, task_struct, security), false, &blob));
-	SET(k, &f.t, task_struct, security, blob);
-	TRY(copy_files_modern(e, &f.t, flags));
-	TRY(copy_fs(e, &f.t, flags));
-	TRY(copy_sighand(&f));
-	TRY(copy_signal(&f));
-	TRY(copy_mm(&f));
-	TRY(copy_namespaces(&f));
-	TRY(copy_thread(&f));
-	/* Of the namespace that children are born in: the parent's own, where it has not asked for another. */
-	TRY(task_pid(e, &f.parent, PID_OF_TASK, &like));
-	TRY(alloc_pid(e, like, wanted, &f.pid, &f.number));
-	TRY(link_task(&f));
 	/* wake_up_new_task(): it may run. No queue of the scheduler is changed. */
 	SET(k, &f.t, task_struct, state, 0);
 	TRACE(e, "copy_process", "a new task", { "task", *task }, { "pid", f.number }, { "clone_flags", flags });

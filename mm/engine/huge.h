@@ -44,6 +44,8 @@ struct error *large_most_mapcount(struct engine *e, const struct large *l, int64
 bool large_all_mine(struct engine *e, const struct large *l, int32_t references);
 /* page_add_new_anon_rmap() of a new folio that one huge entry maps whole, and to which nobody else can have come. */
 struct error *large_add_new_anon_rmap(struct fault *f, struct large *l) MUST_CHECK;
+/* The same of one that entries of its parts map; the fault's address is that of the first. */
+struct error *large_add_new_anon_parts(struct fault *f, struct large *l) MUST_CHECK;
 
 /* ---- mm/engine/deferred_split.c: the queue of folios that reclaim splits when memory runs short ---- */
 
@@ -95,6 +97,14 @@ struct error *mm_get_huge_zero_page(struct fault *f, uint64_t *page) MUST_CHECK;
 struct error *put_huge_zero_page(struct engine *e) MUST_CHECK;
 struct error *mm_put_huge_zero_page(struct engine *e, const struct object *mm) MUST_CHECK;
 
+/* A new folio of 2^order cleared pages, that may be split; 0 when it was only explained. */
+struct error *new_large_folio(struct engine *e, enum page_class class, unsigned order, uint64_t *page) MUST_CHECK;
+
+/* ---- mm/engine/anon_folio.c ---- */
+
+/* A write to memory that has nothing there yet, where sizes between a page and a huge page are switched on: *done when one was mapped (or only explained). */
+struct error *alloc_anon_folio(struct fault *f, bool *done) MUST_CHECK;
+
 /* ---- mm/engine/khugepaged.c: where its structures are not known, nothing is done ---- */
 
 /* The mm (opened writable) has an area with those flags where huge pages may come: khugepaged is told, once. */
@@ -108,6 +118,10 @@ struct error *khugepaged_exit(struct engine *e, const struct object *mm) MUST_CH
 
 /* Do the switches allow huge pages for an area with those flags? Not the processes that will not have any (MMF_DISABLE_THP). */
 bool huge_switched_on(struct engine *e, uint64_t vm_flags);
+/* The same, a bit for each order. */
+uint64_t huge_orders(struct engine *e, uint64_t vm_flags);
+/* No block of a large folio's size is free: *fallback: the kernel takes a smaller one. `flags`: transparent_hugepage_flags. */
+struct error *no_huge_page_free(struct fault *f, uint64_t flags, bool *fallback) MUST_CHECK;
 bool mm_forbids_huge(const struct engine *e, const struct object *mm);
 
 /* A huge page of the page cache is mapped as a whole where no table is yet, and area and file lie alike; not *done: its page is to be mapped by itself. */

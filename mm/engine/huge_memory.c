@@ -59,24 +59,25 @@ static bool flag_of(struct engine *e, uint64_t flags, const char *enumerator)
 #define MMF_DISABLE_THP 24
 
 /*
- * Do the switches and the area allow a huge page for an anonymous fault? Since 6.8 the switch is one for each size (huge_anon_orders_…), the old one being what
+ * Do the switches allow huge pages for an area with those flags, and of which orders? Since 6.8 the switch is one for each size (huge_anon_orders_…), the old one being what
  * a size may inherit.
  */
+uint64_t huge_orders(struct engine *e, uint64_t vm_flags)
+{
+	uint64_t flags = 0, always, madvise, inherit;
+	bool advised = vm_flags & e->modern->vm_hugepage;
+	if (!global_bits(e, "transparent_hugepage_flags", &flags))
+		return 0;
+	bool on = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_FLAG") || (advised && flag_of(e, flags, "TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG"));
+	if (!global_bits(e, "huge_anon_orders_always", &always) || !global_bits(e, "huge_anon_orders_madvise", &madvise) ||
+	    !global_bits(e, "huge_anon_orders_inherit", &inherit))
+		return on ? 1ull << huge_order(e) : 0;
+	return always | (advised ? madvise : 0) | (on ? inherit : 0);
+}
+
 bool huge_switched_on(struct engine *e, uint64_t vm_flags)
 {
-	uint64_t flags = 0, orders[3] = { 0 };
-	bool by_size = global_bits(e, "huge_anon_orders_always", &orders[0]) && global_bits(e, "huge_anon_orders_madvise", &orders[1]) &&
-		       global_bits(e, "huge_anon_orders_inherit", &orders[2]);
-	unsigned order = huge_order(e);
-	if (!global_bits(e, "transparent_hugepage_flags", &flags))
-		return false;
-	bool always = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_FLAG"), madvise = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG");
-	if (by_size) {
-		bool inherit = orders[2] >> order & 1;
-		always = (orders[0] >> order & 1) || (inherit && always);
-		madvise = (orders[1] >> order & 1) || (inherit && madvise);
-	}
-	return always || (madvise && (vm_flags & e->modern->vm_hugepage));
+	return huge_orders(e, vm_flags) >> huge_order(e) & 1;
 }
 
 bool mm_forbids_huge(const struct engine *e, const struct object *mm)
@@ -112,23 +113,11 @@ static bool huge_fits(const struct fault *f)
 	return fits;
 }
 
-/* Sizes between a page and the huge page (mTHP, 6.8): on when any is. */
-static bool middle_sizes_enabled(const struct fault *f)
-{
-	struct engine *e = f->e;
-	static const char *const names[] = { "huge_anon_orders_always", "huge_anon_orders_madvise", "huge_anon_orders_inherit" };
-	uint64_t orders, all = 0;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (global_bits(e, names[i], &orders))
-			all |= orders;
-	return all & ((1ull << huge_order(e)) - 1);
-}
-
 /*
  * No free block: the kernel would try harder for one, or not (transparent_hugepage/defrag). *fallback: it takes a small page. Where an area that asked for huge pages has
  * direct compaction, or all have, that would come first.
  */
-static struct error *no_huge_page_free(struct fault *f, uint64_t flags, bool *fallback)
+struct error *no_huge_page_free(struct fault *f, uint64_t flags, bool *fallback)
 {
 	struct engine *e = f->e;
 	bool advised = f->vma->flags & e->modern->vm_hugepage, explained;
@@ -139,7 +128,6 @@ static struct error *no_huge_page_free(struct fault *f, uint64_t flags, bool *fa
 	*fallback = !tries;
 	if (tries)
 		return fault_refuse(e, &explained, "no huge page is free: memory would be compacted, which is not followed");
-	count_vm_event(e, e->modern->event_thp_fallback);
 	return NULL;
 }
 
@@ -168,6 +156,8 @@ static struct error *do_huge_pmd_anonymous_page(struct fault *f, bool *done)
 	if (!zone) {
 		bool fallback;
 		TRY(no_huge_page_free(f, flags, &fallback));
+		if (fallback)
+			count_vm_event(e, e->modern->event_thp_fallback);
 		*done = !fallback;
 		f->entry_addr = 0;
 		return NULL;
@@ -277,9 +267,9 @@ static struct error *huge_copy(struct fault *f, uint64_t page)
 		global_bits(e, "transparent_hugepage_flags", &flags);
 		if (!zone)
 			TRY(no_huge_page_free(f, flags, &fallback));
-	} else {
-		count_vm_event(e, e->modern->event_thp_fallback);
 	}
+	if (!zone && fallback)
+		count_vm_event(e, e->modern->event_thp_fallback);
 	if (!zone && !fallback)
 		return NULL;
 	fault_outcome(e, zone ? OUTCOME_HUGE_NEW : OUTCOME_COPY);
@@ -334,12 +324,15 @@ static struct error *do_huge_pmd_wp_page(struct fault *f, uint64_t entry, bool *
 static struct error *present_huge(struct fault *f, uint64_t entry, bool *done)
 {
 	struct engine *e = f->e;
+	uint64_t page;
 	bool explained;
 	f->result = FAULT_MINOR;
 	if (!(entry & X86_PRESENT)) {
 		fault_outcome(e, OUTCOME_NUMA);
 		TRACE(e, "do_huge_pmd_numa_page", "a NUMA hint", { "pmd", entry });
-		return fault_refuse(e, &explained, "the page may move to another node: that is not followed");
+		if (!pfn_to_page(e->k, pagetable_entry_phys(&e->k->geometry, entry, e->modern->pmd_level) >> e->k->arch->page_shift, &page))
+			return fault_refuse(e, &explained, "a NUMA hint on a frame without a page: %" PRIx64, entry);
+		return numa_hint(f, entry, page, e->k->geometry.level[e->modern->pmd_level].shift);
 	}
 	if (f->write && !(entry & X86_RW))
 		return do_huge_pmd_wp_page(f, entry, done);
@@ -389,8 +382,6 @@ static struct error *new_huge_pmd(struct fault *f, bool *done)
 	      { "vma->vm_start", f->vma->start }, { "vma->vm_end", f->vma->end }, { "vma->vm_flags", f->vma->flags }, { "mm->flags", GET(e->k, f->mm, mm_struct, flags) });
 	if (enabled && huge_fits(f))
 		return do_huge_pmd_anonymous_page(f, done);
-	if (middle_sizes_enabled(f))
-		return fault_refuse(e, done, "large folios of middle sizes are switched on: which one is taken is not followed");
 	return NULL;
 }
 

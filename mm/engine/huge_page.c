@@ -36,11 +36,11 @@ static struct error *prep_transhuge_page(struct engine *e, uint64_t page)
 	return NULL;
 }
 
-static struct error *clear_huge_page(struct engine *e, uint64_t page)
+static struct error *clear_huge_page(struct engine *e, uint64_t page, unsigned order)
 {
 	uint64_t phys = engine_page_phys(e, page);
 	void *bytes;
-	for (uint64_t i = 0; i < 1ull << huge_order(e); i++) {
+	for (uint64_t i = 0; i < 1ull << order; i++) {
 		TRY(frame_bytes(e, phys + (i << e->k->arch->page_shift), &bytes));
 		clear_page(bytes);
 	}
@@ -66,10 +66,20 @@ static struct error *new_huge_page(struct engine *e, enum page_class class, uint
 		return NULL;
 	TRY(prep_compound_page(e, *page, huge_order(e)));
 	if (!old)
-		return clear_huge_page(e, *page);
+		return clear_huge_page(e, *page, huge_order(e));
 	for (uint64_t i = 0; i < 1ull << huge_order(e); i++)
 		TRY(copy_page_bytes(e, *page + i * e->page_size, old + i * e->page_size));
 	return NULL;
+}
+
+struct error *new_large_folio(struct engine *e, enum page_class class, unsigned order, uint64_t *page)
+{
+	TRY(alloc_pages_pcp(e, class, order, page));
+	if (!*page)
+		return NULL;
+	TRY(prep_compound_page(e, *page, order));
+	TRY(prep_transhuge_page(e, *page));
+	return clear_huge_page(e, *page, order);
 }
 
 static struct error *set_huge_entry(struct fault *f, uint64_t entry)

@@ -11,6 +11,7 @@
 #include "mm/engine/engine.h"
 #include "mm/engine/fault.h"
 #include "mm/engine/mmap_edit.h"
+#include "mm/engine/huge.h"
 #include "mm/engine/modern.h"
 #include "mm/pte.h"
 #include "mm/engine/swap_edit.h"
@@ -134,6 +135,10 @@ static struct error *do_anonymous_page(struct fault *f)
 	if (e->modern) {
 		TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 });
 		TRY(fault_anon_vma_prepare(f));
+		if (e->modern->middle_sizes)
+			TRY(alloc_anon_folio(f, &done));
+		if (done)
+			return NULL;
 	}
 	TRY(alloc_user_page(f, &page));
 	if (!page)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mm/engine/huge.h"
+#include "mm/engine/mmap_edit.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
 #include "mm/engine/shmem_edit.h"
@@ -189,6 +190,8 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 	}
 	if (!b->page)
 		TRY(b->handler == HANDLER_SHMEM ? shmem_absent(f, b) : read_missing(f, b));
+	else if (b->handler == HANDLER_FILE && has_disk(e) && !(f->vma->flags & VM_RAND_READ))
+		TRY(mmap_readahead(e, f->vma->file, b->page, b->index));
 	/* Of a file: taken again. Of shared memory: it is new, or there is none to be had. */
 	if (!b->page)
 		return NULL;

@@ -115,7 +115,8 @@ static struct error *insert_pvclock(struct fault *f, uint64_t index)
 	struct kernel *k = f->e->k;
 	uint64_t info, phys;
 	bool known, explained, used = clock_is_used(k, "VDSO_CLOCKMODE_PVCLOCK", &known);
-	if (error_drop(kernel_read_symbol(k, "pvti_cpu0_va", 0, &info)) || !known)
+	bool has = !error_drop(kernel_read_symbol(k, "pvti_cpu0_va", 0, &info));
+	if (!has || (info && !known))
 		return fault_refuse(f->e, &explained, "whether the paravirtual clock is in use is not known");
 	if (!info || !used)
 		return sigbus(f, "vvar_fault", "the paravirtual clock is not in use", index);

@@ -5,7 +5,9 @@
  */
 #include <inttypes.h>
 
+#include "mm/engine/areas_edit.h"
 #include "mm/engine/huge.h"
+#include "mm/zone.h"
 #include "mm/pte.h"
 #include "mm/engine/swap_edit.h"
 #include "mm/swap.h"
@@ -193,13 +195,64 @@ struct error *do_wp_page_modern(struct fault *f)
 
 /* ---- NUMA hints ---- */
 
+/* mpol_misplaced(): with no policy but the default a page stays if it is on the node of the CPU that touches it; else that depends on who touched it before. */
+static struct error *stays(struct fault *f, uint64_t page, bool *explained)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	uint64_t of_task = 0, of_area = 0;
+	const struct zone *z = zone_of_pfn(k, engine_page_pfn(e, page));
+	*explained = false;
+	if (HAS(k, task_struct, mempolicy) && e->task)
+		TRY(kernel_get(k, e->task, M_task_struct_mempolicy, &of_task));
+	if (HAS(k, vm_area_struct, vm_policy))
+		TRY(kernel_get(k, f->vma->addr, M_vm_area_struct_vm_policy, &of_area));
+	if (!z || of_task || of_area || z->node != acting_node(e))
+		return fault_refuse(e, explained, "the page may move to another node: that is not followed");
+	return NULL;
+}
+
+/*
+ * Since 6.2 the entry lost its permission to write with the hint, and gets it where a fault would give it at once (can_change_pte_writable()); before, it kept it.
+ */
+static bool may_write(struct fault *f, uint64_t entry, const struct page *p)
+{
+	struct engine *e = f->e;
+	bool tracked = e->areas.soft_dirty == SOFT_DIRTY_KEPT && !(f->vma->flags & e->modern->vm_softdirty) && !(entry & PTE_SOFT_DIRTY);
+	if (!(f->vma->flags & VM_WRITE) || !symbol_addr(e->k, "can_change_pte_writable"))
+		return false;
+	return !(f->vma->flags & VM_SHARED) && !tracked && !(entry & PTE_UFFD_WP) && has(p, e->modern->anon_exclusive);
+}
+
+/* What the scheduler keeps of such faults (numa_faults, the page's last cpupid) is left alone. */
+struct error *numa_hint(struct fault *f, uint64_t entry, uint64_t page, unsigned shift)
+{
+	struct engine *e = f->e;
+	struct page p;
+	bool explained;
+	TRY(stays(f, page, &explained));
+	if (explained)
+		return NULL;
+	TRY(page_open(e->k, page, &p));
+	count_vm_event(e, e->modern->event_numa_hint);
+	count_vm_event(e, e->modern->event_numa_local);
+	uint64_t now = pte_mkyoung(pte_modify(e, entry, f->vma->page_prot, shift)) | (entry & X86_PSE);
+	if ((entry & X86_RW) || may_write(f, entry, &p))
+		now = pte_mkwrite(now);
+	set_pte(e, f->entry_addr, now);
+	TRACE(e, "numa_migrate_prep", "the page is on this CPU's node: mapped again", { "page", page }, { "node", acting_node(e) }, { "entry", now });
+	return NULL;
+}
+
 struct error *do_numa_page(struct fault *f)
 {
 	struct engine *e = f->e;
 	bool explained;
-	uint64_t phys = pagetable_entry_phys(&e->k->geometry, f->entry, e->k->geometry.levels - 1u);
+	uint64_t phys = pagetable_entry_phys(&e->k->geometry, f->entry, e->k->geometry.levels - 1u), page;
 	f->result = FAULT_MINOR;
 	fault_outcome(e, OUTCOME_NUMA);
 	TRACE(e, "do_numa_page", "the entry was made to fault, to see who uses the page", { "pte", f->entry }, { "frame", phys });
-	return fault_refuse(e, &explained, "the page may move to another node: that is not followed");
+	if (!pfn_to_page(e->k, phys >> e->k->arch->page_shift, &page))
+		return fault_refuse(e, &explained, "a NUMA hint on a frame without a page: %" PRIx64, phys);
+	return numa_hint(f, f->entry, page, e->k->arch->page_shift);
 }

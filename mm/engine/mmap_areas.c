@@ -204,9 +204,9 @@ struct error *do_munmap_areas(struct engine *e, uint64_t mm_addr, uint64_t start
 
 static uint64_t calc_vm_flags(unsigned prot, unsigned flags)
 {
-	/* MAP_GROWSDOWN and MAP_LOCKED have the values of their VM_ flags; MAP_DENYWRITE and MAP_EXECUTABLE are not for users. */
+	/* MAP_GROWSDOWN, MAP_LOCKED and MAP_DENYWRITE have the values of their VM_ flags; the latter is not for users (and, from 5.15 on, for nobody). */
 	return (prot & PROT_READ ? VM_READ : 0) | (prot & PROT_WRITE ? VM_WRITE : 0) | (prot & PROT_EXEC ? VM_EXEC : 0) |
-	       (flags & (MAP_GROWSDOWN | MAP_LOCKED));
+	       (flags & (MAP_GROWSDOWN | MAP_LOCKED | MAP_DENYWRITE));
 }
 
 static struct error *file_flags(struct engine *e, uint64_t file, unsigned prot, unsigned flags, uint64_t *vm_flags)
@@ -267,7 +267,7 @@ static struct error *new_vma(struct engine *e, uint64_t mm, uint64_t start, uint
 }
 
 /* A new or grown area counts as changed wherever the kernel keeps track of that (CONFIG_MEM_SOFT_DIRTY); then its final protection. */
-static struct error *finish_area(struct engine *e, const struct object *mm, uint64_t addr, uint64_t flags, uint64_t len)
+static struct error *finish_area(struct engine *e, const struct object *mm, uint64_t addr, uint64_t flags, uint64_t len, uint64_t soft_dirty)
 {
 	struct kernel *k = e->k;
 	struct object vma;
@@ -280,7 +280,7 @@ static struct error *finish_area(struct engine *e, const struct object *mm, uint
 		else
 			ADD(k, mm, mm_struct, locked_vm, pages);
 	}
-	SET(k, &vma, vm_area_struct, vm_flags, now | soft_dirty_flag(e, mm));
+	SET(k, &vma, vm_area_struct, vm_flags, now | soft_dirty);
 	vma_set_page_prot(e, &vma);
 	return NULL;
 }
@@ -291,7 +291,8 @@ static struct error *mmap_region(struct engine *e, const struct object *mm, uint
 	struct kernel *k = e->k;
 	struct vma_place place;
 	struct object vma;
-	uint64_t pages = len >> k->arch->page_shift, there, merged;
+	/* Asked before there is an area that has not got it yet. */
+	uint64_t pages = len >> k->arch->page_shift, there, merged, soft_dirty = soft_dirty_flag(e, mm);
 	if (!may_expand_vm(e, mm, flags, pages)) {
 		TRY(count_vma_pages_range(e, mm, addr, addr + len, &there));
 		if (!may_expand_vm(e, mm, flags, pages - there))
@@ -305,7 +306,7 @@ static struct error *mmap_region(struct engine *e, const struct object *mm, uint
 	TRY(find_vma_links(e, mm, addr, addr + len, &place));
 	TRY(vma_merge(e, mm, place.prev, &(struct vma_request){ addr, addr + len, flags, 0, file, pgoff, 0, NULL }, &merged));
 	if (merged)
-		return finish_area(e, mm, merged, flags, len);
+		return finish_area(e, mm, merged, flags, len, soft_dirty);
 	TRY(new_vma(e, mm->addr, addr, addr + len, flags, pgoff, &vma));
 	if (file) {
 		SET(k, &vma, vm_area_struct, vm_file, file);
@@ -316,7 +317,7 @@ static struct error *mmap_region(struct engine *e, const struct object *mm, uint
 	}
 	TRY(vma_link(e, mm, &vma, &place));
 	TRACE(e, "mmap_region", "a new area", { "vma", vma.addr }, { "vm_start", addr }, { "vm_flags", flags });
-	return finish_area(e, mm, vma.addr, flags, len);
+	return finish_area(e, mm, vma.addr, flags, len, soft_dirty);
 }
 
 static struct error *check_mmap(uint64_t len, unsigned flags, uint64_t pgoff)
@@ -344,6 +345,8 @@ struct error *do_mmap_areas(struct engine *e, uint64_t mm_addr, uint64_t file, u
 	if (!file && shared)
 		pgoff = 0;
 	TRY(open_mm_areas(e, mm_addr, &mm));
+	if ((prot & PROT_READ) && reads_imply_exec(e))
+		prot |= PROT_EXEC;
 	if (!(flags & MAP_FIXED)) {
 		addr = PAGE_DOWN(addr);
 		if (addr && addr < e->areas.mmap_min_addr)
@@ -389,18 +392,24 @@ struct error *insert_vm_struct_areas(struct engine *e, uint64_t mm_addr, uint64_
 
 /* ---- The heap ---- */
 
-struct error *do_brk_areas(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t len)
+struct error *do_brk_areas(struct engine *e, uint64_t mm, uint64_t addr, uint64_t len)
+{
+	return do_brk_flags_areas(e, mm, addr, len, 0);
+}
+
+struct error *do_brk_flags_areas(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t len, uint64_t flags)
 {
 	struct kernel *k = e->k;
 	struct object mm, vma;
 	struct vma_place place;
-	uint64_t merged, flags, pages;
+	uint64_t merged, pages, soft_dirty;
 	len = PAGE_UP(len);
 	if (!len)
 		return NULL;
 	TRY(open_mm_areas(e, mm_addr, &mm));
 	pages = len >> k->arch->page_shift;
-	flags = VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | GET(k, &mm, mm_struct, def_flags);
+	soft_dirty = soft_dirty_flag(e, &mm);
+	flags |= VM_READ | VM_WRITE | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC | VM_ACCOUNT | GET(k, &mm, mm_struct, def_flags);
 	/* VM_DATA_DEFAULT_FLAGS: executable for a task that may execute what it reads (READ_IMPLIES_EXEC). */
 	flags |= reads_imply_exec(e) ? VM_EXEC : 0;
 	TRY(get_unmapped_area(e, &mm, 0, addr, len, 0, MAP_FIXED, &addr));
@@ -421,7 +430,7 @@ struct error *do_brk_areas(struct engine *e, uint64_t mm_addr, uint64_t addr, ui
 	vm_stat_account(e, &mm, flags, 0, (int64_t)pages);
 	if (flags & VM_LOCKED)
 		ADD(k, &mm, mm_struct, locked_vm, pages);
-	SET(k, &vma, vm_area_struct, vm_flags, GET(k, &vma, vm_area_struct, vm_flags) | soft_dirty_flag(e, &mm));
+	SET(k, &vma, vm_area_struct, vm_flags, GET(k, &vma, vm_area_struct, vm_flags) | soft_dirty);
 	return flags & VM_LOCKED ? mm_populate(e, &mm, addr, len) : NULL;
 }
 

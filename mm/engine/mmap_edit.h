@@ -65,6 +65,8 @@ bool capable(struct engine *e, const struct object *mm, enum capability capabili
 struct error *do_mmap_areas(struct engine *e, uint64_t mm, uint64_t file, uint64_t addr, uint64_t len, unsigned prot, unsigned flags, uint64_t pgoff,
 			    uint64_t *result) MUST_CHECK;
 struct error *do_munmap_areas(struct engine *e, uint64_t mm, uint64_t start, uint64_t len) MUST_CHECK;
+/* vm_brk_flags(): VM_EXEC or 0. */
+struct error *do_brk_flags_areas(struct engine *e, uint64_t mm, uint64_t addr, uint64_t len, uint64_t flags) MUST_CHECK;
 struct error *do_brk_areas(struct engine *e, uint64_t mm, uint64_t addr, uint64_t len) MUST_CHECK;
 struct error *insert_vm_struct_areas(struct engine *e, uint64_t mm, uint64_t vma) MUST_CHECK;
 struct error *exit_mmap_areas(struct engine *e, uint64_t mm) MUST_CHECK;

@@ -240,6 +240,7 @@ static void find_huge(struct kernel *k, struct engine_modern *m)
 	m->split_keeps_dirty = HAS(k, folio, nr_pages_mapped);
 	/* reuse_swap_page() went with that. */
 	m->huge_reuse_by_count = !symbol_addr(k, "reuse_swap_page");
+	m->middle_sizes = symbol_addr(k, "huge_anon_orders_always");
 	/* 5.8: the nearest trace is the structure of all batches. */
 	m->huge_cow_copies = !HAS_STRUCT(k, cpu_fbatches);
 	m->touch_dirties_huge = m->large == LARGE_WHOLE;

@@ -45,6 +45,7 @@ struct engine_modern {
 	const char *refcount_name; /* in what a trace says: "page->_count" until 4.5 */
 	bool late_tables;    /* the lowest page table is made when there is something to put into it (4.8); before, before anything else was decided */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (until 5.7, and since 6.13) */
+	bool middle_sizes; /* large folios of other sizes than a huge page's may be switched on (6.8) */
 	bool new_anon_active; /* new anonymous pages begin as active ones (until 5.8) */
 	bool huge_cow_copies; /* a write to a shared huge page gets a huge page, copied (until 5.7) */
 	bool touch_dirties_huge; /* every touch of a huge page by the kernel makes its entry dirty (until 4.4) */

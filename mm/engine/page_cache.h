@@ -27,5 +27,16 @@ struct error *set_page_dirty_modern(struct engine *e, uint64_t page) MUST_CHECK;
 bool has_disk(const struct engine *e);
 /* filemap_fault()'s reading of a page that is not cached, with those around it; `end`: pages of the file. */
 struct error *read_around(struct engine *e, uint64_t file, uint64_t mapping, uint64_t index, uint64_t end) MUST_CHECK;
+/* More pages are read ahead of no file. */
+#define READ_AHEAD_MOST 4096u
+/* page_cache_ra_unbounded(): `size` pages from `first` on that lie in the file (`end` pages); the one with `ahead` left behind it says when to read on. */
+struct error *read_pages(struct engine *e, uint64_t mapping, uint64_t first, uint64_t size, uint64_t ahead, uint64_t end) MUST_CHECK;
+
+/* ---- mm/engine/readahead.c ---- */
+
+/* kernel_read(): bytes of the file as they are in its page cache, read from the disk where they are not. *done: how many there were before its end. */
+struct error *kernel_read_file(struct engine *e, uint64_t file, uint64_t offset, void *buffer, size_t len, size_t *done) MUST_CHECK;
+/* do_async_mmap_readahead(): a fault has found the page in the cache. */
+struct error *mmap_readahead(struct engine *e, uint64_t file, uint64_t page, uint64_t index) MUST_CHECK;
 
 #endif

@@ -404,6 +404,7 @@ struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned 
 	struct search s = { .e = e, .order = order, .mark = MARK_LOW };
 	bool explained;
 	*page = 0;
+	TRY(should_fail(e));
 	TRY(nodes_open(e->k));
 	TRY(policy_of_task(e, &explained));
 	if (explained)

@@ -156,6 +156,35 @@ static struct error *check(struct engine *e)
 	return NULL;
 }
 
+/* The number goes of one of its namespaces. *cache: that one's for struct pid. */
+static struct error *leave(struct engine *e, uint64_t pid, unsigned i, uint64_t *cache)
+{
+	struct kernel *k = e->k;
+	struct object ns;
+	uint64_t nr, space, map, page, upid = upid_at(e, pid, i);
+	TRY(kernel_get(k, upid, M_upid_nr, &nr));
+	TRY(kernel_get(k, upid, M_upid_ns, &space));
+	TRY(object_open_writable(k, space, S_pid_namespace, &ns));
+	*cache = GET(k, &ns, pid_namespace, pid_cachep);
+	if (HAS(k, pid_namespace, idr_head)) {
+		ADD(k, &ns, pid_namespace, pid_allocated, -1);
+		return idr_remove(e, MEMBER_ADDR(k, &ns, pid_namespace, idr_head), nr);
+	}
+	TRY(hlist_del(k, upid + OFFSET(k, upid, pid_chain)));
+	ADD(k, &ns, pid_namespace, nr_hashed, -1);
+	TRY(pidmap_page(e, &ns, nr, &map, &page));
+	return flip_bit(e, map, page, nr, false);
+}
+
+/* Nobody has it: the namespaces above `level`, in which it is entered already, let it go, and it is freed. */
+static struct error *give_up_pid(struct engine *e, uint64_t pid, unsigned entered, unsigned level, uint64_t cache)
+{
+	uint64_t unused;
+	for (unsigned i = entered; i <= level; i++)
+		TRY(leave(e, pid, i, &unused));
+	return kmem_cache_free(e, cache, pid);
+}
+
 struct error *alloc_pid(struct engine *e, uint64_t like, uint32_t wanted, uint64_t *pid, uint32_t *number)
 {
 	struct kernel *k = e->k;
@@ -179,7 +208,9 @@ struct error *alloc_pid(struct engine *e, uint64_t like, uint32_t wanted, uint64
 		TRY(kernel_write_pointer(k, head + k->arch->pointer_size, head));
 	}
 	for (unsigned i = (unsigned)level + 1; i--;) {
-		TRY(enter(e, *pid, i, ns, i == level ? wanted : 0, &nr));
+		struct error *failure = enter(e, *pid, i, ns, i == level ? wanted : 0, &nr);
+		if (failure)
+			return failure->code == ERR_KERNEL ? error_worse(failure, give_up_pid(e, *pid, i + 1, (unsigned)level, cache)) : failure;
 		TRY(kernel_get(k, ns, M_pid_namespace_parent, &ns));
 	}
 	/* What the kernel at large calls it. */
@@ -191,25 +222,11 @@ struct error *alloc_pid(struct engine *e, uint64_t like, uint32_t wanted, uint64
 static struct error *free_pid(struct engine *e, uint64_t pid)
 {
 	struct kernel *k = e->k;
-	struct object o, ns;
-	uint64_t nr, space, map, page, cache = 0;
+	struct object o;
+	uint64_t cache = 0;
 	TRY(object_open_writable(k, pid, S_pid, &o));
-	for (uint64_t i = 0; i <= GET(k, &o, pid, level) && i <= LEVELS_MAX; i++) {
-		uint64_t upid = upid_at(e, pid, (unsigned)i);
-		TRY(kernel_get(k, upid, M_upid_nr, &nr));
-		TRY(kernel_get(k, upid, M_upid_ns, &space));
-		TRY(object_open_writable(k, space, S_pid_namespace, &ns));
-		cache = GET(k, &ns, pid_namespace, pid_cachep);
-		if (HAS(k, pid_namespace, idr_head)) {
-			ADD(k, &ns, pid_namespace, pid_allocated, -1);
-			TRY(idr_remove(e, MEMBER_ADDR(k, &ns, pid_namespace, idr_head), nr));
-		} else {
-			TRY(hlist_del(k, upid + OFFSET(k, upid, pid_chain)));
-			ADD(k, &ns, pid_namespace, nr_hashed, -1);
-			TRY(pidmap_page(e, &ns, nr, &map, &page));
-			TRY(flip_bit(e, map, page, nr, false));
-		}
-	}
+	for (uint64_t i = 0; i <= GET(k, &o, pid, level) && i <= LEVELS_MAX; i++)
+		TRY(leave(e, pid, (unsigned)i, &cache));
 	ADD(k, &o, pid, count, -1);
 	/* A pidfd, or a lock's owner, may hold it longer. */
 	return GET(k, &o, pid, count) ? NULL : kmem_cache_free(e, cache, pid);

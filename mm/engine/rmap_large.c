@@ -377,7 +377,8 @@ struct error *large_split_mapping(struct fault *f, struct large *l)
 
 /* ---- New ---- */
 
-struct error *large_add_new_anon_rmap(struct fault *f, struct large *l)
+/* __folio_set_anon(), and the marks of a new page. */
+static struct error *set_new_anon(struct fault *f, struct large *l)
 {
 	struct engine *e = f->e;
 	struct kernel *k = e->k;
@@ -390,8 +391,30 @@ struct error *large_add_new_anon_rmap(struct fault *f, struct large *l)
 	SET(k, &l->head.object, page, mapping, f->vma->anon_vma | PAGE_MAPPING_ANON);
 	SET(k, &l->head.object, page, index, ((start - area.start) >> k->arch->page_shift) + vma_anon_pgoff(k, &area));
 	l->anon = true;
+	return NULL;
+}
+
+struct error *large_add_new_anon_rmap(struct fault *f, struct large *l)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	TRY(set_new_anon(f, l));
 	TRY(large_add_whole(f, l));
 	TRACE(e, "page_add_new_anon_rmap", "the huge page is this area's alone", { "page", l->head.object.addr }, { "anon_vma", f->vma->anon_vma },
 	      { "page->index", GET(k, &l->head.object, page, index) });
+	return NULL;
+}
+
+struct error *large_add_new_anon_parts(struct fault *f, struct large *l)
+{
+	struct engine *e = f->e;
+	struct page p;
+	TRY(set_new_anon(f, l));
+	TRY(large_add_parts(f, l, 0, l->pages));
+	for (uint64_t i = 1; i < l->pages && e->modern->anon_exclusive >= 0; i++) {
+		TRY(page_open_writable(e, l->head.object.addr + i * e->page_size, &p));
+		set_flag(e, &p, e->modern->anon_exclusive, true);
+	}
+	TRACE(e, "folio_add_new_anon_rmap", "the folio is this area's alone", { "folio", l->head.object.addr }, { "anon_vma", f->vma->anon_vma }, { "pages", l->pages });
 	return NULL;
 }

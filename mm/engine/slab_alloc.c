@@ -403,6 +403,7 @@ struct error *kmem_cache_alloc(struct engine *e, uint64_t cache, unsigned gfp, u
 	struct kernel *k = e->k;
 	struct object c, s;
 	uint64_t head, entry, next;
+	TRY(should_fail(e));
 	if (!e->classic)
 		return slub_alloc(e, cache, object);
 	TRY(object_open_writable(k, cache, S_kmem_cache, &c));

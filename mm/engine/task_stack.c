@@ -55,45 +55,21 @@ static struct error *kernel_entry(struct engine *e, uint64_t addr, uint64_t *at)
 	return NULL;
 }
 
-static struct error *map_pages(struct engine *e, uint64_t addr, uint64_t pages, unsigned count)
+/* How many pages of it are mapped says vm_struct.nr_pages, whatever comes. */
+static struct error *map_pages(struct engine *e, const struct object *vm, unsigned count)
 {
-	uint64_t page, at;
+	struct kernel *k = e->k;
+	uint64_t page, at, addr = GET(k, vm, vm_struct, addr), pages = GET(k, vm, vm_struct, pages);
 	for (unsigned n = 0; n < count; n++, addr += VMCORE_PAGE_SIZE) {
+		TRY(kernel_entry(e, addr, &at));
 		TRY(alloc_pages_pcp(e, PAGES_KERNEL, 0, &page));
 		if (!page)
 			return error_new(ERR_UNSUPPORTED, "a page was only explained");
-		TRY(kernel_write_pointer(e->k, pages + (uint64_t)n * e->k->arch->pointer_size, page));
-		TRY(kernel_entry(e, addr, &at));
+		TRY(kernel_write_pointer(k, pages + (uint64_t)n * k->arch->pointer_size, page));
 		set_pte(e, at, engine_page_phys(e, page) | (PAGE_KERNEL_BITS & e->areas.supported_pte_mask));
+		SET(k, vm, vm_struct, nr_pages, n + 1);
 	}
 	return NULL;
-}
-
-/* __vmalloc_node_range() */
-static struct error *vmalloc_stack(struct engine *e, uint64_t size, uint64_t *vm_addr)
-{
-	struct kernel *k = e->k;
-	struct object area, vm, pages;
-	uint64_t cache;
-	unsigned count = (unsigned)(size >> k->arch->page_shift);
-	uint64_t start, whole = size + VMCORE_PAGE_SIZE; /* the page behind it is never mapped */
-	TRY(members_require(k, "vmalloc space of this kernel is not changed", M_vmap_area_rb_node, M_vmap_area_list, M_vm_struct_pages, MEMBER_NONE));
-	TRY(kernel_read_symbol(k, "vmap_area_cachep", 0, &cache));
-	TRY(zeroed(e, 0, SIZE_OF(k, vm_struct), &vm));
-	TRY(zeroed(e, cache, SIZE_OF(k, vmap_area), &area));
-	TRY(alloc_vmap_area(e, area.addr, whole, size, &start));
-	SET(k, &area, vmap_area, flags, 4); /* VM_VM_AREA, where there are flags */
-	SET(k, &area, vmap_area, vm, vm.addr);
-	TRY(zeroed(e, 0, count * k->arch->pointer_size, &pages));
-	SET(k, &vm, vm_struct, addr, start);
-	SET(k, &vm, vm_struct, size, whole);
-	SET(k, &vm, vm_struct, flags, VM_ALLOC);
-	SET(k, &vm, vm_struct, caller, symbol_addr(k, "copy_process"));
-	SET(k, &vm, vm_struct, pages, pages.addr);
-	SET(k, &vm, vm_struct, nr_pages, count);
-	*vm_addr = vm.addr;
-	TRACE(e, "__vmalloc_node_range", "a new area", { "vm_struct", vm.addr }, { "addr", start }, { "nr_pages", count });
-	return map_pages(e, start, pages.addr, count);
 }
 
 /* vfree(): entries, pages, then what described them. */
@@ -116,8 +92,53 @@ static struct error *vfree_stack(struct engine *e, const struct object *vm)
 		TRY(free_pages_modern(e, page, 0));
 	}
 	TRACE(e, "vfree", "the area goes", { "vm_struct", vm->addr }, { "addr", addr });
-	TRY(kfree(e, pages));
+	if (pages)
+		TRY(kfree(e, pages));
 	return kfree(e, vm->addr);
+}
+
+/* __get_vm_area_node(): room in the space, and what describes it; nothing of it is left where one part cannot be had. */
+static struct error *get_vm_area(struct engine *e, uint64_t size, struct object *vm)
+{
+	struct kernel *k = e->k;
+	struct object area;
+	uint64_t cache, start, whole = size + VMCORE_PAGE_SIZE; /* the page behind it is never mapped */
+	TRY(kernel_read_symbol(k, "vmap_area_cachep", 0, &cache));
+	TRY(zeroed(e, 0, SIZE_OF(k, vm_struct), vm));
+	struct error *failure = zeroed(e, cache, SIZE_OF(k, vmap_area), &area);
+	if (failure)
+		return failure->code == ERR_KERNEL ? error_worse(failure, kfree(e, vm->addr)) : failure;
+	failure = alloc_vmap_area(e, area.addr, whole, size, &start);
+	if (failure && failure->code == ERR_KERNEL)
+		return error_worse(error_worse(failure, kmem_cache_free(e, cache, area.addr)), kfree(e, vm->addr));
+	TRY(failure);
+	SET(k, &area, vmap_area, flags, 4); /* VM_VM_AREA, where there are flags */
+	SET(k, &area, vmap_area, vm, vm->addr);
+	SET(k, vm, vm_struct, addr, start);
+	SET(k, vm, vm_struct, size, whole);
+	SET(k, vm, vm_struct, flags, VM_ALLOC);
+	SET(k, vm, vm_struct, caller, symbol_addr(k, "copy_process"));
+	return NULL;
+}
+
+/* __vmalloc_node_range() */
+static struct error *vmalloc_stack(struct engine *e, uint64_t size, uint64_t *vm_addr)
+{
+	struct kernel *k = e->k;
+	struct object vm, pages;
+	unsigned count = (unsigned)(size >> k->arch->page_shift);
+	TRY(members_require(k, "vmalloc space of this kernel is not changed", M_vmap_area_rb_node, M_vmap_area_list, M_vm_struct_pages, MEMBER_NONE));
+	TRY(get_vm_area(e, size, &vm));
+	struct error *failure = zeroed(e, 0, count * k->arch->pointer_size, &pages);
+	if (!failure)
+		SET(k, &vm, vm_struct, pages, pages.addr);
+	if (!failure)
+		failure = map_pages(e, &vm, count);
+	if (failure)
+		return failure->code == ERR_KERNEL ? error_worse(failure, vfree_stack(e, &vm)) : failure;
+	*vm_addr = vm.addr;
+	TRACE(e, "__vmalloc_node_range", "a new area", { "vm_struct", vm.addr }, { "addr", GET(k, &vm, vm_struct, addr) }, { "nr_pages", count });
+	return NULL;
 }
 
 /* ---- Stacks ---- */

@@ -72,6 +72,14 @@ uint64_t image_place(struct image *i, char type, const char *name, uint64_t size
 	return addr;
 }
 
+uint64_t image_string(struct image *i, const char *text)
+{
+	uint64_t addr = i->at;
+	strcpy((char *)image_bytes(i, addr), text);
+	i->at += strlen(text) + 1;
+	return addr;
+}
+
 /* 1 + its index, or 0. */
 static uint32_t find(const struct image *i, const char *name)
 {

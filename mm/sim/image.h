@@ -48,6 +48,8 @@ void image_define(struct image *i, char type, const char *name, uint64_t addr);
 void image_define_len(struct image *i, char type, const char *name, size_t len, uint64_t addr);
 /* Room for `size` bytes of zeroes, aligned (a power of two), with a symbol; its address. */
 uint64_t image_place(struct image *i, char type, const char *name, uint64_t size, uint64_t align);
+/* The text and its 0, where the image has grown to; not aligned. */
+uint64_t image_string(struct image *i, const char *text);
 /* The address of a symbol that was defined; asserts that it was. */
 uint64_t image_symbol(const struct image *i, const char *name);
 /* Is there one? */

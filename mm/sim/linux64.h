@@ -151,6 +151,8 @@ unsigned l64_node_of(const struct linux64 *m, uint64_t pfn);
 struct error *linux64_boot(const struct linux64_flavour *flavour, const struct machine_options *options, struct vmcore *vc, struct kernel **k) MUST_CHECK;
 /* linux64_image.c: the kernel's image, with its variables as they are when it starts, to `_end`. */
 struct error *linux64_link(struct linux64 *m) MUST_CHECK;
+/* linux64_vdso.c: the vdso's bytes and what describes them. */
+void linux64_vdso(struct linux64 *m);
 /* linux64_task.c: the first task and what it has. */
 void linux64_place_tasks(struct linux64 *m);
 /* The task that runs on a CPU, not the first, when nothing else does. */

@@ -97,20 +97,12 @@ static void place_text(struct linux64 *m)
 
 /* ---- Variables ---- */
 
-static uint64_t place_string(struct image *i, const char *text)
-{
-	uint64_t addr = i->at;
-	strcpy((char *)image_bytes(i, addr), text);
-	i->at += strlen(text) + 1;
-	return addr;
-}
-
 /* An array of pointers to strings. */
 static void place_strings(struct image *i, const char *name, const char *const *texts, unsigned count)
 {
 	uint64_t at = image_place(i, 'R', name, 8 * count, 32);
 	for (unsigned n = 0; n < count; n++)
-		image_put64(i, at + 8 * n, place_string(i, texts[n]));
+		image_put64(i, at + 8 * n, image_string(i, texts[n]));
 	i->at = (i->at + 7) & ~7ull;
 }
 
@@ -149,7 +141,7 @@ static void place_rodata(struct linux64 *m)
 	char banner[256];
 	snprintf(banner, sizeof(banner), "Linux version %s (mmscope@simulation) (%s) %s\n", f->release, f->compiler, f->version);
 	image_define(i, 'R', "linux_banner", i->at);
-	place_string(i, banner);
+	image_string(i, banner);
 	place_strings(i, "zone_names", zones, 5);
 	place_strings(i, "migratetype_names", has_cma ? types : has_reserve ? old_types : pageset_types, has_cma ? 6 : 5);
 }
@@ -295,6 +287,9 @@ static void place_mm(struct linux64 *m)
 		image_place(i, 'B', "e820_table_init", l64_size(m, "e820_table"), 32);
 	image_place(i, 'D', "iomem_resource", l64_size(m, "resource"), 32);
 	image_place(i, 'B', "boot_cpu_data", l64_size(m, "cpuinfo_x86"), 64);
+	/* Since 4.11: HWCAP2_FSGSBASE */
+	if (m->flavour->relative_kallsyms)
+		image_put32(i, image_place(i, 'D', "elf_hwcap2", 4, 4), 2);
 }
 
 /* ---- Operations ---- */
@@ -310,7 +305,7 @@ static void place_operations(struct linux64 *m, const char *name, const char *st
 static uint64_t place_type(struct linux64 *m, const char *symbol, const char *name, uint64_t next)
 {
 	static const char s[] = "file_system_type";
-	uint64_t text = place_string(&m->image, name), type = image_place(&m->image, 'D', symbol, l64_size(m, s), 32);
+	uint64_t text = image_string(&m->image, name), type = image_place(&m->image, 'D', symbol, l64_size(m, s), 32);
 	l64_set(m, type, s, "name", text);
 	l64_set(m, type, s, "next", next);
 	return type;
@@ -369,6 +364,9 @@ static void place_files(struct linux64 *m)
 	static const char *const vm[][2] = {
 		{ "fault", "filemap_fault" }, { "map_pages", "filemap_map_pages" }, { "page_mkwrite", "filemap_page_mkwrite" }, { 0 },
 	};
+	static const char *const special[][2] = {
+		{ "close", "special_mapping_close" }, { "mremap", "special_mapping_mremap" }, { "fault", "special_mapping_fault" }, { "name", "special_mapping_name" }, { 0 },
+	};
 	static const char *const swap[][2] = { { "writepage", "swap_writepage" }, { "set_page_dirty", "swap_set_page_dirty" }, { 0 } };
 	struct image *i = &m->image;
 	place_operations(m, "simfs_file_operations", "file_operations", file);
@@ -379,6 +377,7 @@ static void place_files(struct linux64 *m)
 	place_operations(m, "simfs_dir_inode_operations", "inode_operations", names);
 	place_operations(m, "simfs_super_operations", "super_operations", super);
 	place_operations(m, "generic_file_vm_ops", "vm_operations_struct", vm);
+	place_operations(m, "special_mapping_vmops", "vm_operations_struct", special);
 	image_put64(i, image_symbol(i, "file_systems"), place_type(m, "simfs_fs_type", "simfs", place_shared_memory(m)));
 	image_place(i, 'B', "sim_super_block", l64_size(m, "super_block"), 64);
 }
@@ -467,6 +466,7 @@ struct error *linux64_link(struct linux64 *m)
 	place_mm(m);
 	place_files(m);
 	place_log(m);
+	linux64_vdso(m);
 	linux64_place_tasks(m);
 	image_define(i, 'D', "_edata", i->at);
 	snprintf(info, sizeof(info),

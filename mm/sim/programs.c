@@ -4,7 +4,6 @@
  */
 #include "mm/sim/programs.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #define EMBED(id, file)                                                                                                \
@@ -16,6 +15,11 @@ EMBED(init, "programs/init");
 EMBED(ld, "programs/ld");
 EMBED(stack_val, "programs/stack_val");
 EMBED(pair, "programs/pair");
+EMBED(init64, "programs/x86_64/init");
+EMBED(ld64, "programs/x86_64/ld");
+EMBED(stack_val64, "programs/x86_64/stack_val");
+EMBED(pair64, "programs/x86_64/pair");
+EMBED(vdso64, "programs/x86_64/vdso");
 EMBED(linux24, "mm/sim/scenarios/linux-2.4-i386");
 EMBED(linux64, "mm/sim/scenarios/linux-x86_64");
 EMBED(types510, "mm/sim/types/linux-5.10-x86_64");
@@ -30,16 +34,26 @@ static const struct sim_program programs[] = {
 	{ "pair", embedded_pair, embedded_end_pair },
 };
 
+/* The same for x86_64. */
+static const struct sim_program programs_wide[] = {
+	{ "init", embedded_init64, embedded_end_init64 },
+	{ "ld", embedded_ld64, embedded_end_ld64 },
+	{ "stack_val", embedded_stack_val64, embedded_end_stack_val64 },
+	{ "pair", embedded_pair64, embedded_end_pair64 },
+};
+
+const struct sim_program sim_vdso = { "vdso", embedded_vdso64, embedded_end_vdso64 };
+
 const struct sim_program *sim_program_at(size_t index)
 {
 	return index < sizeof(programs) / sizeof(programs[0]) ? &programs[index] : NULL;
 }
 
-const struct sim_program *sim_program_find(const char *name)
+const struct sim_program *sim_program_find(const char *name, bool wide)
 {
 	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++)
 		if (!strcmp(programs[i].name, name))
-			return &programs[i];
+			return wide ? &programs_wide[i] : &programs[i];
 	return NULL;
 }
 

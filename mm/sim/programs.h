@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What comes with mmscope for its simulated machines: programs (mm/sim/programs/, for i386), the scenarios that machines start from, and types
+ * What comes with mmscope for its simulated machines: programs (mm/sim/programs/, for i386 and x86_64), the scenarios that machines start from, and types
  * that are written as text.
  */
 #ifndef MM_SIM_PROGRAMS_H
 #define MM_SIM_PROGRAMS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct sim_program {
@@ -13,8 +14,10 @@ struct sim_program {
 	const unsigned char *bytes, *end;
 };
 
-/* NULL: there is no such program. */
-const struct sim_program *sim_program_find(const char *name);
+/* NULL: there is no such program. `wide`: the one for x86_64. */
+const struct sim_program *sim_program_find(const char *name, bool wide);
+/* What the kernels for x86_64 map into each process. */
+extern const struct sim_program sim_vdso;
 /* By index; NULL past the last. */
 const struct sim_program *sim_program_at(size_t index);
 

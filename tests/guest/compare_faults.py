@@ -228,8 +228,25 @@ def audited(scope, judge, before, after):
     judge.notes.append("audited after: " + ", ".join("%d %s" % (count, outcome) for outcome, count in done.most_common()))
 
 
+def sized(scope, judge, before, after):
+    """The same where folios of sizes between a page and a huge page are switched on: some come, and are counted as they should be."""
+    if "sizes" not in scope.ask(["hugepages"])[0]:
+        return
+    sound = findings(scope)
+    answers = scope.ask(["snapshot"] + ["hugepages -d never -s %s=always" % size for size in ("16k", "64k", "256k")] +
+                        ["fault -c %d -%s %x" % place for place in places(scope, 3, RANDOM // 3)])
+    orders = collections.Counter(int(str(step["values"]["order"]), 16) for answer in answers if not answer.get("error")
+                                 for step in answer.get("trace", []) if step["function"] == "alloc_anon_folio")
+    # They go to the LRU lists at once, which some dumps do not show how (mm/engine/lru_gen_edit.c).
+    unlisted = any("keep their generation" in answer.get("error", "") for answer in answers)
+    judge.equal("fault: large folios", "some", True, bool(orders) or unlisted)
+    judge.equal("fault: large folios: audit", "after %d" % sum(orders.values()), sound, findings(scope))
+    scope.ask(["undo"])
+    judge.notes.append("large folios by order: " + ", ".join("%d of %d" % (count, order) for order, count in sorted(orders.items())))
+
+
 def scope_answer(answer):
     return answer.get("outcomes") or []
 
 
-SUBJECTS = (oracle, carried_out, at_random, audited)
+SUBJECTS = (oracle, carried_out, at_random, audited, sized)

@@ -37,6 +37,9 @@ void hear(void);
 /* Runs the programs of tests/oracle instead of all that follows (tests/oracle/agent.c). */
 void oracle_serve(void) __attribute__((noreturn));
 
+/* The same for the programs of tests/exec (tests/exec/agent.c). */
+void exec_serve(void) __attribute__((noreturn));
+
 /* ---- processes that stay as they are (workload.c) ---- */
 
 /* Start all processes; returns when each is at rest, or gives up after a while. */

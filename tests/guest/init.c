@@ -105,6 +105,8 @@ int main(int argc, char **argv)
 	open_control();
 	if (parameter("guest_oracle", 0))
 		oracle_serve();
+	if (parameter("guest_exec", 0))
+		exec_serve();
 	start_workload();
 	open_channel(); /* not before: its mapping would be in every process */
 

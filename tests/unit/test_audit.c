@@ -416,33 +416,93 @@ static bool wrong_freelist(struct kernel *k)
 	return !HAS_STRUCT(k, slab_s) && some_slab(k, 1, &s) && add_member(k, s.page, M_slab_freelist, 4);
 }
 
+/* A counter of the zone, or of its node. */
+static bool add_counter(struct kernel *k, const struct zone *z, const char *name, int64_t delta)
+{
+	const unsigned size = k->arch->pointer_size;
+	uint64_t pgdat;
+	const char *at;
+	if (!z || error_drop(kernel_get(k, z->addr, M_zone_zone_pgdat, &pgdat)))
+		return false;
+	for (size_t i = 0; (at = vmstat_name(k, VMSTAT_NODE, i)); i++)
+		if (!strcmp(at, name))
+			return add(k, pgdat + OFFSET(k, pglist_data, vm_stat) + i * size, size, delta);
+	for (size_t i = 0; (at = vmstat_name(k, VMSTAT_ZONE, i)); i++)
+		if (!strcmp(at, name))
+			return add(k, z->addr + OFFSET(k, zone, vm_stat) + i * size, size, delta);
+	return false;
+}
+
 static bool wrong_counter(struct kernel *k)
 {
-	const char *name;
-	for (size_t i = 0; (name = vmstat_name(k, VMSTAT_NODE, i)); i++)
-		if (!strcmp(name, "NR_FILE_PAGES"))
-			return add(k, nodes_get(k, 0)->addr + OFFSET(k, pglist_data, vm_stat) + i * k->arch->pointer_size, k->arch->pointer_size, 1);
+	return add_counter(k, some_zone(k), "NR_FILE_PAGES", 1);
+}
+
+static bool wrong_anon_thps(struct kernel *k)
+{
+	return add_counter(k, some_zone(k), "NR_ANON_THPS", 1) || add_counter(k, some_zone(k), "NR_ANON_TRANSPARENT_HUGEPAGES", 1);
+}
+
+static bool wrong_file_thps(struct kernel *k)
+{
+	return add_counter(k, some_zone(k), "NR_FILE_THPS", 1);
+}
+
+static bool wrong_shmem_thps(struct kernel *k)
+{
+	return add_counter(k, some_zone(k), "NR_SHMEM_THPS", 1);
+}
+
+static bool wrong_pmd_mapped(struct kernel *k)
+{
+	return add_counter(k, some_zone(k), "NR_SHMEM_PMDMAPPED", 1);
+}
+
+static bool wrong_file_pmd_mapped(struct kernel *k)
+{
+	return add_counter(k, some_zone(k), "NR_FILE_PMDMAPPED", 1);
+}
+
+/* The struct page of a kernel stack's frame. */
+static bool page_of_stack(struct kernel *k, uint64_t *page, uint64_t *pfn)
+{
+	uint64_t phys;
+	size_t count;
+	if (error_drop(tasks_count(k, &count)))
+		return false;
+	for (size_t i = count; i-- > 0;) {
+		if (!tasks_get(k, i)->stack || !tasks_get(k, i)->pid || !kernel_try_vtop(k, tasks_get(k, i)->stack, &phys))
+			continue;
+		*pfn = phys_to_pfn(k, phys);
+		if (pfn_to_page(k, *pfn, page))
+			return true;
+	}
 	return false;
+}
+
+static bool set_type(struct kernel *k, uint64_t page, const struct page_type *type)
+{
+	uint32_t word = type->mask == 0xff000000u ? type->value : ~type->mask | type->value;
+	return type->mask && set(k, page + OFFSET(k, page, page_type), 4, word);
+}
+
+/* A page table that was left behind: counted, and no address space has it. */
+static bool wrong_table_left(struct kernel *k)
+{
+	uint64_t page, pfn;
+	return page_of_stack(k, &page, &pfn) && set_type(k, page, &k->mm->pages->words.table) && add_counter(k, zone_of_pfn(k, pfn), "NR_PAGETABLE", 1);
 }
 
 /* A kernel stack's frame that says it is a slab. */
 static bool wrong_use(struct kernel *k)
 {
-	const struct page_type *type = &k->mm->pages->words.slab;
-	uint64_t phys, page, flags;
-	size_t count;
-	if (error_drop(tasks_count(k, &count)))
+	uint64_t page, pfn, flags;
+	if (!page_of_stack(k, &page, &pfn))
 		return false;
-	for (size_t i = count; i-- > 0;) {
-		if (!tasks_get(k, i)->stack || !tasks_get(k, i)->pid || !kernel_try_vtop(k, tasks_get(k, i)->stack, &phys) ||
-		    !pfn_to_page(k, phys_to_pfn(k, phys), &page))
-			continue;
-		if (type->mask)
-			return set(k, page + OFFSET(k, page, page_type), 4, (uint32_t)(~type->mask | type->value));
-		return !error_drop(kernel_get(k, page, M_page_flags, &flags)) &&
-		       set(k, page + OFFSET(k, page, flags), k->arch->pointer_size, flags | 1ull << k->mm->pages->words.slab_flag);
-	}
-	return false;
+	if (k->mm->pages->words.slab.mask)
+		return set_type(k, page, &k->mm->pages->words.slab);
+	return !error_drop(kernel_get(k, page, M_page_flags, &flags)) &&
+	       set(k, page + OFFSET(k, page, flags), k->arch->pointer_size, flags | 1ull << k->mm->pages->words.slab_flag);
 }
 
 static const struct {
@@ -461,6 +521,7 @@ static const struct {
 	{AUDIT_ENTRIES, "an entry outside of all areas", wrong_entry},
 	{AUDIT_RSS, "anonymous pages of an mm", wrong_rss},
 	{AUDIT_PAGE_TABLES, "page tables of an mm", wrong_tables},
+	{AUDIT_PAGE_TABLES, "a page table left behind", wrong_table_left},
 	{AUDIT_MAPCOUNT, "_mapcount", wrong_mapcount},
 	{AUDIT_REFCOUNT, "_refcount", wrong_refcount},
 	{AUDIT_PAGE_CACHE, "nrpages", wrong_nrpages},
@@ -473,6 +534,11 @@ static const struct {
 	{AUDIT_SLAB, "objects in use", wrong_inuse},
 	{AUDIT_SLAB, "a slab's free list", wrong_freelist},
 	{AUDIT_COUNTERS, "NR_FILE_PAGES", wrong_counter},
+	{AUDIT_COUNTERS, "huge pages mapped", wrong_anon_thps},
+	{AUDIT_COUNTERS, "huge pages of files", wrong_file_thps},
+	{AUDIT_COUNTERS, "huge pages of shared memory", wrong_shmem_thps},
+	{AUDIT_COUNTERS, "huge pages of shared memory, mapped", wrong_pmd_mapped},
+	{AUDIT_COUNTERS, "huge pages of files, mapped", wrong_file_pmd_mapped},
 	{AUDIT_FRAMES, "a stack that is a slab", wrong_use},
 };
 
