@@ -326,10 +326,10 @@ row("the entry allows it", "The processor asks the page table first: no fault.",
     flips=[("entry", "old & ~RW", "handle_pte_fault", "present, write-protected", None), GONE,
            ("entry", "old & ~PRESENT", "handle_pte_fault", "not present, not empty: swapped out", None)])
 
-row("a NUMA hint", "The area may be touched, the entry not: it was made so, to see who uses the page. Whether the page then moves is not followed. (The address in such an entry stands inverted.)",
+row("a NUMA hint", "The area may be touched, the entry not: it was made so, to see who uses the page. A page on this CPU's node stays; whether another would move is not followed. (The address in such an entry stands inverted.)",
     [*ANON, "fault -c 700 -w {A}", "wr -p {entry:A} {((entry & ~PRESENT) | PROTNONE) ^ FRAME}"], "r A",
-    [GOOD, "do_numa_page: the entry was made to fault, to see who uses the page"], ["numa-hint"], only="5.10", sound=False,
-    refused="may move to another node", flips=[GONE, NO_ACCESS, ("entry", "(old ^ FRAME) & ~PROTNONE | PRESENT", "(processor)", "the entry allows it: no fault", ["none"])])
+    [GOOD, "do_numa_page: the entry was made to fault, to see who uses the page", "numa_migrate_prep: the page is on this CPU's node: mapped again"], ["numa-hint"], only="5.10",
+    then=[("rss", "old"), ("min_flt", "old + 1"), ("entry & (PRESENT | RW)", "PRESENT | RW")], flips=[GONE, NO_ACCESS, ("entry", "(old ^ FRAME) & ~PROTNONE | PRESENT", "(processor)", "the entry allows it: no fault", ["none"])])
 
 
 # ---- Stacks: expand_downwards() ----
