@@ -263,6 +263,27 @@ row("an area without a handler", "Operations, but none for faults: 5.10 ends it 
     then=[("rss", "old")], flips=[("ops.fault", "saved", "do_read_fault", "with the pages around", ["cached"]), NO_ACCESS], only="5.10", sound=False)
 
 
+# ---- Shared memory: shmem_fault() ----
+
+SHMEM = ["mmap -c 700 -A {A} -s 64k rw", "fault -c 700 -w {A + 8 * K}"]
+SHMEM_NEW = ["shmem_fault: no page there yet: a new one in its page cache", "shmem_getpage_gfp: a new page, cleared, in the file's cache", RMAP[1]]
+
+row("shared memory, write", "Memory that is shared has a file of its own, whose pages are made when they are touched.",
+    SHMEM, "w A", [*NEXT, SHARED, ASKED, *SHMEM_NEW, "do_shared_fault: mapped writable, and dirty", FINISH, SET, RETRY], ["shmem-new"],
+    then=[("rss", "old + 1"), ("page.mapcount", "0"), ("entry & (RW | DIRTY)", "RW | DIRTY"), ("vma.anon_vma", "0")],
+    flips=[NO_WRITE, SWAPPED, ("access", "r", "do_read_fault", "with the pages around", ["shmem-new"]),
+           ("inode.i_size", "0", "shmem_fault", "beyond the end of the file", ["SIGBUS"]),
+           ("ops.page_mkwrite", "16", "do_shared_fault", "the file system is asked first", None),
+           ("vma.vm_flags", "old & ~VM_SHARED", "do_cow_fault", "private write: a frame for a copy", ["shmem-new", "copy-file"])])
+
+row("shared memory, read", "A read makes the page, too: there is no zero page for what is shared. Nobody wants to hear of the first write: it is writable at once.",
+    SHMEM, "r A + K", [*NEXT, AROUND, NOT_AROUND, ASKED, *SHMEM_NEW, FINISH, SET], ["shmem-new"],
+    then=[("rss", "old + 1"), ("page.index", "1"), ("entry & (PRESENT | RW | DIRTY)", "PRESENT | RW")],
+    flips=[NO_ACCESS, ("access", "w", "do_shared_fault", "shared write: the page itself", ["shmem-new"]),
+           ("$fault_around_bytes", "4096", "do_read_fault", "this page alone", ["shmem-new"]),
+           ("vma.vm_pgoff", "7", "filemap_map_pages", "cached pages around are mapped with it", ["cached"])])
+
+
 # ---- Swapped out: do_swap_page() ----
 
 SWAP_IN = ["add_to_swap_cache: into the swap cache", RMAP[1]]
@@ -305,11 +326,10 @@ row("the entry allows it", "The processor asks the page table first: no fault.",
     flips=[("entry", "old & ~RW", "handle_pte_fault", "present, write-protected", None), GONE,
            ("entry", "old & ~PRESENT", "handle_pte_fault", "not present, not empty: swapped out", None)])
 
-row("a NUMA hint", "The area may be touched, the entry not: it was made so, to see who uses the page. It is on this CPU's node, and stays. (The address in such an entry stands inverted.)",
+row("a NUMA hint", "The area may be touched, the entry not: it was made so, to see who uses the page. A page on this CPU's node stays; whether another would move is not followed. (The address in such an entry stands inverted.)",
     [*ANON, "fault -c 700 -w {A}", "wr -p {entry:A} {((entry & ~PRESENT) | PROTNONE) ^ FRAME}"], "r A",
-    [GOOD, "do_numa_page: the entry was made to fault, to see who uses the page", "numa_migrate_prep: the page is on this CPU's node: mapped again"], ["numa-hint"],
-    only="5.10", sound=False, then=[("entry & (PRESENT | PROTNONE | ACCESSED)", "PRESENT | ACCESSED")],
-    flips=[GONE, NO_ACCESS, ("entry", "old ^ 1 << 40", "numa_migrate_prep", None, None), ("entry", "(old ^ FRAME) & ~PROTNONE | PRESENT", "(processor)", "the entry allows it: no fault", ["none"])])
+    [GOOD, "do_numa_page: the entry was made to fault, to see who uses the page", "numa_migrate_prep: the page is on this CPU's node: mapped again"], ["numa-hint"], only="5.10",
+    then=[("rss", "old"), ("min_flt", "old + 1"), ("entry & (PRESENT | RW)", "PRESENT | RW")], flips=[GONE, NO_ACCESS, ("entry", "(old ^ FRAME) & ~PROTNONE | PRESENT", "(processor)", "the entry allows it: no fault", ["none"])])
 
 
 # ---- Stacks: expand_downwards() ----
