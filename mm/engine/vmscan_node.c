@@ -271,6 +271,18 @@ static struct error *shrink_zones(struct scan_control *sc)
 	return NULL;
 }
 
+struct error *shrink_harder(struct scan_control *sc, struct error *(*shrink)(struct scan_control *sc))
+{
+	for (sc->priority = DEF_PRIORITY; sc->priority >= 0; sc->priority--) {
+		TRY(shrink(sc));
+		TRACE(sc->e, "do_try_to_free_pages", sc->reclaimed >= sc->wanted ? "enough" : "not enough yet", { "priority", (uint64_t)sc->priority },
+		      { "nr_reclaimed", sc->reclaimed }, { "nr_to_reclaim", sc->wanted });
+		if (sc->reclaimed >= sc->wanted)
+			break;
+	}
+	return NULL;
+}
+
 static struct error *do_try_to_free_pages(struct scan_control *sc)
 {
 	struct engine *e = sc->e;
@@ -279,13 +291,7 @@ static struct error *do_try_to_free_pages(struct scan_control *sc)
 again:
 	if (allocstall >= 0)
 		count_vm_event(e, allocstall + (int)sc->reclaim_idx);
-	for (sc->priority = DEF_PRIORITY; sc->priority >= 0; sc->priority--) {
-		TRY(shrink_zones(sc));
-		TRACE(e, "do_try_to_free_pages", sc->reclaimed >= sc->wanted ? "enough" : "not enough yet", { "priority", (uint64_t)sc->priority },
-		      { "nr_reclaimed", sc->reclaimed }, { "nr_to_reclaim", sc->wanted });
-		if (sc->reclaimed >= sc->wanted)
-			break;
-	}
+	TRY(shrink_harder(sc, shrink_zones));
 	for (size_t n = 0; (node = node_in_turn(e, n)); n++)
 		TRY(snapshot_refaults(e, node));
 	/* Active pages that were spared are spared no more. */

@@ -53,6 +53,9 @@ uint64_t swappiness(struct engine *e);
 struct error *shrink_lists(struct scan_control *sc, uint64_t *left, const uint64_t *targets, bool adjusted,
 			   struct error *(*shrink)(struct scan_control *sc, unsigned lru, uint64_t count, uint64_t *reclaimed), uint64_t *reclaimed) MUST_CHECK;
 
+/* do_try_to_free_pages(): shrinks a greater share of the lists each time until enough is reclaimed. */
+struct error *shrink_harder(struct scan_control *sc, struct error *(*shrink)(struct scan_control *sc)) MUST_CHECK;
+
 /* The node's zones whose index is at most `highest`, one after the other from *i = 0 on; NULL: no more. */
 const struct zone *zones_of_node(struct engine *e, unsigned node, unsigned highest, size_t *i);
 /* What kswapd keeps free in the zone. */

@@ -157,14 +157,6 @@ static struct error *shrink_zones(struct scan_control *sc)
 
 struct error *try_to_free_pages_zones(struct scan_control *sc)
 {
-	struct engine *e = sc->e;
-	count_vm_event(e, e->modern->reclaim_events.allocstall);
-	for (sc->priority = DEF_PRIORITY; sc->priority >= 0; sc->priority--) {
-		TRY(shrink_zones(sc));
-		TRACE(e, "do_try_to_free_pages", sc->reclaimed >= sc->wanted ? "enough" : "not enough yet", { "priority", (uint64_t)sc->priority },
-		      { "nr_reclaimed", sc->reclaimed }, { "nr_to_reclaim", sc->wanted });
-		if (sc->reclaimed >= sc->wanted)
-			break;
-	}
-	return NULL;
+	count_vm_event(sc->e, sc->e->modern->reclaim_events.allocstall);
+	return shrink_harder(sc, shrink_zones);
 }

@@ -6,6 +6,7 @@
  * 2 at one page, 1 at two and 0 at four.
  */
 #include "tests/unit/small_machine.h"
+#include "tests/unit/sound.h"
 
 #include "mm/audit/audit.h"
 #include "mm/engine/page_cache.h"
@@ -166,20 +167,6 @@ static bool is_cached(unsigned i, uint64_t mapping, uint64_t index)
 	return at == page[i];
 }
 
-
-static void sound(void)
-{
-	struct audit_options o = {.limit = 3};
-	struct audit_report report;
-	mm_state_forget(m.k);
-	ok(audit_run(m.k, &o, &report));
-	for (unsigned rule = 0; rule < AUDIT_RULE_COUNT; rule++)
-		for (size_t i = 0; audit_findings(&report) && i < report.rule[rule].line_count; i++)
-			print_message("%s\n", report.rule[rule].lines[i]->text);
-	assert_int_equal(audit_findings(&report), 0);
-	audit_report_free(&report);
-}
-
 /* ---- Nobody maps them ---- */
 
 static void test_unmapped(void **state)
@@ -194,7 +181,7 @@ static void test_unmapped(void **state)
 	assert_int_equal(READ(&m, page[0], page, refcount), 0);
 	assert_int_equal(reclaim(100), 3);
 	assert_int_equal(reclaim(100), 0);
-	sound();
+	check_sound(&m);
 }
 
 /* ---- Second chance ---- */
@@ -213,13 +200,13 @@ static void test_second_chance(void **state)
 	assert_false(entry_of(&m, task, place(3)) & X86_ACCESSED);
 	assert_true(page_is(&m, page[3], m.e->bit_referenced));
 	assert_int_equal(READ(&m, page[3], page, mapcount), 0);
-	sound();
+	check_sound(&m);
 	/* Used again: one use more than PG_referenced makes it active. */
 	read_page(task, 3);
 	assert_int_equal(reclaim(100), 0);
 	assert_true(is_on(3, page[3]));
 	assert_int_equal(page_at(&m, task, place(3)), page[3]);
-	sound();
+	check_sound(&m);
 }
 
 /* Text in use becomes active at once. */
@@ -229,7 +216,7 @@ static void test_text(void **state)
 	assert_int_equal(reclaim(100), 3);
 	assert_true(is_on(3, page[0]));
 	assert_int_equal(page_at(&m, task, place(0)), page[0]);
-	sound();
+	check_sound(&m);
 }
 
 /* A page of a locked area stays, however little it is used. */
@@ -255,7 +242,7 @@ static void test_dirty(void **state)
 	assert_int_equal(entry_of(&m, task, place(0)), 0);
 	assert_true(page_is(&m, page[0], m.e->bit_dirty));
 	assert_true(is_on(3, page[0]));
-	sound();
+	check_sound(&m);
 }
 
 /* Somebody holds it: unmapped, but kept. */
@@ -281,7 +268,7 @@ static void test_shared(void **state)
 	/* Used by both: active. */
 	assert_int_equal(reclaim(100), 3);
 	assert_true(is_on(3, page[0]));
-	sound();
+	check_sound(&m);
 	/* The lists' lengths as they are known: none is active, it would seem. */
 	assert_int_equal(reclaim(100), 0);
 	assert_true(is_on(3, page[0]));
@@ -299,7 +286,7 @@ static void test_shared(void **state)
 	assert_int_equal(shadow, (4ull << 27 | 1) << 1 | 1);
 	assert_int_equal(entry_of(&m, task, place(0)), 0);
 	assert_int_equal(entry_of(&m, child, place(0)), 0);
-	sound();
+	check_sound(&m);
 }
 
 /* ---- From an allocation ---- */
@@ -338,7 +325,7 @@ static void test_slow_path(void **state)
 	assert_int_equal(READ(&m, page[3], page, mapping), 0);
 	mm_state_forget(m.k);
 	assert_null(task_by_addr(m.k, other));
-	sound();
+	check_sound(&m);
 	assert_int_equal(m.e->task, task);
 }
 
@@ -358,7 +345,7 @@ static void test_out_of_memory_itself(void **state)
 	error_free(no);
 	mm_state_forget(m.k);
 	assert_non_null(task_by_addr(m.k, other));
-	sound();
+	check_sound(&m);
 }
 
 static void test_oom_kill(void **state)
@@ -377,7 +364,7 @@ static void test_oom_kill(void **state)
 	assert_int_equal(pid, tgid);
 	mm_state_forget(m.k);
 	ok(tasks_count(m.k, &count));
-	sound();
+	check_sound(&m);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -4,6 +4,7 @@
  * against plain arrays at random; advice on pages that are not needed now (5.4 and later). Audit holds every structure against the others.
  */
 #include "tests/unit/small_machine.h"
+#include "tests/unit/sound.h"
 
 #include <time.h>
 
@@ -47,20 +48,6 @@ static int teardown(void **state)
 {
 	shut_down(&m);
 	return 0;
-}
-
-static void sound(void)
-{
-	struct audit_options o = {.limit = 3};
-	struct audit_report report;
-	mm_state_forget(m.k);
-	ok(audit_run(m.k, &o, &report));
-	for (unsigned rule = 0; rule < AUDIT_RULE_COUNT; rule++)
-		for (size_t i = 0; audit_findings(&report) && i < report.rule[rule].line_count; i++)
-			print_message("%s\n", report.rule[rule].lines[i]->text);
-	assert_int_equal(audit_findings(&report), 0);
-	audit_report_free(&report);
-	ok(nodes_open(m.k));
 }
 
 static int64_t stat(const char *name)
@@ -145,19 +132,19 @@ static void test_life(void **state)
 	assert_int_equal(page_at(&m, child, A + PAGE), page);
 	poke32(&m, child, A + 5 * PAGE, 8);
 	assert_int_equal(peek32(&m, task, A + 5 * PAGE), 8);
-	sound();
+	check_sound(&m);
 	/* Half of it goes in one, all in the other: the pages stay. */
 	ok(do_munmap(m.e, mm_of(&m, task), A, 4 * PAGE));
 	ok(do_exit(m.e, child));
 	assert_int_equal(shared_frames(), 2);
 	assert_int_equal(peek32(&m, task, A + 5 * PAGE), 8);
-	sound();
+	check_sound(&m);
 	/* Committed is what the file was promised, whoever maps how much of it. */
 	ok(do_munmap(m.e, mm_of(&m, task), A + 4 * PAGE, 4 * PAGE));
 	assert_int_equal(shared_frames(), 0);
 	assert_int_equal(committed(), before);
 	assert_int_equal(stat("NR_SHMEM"), shmem);
-	sound();
+	check_sound(&m);
 }
 
 /* An area may grow, its file does not. */
@@ -169,7 +156,7 @@ static void test_beyond_the_end(void **state)
 	assert_int_equal(at, A);
 	assert_in_range(use(task, A + PAGE, ACCESS_WRITE), FAULT_MINOR, FAULT_MAJOR);
 	assert_int_equal(use(task, A + 2 * PAGE, ACCESS_READ), FAULT_SIGBUS);
-	sound();
+	check_sound(&m);
 }
 
 /* Two areas of the same request are two files: they are not joined. */
@@ -179,7 +166,7 @@ static void test_neighbours(void **state)
 	map_shared(task, A + 2 * PAGE, 2, MAP_FIXED);
 	assert_int_not_equal(file_of(task, A), file_of(task, A + 2 * PAGE));
 	refused(do_mmap_pgoff(m.e, mm_of(&m, task), 0, A, PAGE, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN, 0, &(uint64_t){0}), 22);
-	sound();
+	check_sound(&m);
 }
 
 /* MAP_NORESERVE: nothing is promised for the file, each page pays as it comes; but where promises are limited strictly the flag is not heard. */
@@ -201,7 +188,7 @@ static void test_promises(void **state)
 	map_shared(task, A, 8, MAP_FIXED | MAP_NORESERVE);
 	assert_int_equal(committed(), before + 8);
 	refused(do_mmap_pgoff(m.e, mm_of(&m, task), 0, 0, 1ull << 30, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, 0, &(uint64_t){0}), 12);
-	sound();
+	check_sound(&m);
 }
 
 /* ---- Advice ---- */
@@ -234,7 +221,7 @@ static void test_cold(void **state)
 	assert_true(entry_of(&m, task, A + PAGE) & X86_ACCESSED);
 	ok(sys_mlock(m.e, mm_of(&m, task), A, PAGE, false));
 	refused(sys_madvise(m.e, mm_of(&m, task), A, PAGE, MADV_COLD), 22);
-	sound();
+	check_sound(&m);
 }
 
 /* MADV_PAGEOUT without swap: private memory stays, shared memory stays in its file's cache, a clean page of a file goes; MADV_WILLNEED brings it back. */
@@ -265,7 +252,7 @@ static void test_pageout(void **state)
 	assert_int_equal(entry_of(&m, task, A + PAGE), 0);
 	assert_int_equal(use(task, A + PAGE, ACCESS_READ), FAULT_MINOR);
 	assert_int_equal(peek32(&m, task, A + PAGE), word);
-	sound();
+	check_sound(&m);
 }
 
 /* ---- At random ---- */
@@ -343,7 +330,7 @@ static void test_random(void **state)
 		ok(engine_set_current(m.e, w.task[p]));
 		step(&w, random_below(&random, 100), p, random_below(&random, SEGMENTS), random_below(&random, PAGES), random_below(&random, 1u << 30));
 		if (n % 300 == 299)
-			sound();
+			check_sound(&m);
 	}
 	for (unsigned p = 1; p < PROCESSES; p++)
 		if (w.task[p])
@@ -352,7 +339,7 @@ static void test_random(void **state)
 		ok(do_munmap(m.e, mm_of(&m, task), place(s, 0), PAGES * PAGE));
 	assert_int_equal(shared_frames(), 0);
 	assert_int_equal(committed(), before);
-	sound();
+	check_sound(&m);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, boot510, teardown), cmocka_unit_test_setup_teardown(name, boot319, teardown)

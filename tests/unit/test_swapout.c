@@ -8,6 +8,7 @@
  */
 #include "tests/unit/random.h"
 #include "tests/unit/small_machine.h"
+#include "tests/unit/sound.h"
 
 #include <sys/random.h>
 
@@ -50,21 +51,6 @@ static void boot_swapping_as(const char *flavour, unsigned slots)
 static void boot_swapping(unsigned slots)
 {
 	boot_swapping_as("linux-5.10-x86_64", slots);
-}
-
-static void sound(void)
-{
-	struct audit_options o = {.limit = 3};
-	struct audit_report report;
-	mm_state_forget(m.k);
-	ok(audit_run(m.k, &o, &report));
-	for (unsigned rule = 0; rule < AUDIT_RULE_COUNT; rule++)
-		for (size_t i = 0; audit_findings(&report) && i < report.rule[rule].line_count; i++)
-			if (report.rule[rule].lines[i]->kind == AUDIT_FINDING)
-				print_message("%s\n", report.rule[rule].lines[i]->text);
-	assert_int_equal(audit_findings(&report), 0);
-	audit_report_free(&report);
-	ok(nodes_open(m.k));
 }
 
 /* ---- Counters ---- */
@@ -191,7 +177,7 @@ static void test_out_and_in(void **state)
 	assert_int_equal(node_state("NR_WRITTEN"), out);
 	assert_int_equal(node_state("NR_ANON_MAPPED"), PAGES - out);
 	assert_int_equal(node_state("NR_ISOLATED_ANON"), 0);
-	sound();
+	check_sound(&m);
 	for (unsigned i = 0; i < PAGES && first == PAGES; i++)
 		first = is_swapped(task, i) ? i : first;
 	/* The slot's bytes are on the disk; the swap cache remembers when the page went. */
@@ -218,7 +204,7 @@ static void test_out_and_in(void **state)
 	poke32(&m, task, A + first * PAGE, 0x1000 + first);
 	assert_int_not_equal(page_at(&m, task, A + first * PAGE), back);
 	assert_int_equal(slots_used(), out);
-	sound();
+	check_sound(&m);
 	/* A write brings another in: it leaves the swap cache at once, its slot is free, and what the cache remembered is forgotten. */
 	while (!is_swapped(task, first))
 		first++;
@@ -230,14 +216,14 @@ static void test_out_and_in(void **state)
 	ok(page_cache_entry(m.e, swap_address_space(m.k, &s), swap_cache_index(m.k, &s), &value));
 	assert_int_equal(value, 0);
 	check_contents(task);
-	sound();
+	check_sound(&m);
 	/* What the copy left in the swap cache has a slot still, until reclaim comes. */
 	ok(do_exit(m.e, task));
 	assert_int_equal(slots_used(), 1);
-	sound();
+	check_sound(&m);
 	reclaim_cached();
 	assert_int_equal(slots_used(), 0);
-	sound();
+	check_sound(&m);
 }
 
 /* What is cached and unchanged needs no second write. */
@@ -254,7 +240,7 @@ static void test_clean_again(void **state)
 	assert_true(event("PSWPIN") > 0);
 	assert_in_range(event("PSWPOUT"), PAGES / 2, PAGES);
 	check_contents(task);
-	sound();
+	check_sound(&m);
 }
 
 /* As if the last look had been at this page since it was used. */
@@ -277,7 +263,7 @@ static void test_second_chance(void **state)
 	reclaim(16);
 	assert_true(swapped(task) > 7);
 	assert_int_equal(page_at(&m, task, A + 7 * PAGE), keep);
-	sound();
+	check_sound(&m);
 }
 
 static void test_fork(void **state)
@@ -290,7 +276,7 @@ static void test_fork(void **state)
 	assert_int_equal(swapped(child), out);
 	while (!is_swapped(task, first))
 		first++;
-	sound();
+	check_sound(&m);
 	/* The child reads it from the disk, the parent finds it cached: one page. */
 	assert_int_equal(read_page(child, first), FAULT_MAJOR);
 	assert_int_equal(read_page(task, first), FAULT_MINOR);
@@ -301,14 +287,14 @@ static void test_fork(void **state)
 	/* Shared pages go from both. */
 	for (unsigned n = 0; n < 3; n++)
 		reclaim(1000);
-	sound();
+	check_sound(&m);
 	check_contents(task);
 	ok(do_exit(m.e, task));
-	sound();
+	check_sound(&m);
 	assert_int_equal(peek32(&m, child, A + first * PAGE), 5);
 	ok(do_exit(m.e, child));
 	assert_int_equal(slots_used(), 0);
-	sound();
+	check_sound(&m);
 }
 
 static void test_full(void **state)
@@ -326,9 +312,9 @@ static void test_full(void **state)
 	assert_int_equal(swapped(task), 16);
 	ok(kernel_read_symbol(m.k, "nr_swap_pages", 8, &old));
 	assert_int_equal(old, 0);
-	sound();
+	check_sound(&m);
 	check_contents(task);
-	sound();
+	check_sound(&m);
 }
 
 /* MADV_FREE: not to swap, but away. */
@@ -339,7 +325,7 @@ static void test_lazyfree(void **state)
 	poke32(&m, task, A + 3 * PAGE, 0x1003);
 	for (unsigned n = 0; n < 4; n++)
 		reclaim(1000);
-	sound();
+	check_sound(&m);
 	for (unsigned i = 0; i < 8; i++)
 		assert_int_equal(peek32(&m, task, A + i * PAGE), i == 3 ? 0x1003 : 0);
 	assert_true(event("PGLAZYFREED") > 0);
@@ -372,21 +358,21 @@ static void test_huge(void **state)
 	assert_true(entry_of(&m, task, at) && !(entry_of(&m, task, at) & X86_PRESENT));
 	assert_int_equal(huge_page_at(task, at + 512 * PAGE), second);
 	ok(put_page(m.e, second));
-	sound();
+	check_sound(&m);
 	for (unsigned i = 0; i < pages; i++) {
 		ok(access_process_vm(m.e, task, at + i * PAGE, &value, 4, false));
 		assert_int_equal(value, 0x2000 + i);
 	}
-	sound();
+	check_sound(&m);
 	/* Partly unmapped, mapped by a child, used by both. */
 	uint64_t child;
 	ok(do_munmap(m.e, mm_of(&m, task), at + 600 * PAGE, 10 * PAGE));
 	ok(do_fork(m.e, task, 0, 0, &child));
-	sound();
+	check_sound(&m);
 	for (unsigned n = 0; n < 8 && event("THP_SPLIT_PAGE") < 2; n++)
 		reclaim(2000);
 	assert_int_equal(event("THP_SPLIT_PAGE"), 2);
-	sound();
+	check_sound(&m);
 	for (unsigned i = 0; i < pages; i++) {
 		if (i >= 600 && i < 610)
 			continue;
@@ -395,7 +381,7 @@ static void test_huge(void **state)
 	}
 	ok(do_exit(m.e, child));
 	ok(do_exit(m.e, task));
-	sound();
+	check_sound(&m);
 }
 
 /* As MADV_PAGEOUT would: isolated, not young any more, and away at once; one that somebody used meanwhile goes back. */
@@ -418,9 +404,9 @@ static void test_reclaim_pages(void **state)
 	assert_int_equal(freed, 39);
 	assert_int_equal(swapped(task), 39);
 	assert_int_equal(page_at(&m, task, A + 35 * PAGE), page[35]);
-	sound();
+	check_sound(&m);
 	check_contents(task);
-	sound();
+	check_sound(&m);
 }
 
 /* ---- Short of memory ---- */
@@ -447,11 +433,11 @@ static void test_kswapd(void **state)
 	assert_true(event("PGSTEAL_KSWAPD") > 0);
 	assert_true(event("PAGEOUTRUN") > 0);
 	assert_int_equal(event("PGSTEAL_DIRECT"), 0);
-	sound();
+	check_sound(&m);
 	for (unsigned i = 0; i < 400; i++)
 		assert_int_equal(peek32(&m, task, A + (PAGES + i) * PAGE), i);
 	check_contents(task);
-	sound();
+	check_sound(&m);
 }
 
 /* ---- At random ---- */
@@ -634,7 +620,7 @@ static void random_run_as(const char *flavour, uint64_t seed, uint64_t acts, uns
 		act();
 		settle();
 		if (r.act % 100 == 99)
-			sound();
+			check_sound(&m);
 	}
 	for (unsigned p = 0; p < PROCESSES; p++)
 		for (unsigned i = 0; i < SPAN; i++)
@@ -646,7 +632,7 @@ static void random_run_as(const char *flavour, uint64_t seed, uint64_t acts, uns
 		done(do_exit(m.e, r.process[p].task));
 	if (slots)
 		reclaim_cached();
-	sound();
+	check_sound(&m);
 	must(!slots || slots_used() == 0, "slots are left behind: %" PRIu64, slots ? slots_used() : 0);
 	print_message("seed %" PRIu64 ": %" PRIu64 " acts, %" PRIi64 " pages out (%" PRIi64 " by kswapd, %" PRIi64 " directly), %" PRIi64 " in, %" PRIi64 " back soon; %" PRIu64 " killed, %" PRIu64 " of their own\n", seed, acts,
 		      event("PSWPOUT"), event("PGSTEAL_KSWAPD"), event("PGSTEAL_DIRECT"), event("PSWPIN"), strstr(flavour, "5.10") ? node_state("WORKINGSET_ACTIVATE_ANON") : 0, r.killed, r.died);
