@@ -81,8 +81,6 @@ static struct error *vfree_stack(struct engine *e, const struct object *vm)
 	if (count > STACK_PAGES_MAX)
 		return error_at(ERR_BAD_OBJECT, vm->addr, "no stack has as many pages as vm_struct %" PRIx64, vm->addr);
 	TRY(free_vmap_area(e, vm->addr));
-	/* What the debugger remembers of where these addresses led. */
-	kernel_flush_translations(k);
 	for (unsigned n = 0; n < count; n++) {
 		TRY(kernel_entry(e, addr + (uint64_t)n * VMCORE_PAGE_SIZE, &at));
 		set_pte(e, at, 0);
