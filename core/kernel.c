@@ -30,9 +30,17 @@ static inline size_t small_slot(uint64_t addr)
 	return (addr >> 21 ^ addr >> 12) % TLB_SLOTS;
 }
 
-uint64_t kernel_near_mapped(struct kernel *k, uint64_t addr, size_t size)
+#define NEAR_NONE UINT64_MAX
+
+/* Its offset in the image of one piece, or NEAR_NONE. */
+static uint64_t near_mapped(struct kernel *k, uint64_t addr, size_t size)
 {
-	uint64_t phys, run, offset = addr - k->text_start;
+	uint64_t phys, run, offset = addr - k->near_last.start;
+	if (offset < k->near_last.size && size <= NEAR_BYTES)
+		return k->near_last.phys + offset;
+	offset = addr - k->text_start;
+	if (!k->near_size)
+		return NEAR_NONE;
 	if (offset < k->text_end - k->text_start) {
 		phys = addr - k->arch->kernel_map + k->phys_base;
 		run = k->text_end - addr;
@@ -52,6 +60,19 @@ uint64_t kernel_near_mapped(struct kernel *k, uint64_t addr, size_t size)
 			k->near_last = (struct kernel_range){ t->start, t->size - NEAR_BYTES + 1, t->phys };
 	}
 	return size <= run && phys < k->flat->size && size <= k->flat->size - phys ? phys : NEAR_NONE;
+}
+
+unsigned char *kernel_near_elsewhere(struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t offset = near_mapped(k, addr, size);
+	return offset == NEAR_NONE ? NULL : vmcore_flat_at(k->flat, offset);
+}
+
+unsigned char *kernel_near_elsewhere_writable(struct kernel *k, uint64_t addr, size_t size)
+{
+	/* In the direct map it is only here because a mark may have to keep it. */
+	uint64_t offset = addr - k->page_offset < k->near_size ? NEAR_NONE : near_mapped(k, addr, size);
+	return offset == NEAR_NONE || vmcore_must_keep(k->flat, offset, size) ? NULL : vmcore_flat_at(k->flat, offset);
 }
 
 static bool translate_by_tables(struct kernel *k, uint64_t addr, uint64_t *phys, uint64_t *run)

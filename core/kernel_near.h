@@ -10,34 +10,26 @@
 #define NEAR_BYTES VMCORE_PAGE_SIZE
 
 /*
- * Of an image of one piece, what lies in the kernel's text and data, or where the page tables were found to lead lately (kernel_translate() keeps that): its
- * offset in the image, or NEAR_NONE.
+ * Of an image of one piece, what lies in the kernel's text and data, or where the page tables were found to lead lately (kernel_translate() keeps that). NULL:
+ * it is not known to lie there, or (to write) the newest mark may have to keep it first.
  */
-#define NEAR_NONE UINT64_MAX
-uint64_t kernel_near_mapped(struct kernel *k, uint64_t addr, size_t size);
 
-static inline uint64_t kernel_near_offset(struct kernel *k, uint64_t addr, size_t size)
-{
-	uint64_t offset = addr - k->page_offset;
-	if (__builtin_expect(offset < k->near_size && size <= NEAR_BYTES, 1))
-		return offset;
-	offset = addr - k->near_last.start;
-	if (offset < k->near_last.size && size <= NEAR_BYTES)
-		return k->near_last.phys + offset;
-	return k->near_size ? kernel_near_mapped(k, addr, size) : NEAR_NONE;
-}
+unsigned char *kernel_near_elsewhere(struct kernel *k, uint64_t addr, size_t size);
+unsigned char *kernel_near_elsewhere_writable(struct kernel *k, uint64_t addr, size_t size);
 
 static inline unsigned char *kernel_near(struct kernel *k, uint64_t addr, size_t size)
 {
-	uint64_t offset = kernel_near_offset(k, addr, size);
-	return offset == NEAR_NONE ? NULL : vmcore_flat_at(k->flat, offset);
+	uint64_t offset = addr - k->page_offset;
+	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES, 0))
+		return kernel_near_elsewhere(k, addr, size);
+	return vmcore_flat_at(k->flat, offset);
 }
 
 static inline unsigned char *kernel_near_writable(struct kernel *k, uint64_t addr, size_t size)
 {
-	uint64_t offset = kernel_near_offset(k, addr, size);
-	if (offset == NEAR_NONE || vmcore_must_keep(k->flat, offset, size))
-		return NULL;
+	uint64_t offset = addr - k->page_offset;
+	if (__builtin_expect(offset >= k->near_size || size > NEAR_BYTES || vmcore_must_keep(k->flat, offset, size), 0))
+		return kernel_near_elsewhere_writable(k, addr, size);
 	return vmcore_flat_at(k->flat, offset);
 }
 
