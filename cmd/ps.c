@@ -152,7 +152,8 @@ static struct error *select_tasks(struct session *s, const struct ps *ps, int ar
 				task_list_add(list, named.tasks[i]);
 		}
 		task_list_free(&named);
-		qsort(list->tasks, list->count, sizeof(*list->tasks), by_place);
+		if (list->count)
+			qsort(list->tasks, list->count, sizeof(*list->tasks), by_place);
 		return e;
 	}
 	TRY(tasks_count(s->kernel, &(size_t){0}));
@@ -294,7 +295,8 @@ static struct error *show(struct session *s, struct ps *ps, struct task_list *ta
 		ps_last_run(s, ps->mode, tasks, ps->cpus);
 		return NULL;
 	case PS_TIMES:
-		qsort_r(tasks->tasks, tasks->count, sizeof(*tasks->tasks), by_start, s->kernel);
+		if (tasks->count)
+			qsort_r(tasks->tasks, tasks->count, sizeof(*tasks->tasks), by_start, s->kernel);
 		return ps_blocks(s, ps->mode, tasks);
 	default:
 		return ps_blocks(s, ps->mode, tasks);

@@ -48,7 +48,8 @@ static void relatives_open(struct session *s, enum ps_mode mode, struct relative
 		abort();
 	for (size_t i = 0; i < r->count && (t = tasks_get(s->kernel, i)); i++)
 		r->all[i] = (struct relative){relation(mode, t), i};
-	qsort(r->all, r->count, sizeof(*r->all), compare_relatives);
+	if (r->count)
+		qsort(r->all, r->count, sizeof(*r->all), compare_relatives);
 }
 
 /* The first place of a key; the family goes on from there. */
@@ -440,7 +441,8 @@ void ps_last_run(struct session *s, enum ps_mode mode, struct task_list *list, c
 		abort();
 	for (size_t i = 0; i < list->count; i++)
 		runs[i] = (struct run){list->tasks[i], task_last_run(s->kernel, list->tasks[i])};
-	qsort(runs, list->count, sizeof(*runs), compare_runs);
+	if (list->count)
+		qsort(runs, list->count, sizeof(*runs), compare_runs);
 	width = run_width(s->kernel, mode);
 	out_array_begin(s->out, "tasks");
 	for (size_t i = 0; !cpus && i < list->count && !interrupted(); i++)

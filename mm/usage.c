@@ -126,7 +126,8 @@ struct error *usage_processes(struct kernel *k, struct usage_processes *out)
 		if (t->mm && task_of_mm(k, t->mm, 0) == t)
 			TRY(add_process(k, t, out));
 	}
-	qsort(out->list, out->count, sizeof(*out->list), compare_processes);
+	if (out->count)
+		qsort(out->list, out->count, sizeof(*out->list), compare_processes);
 	return NULL;
 }
 
@@ -235,7 +236,8 @@ struct error *usage_files(struct kernel *k, struct usage_files *out)
 		out->mapped += file->mapped;
 	}
 	if (out->count)
-		qsort(t.slots, out->count, sizeof(*t.slots), compare_files);
+		if (out->count)
+			qsort(t.slots, out->count, sizeof(*t.slots), compare_files);
 	out->list = t.slots;
 	return e;
 }
@@ -292,7 +294,8 @@ struct error *usage_caches(struct kernel *k, struct usage_caches *out)
 		e = error_new(ERR_UNSUPPORTED, "the slabs of this kernel's allocator are not counted");
 	slab_refs_free(&refs);
 	if (out->count)
-		qsort(out->list, out->count, sizeof(*out->list), compare_caches);
+		if (out->count)
+			qsort(out->list, out->count, sizeof(*out->list), compare_caches);
 	return e;
 }
 
@@ -360,7 +363,8 @@ struct error *usage_callers(struct kernel *k, struct usage_callers *out)
 	struct caller_walk w = {.k = k, .out = out};
 	struct error *e = vmalloc_for_each(k, add_caller, &w);
 	if (out->count)
-		qsort(out->list, out->count, sizeof(*out->list), compare_callers);
+		if (out->count)
+			qsort(out->list, out->count, sizeof(*out->list), compare_callers);
 	if (!e)
 		return w.error;
 	error_free(w.error);

@@ -38,19 +38,24 @@ static void find_quicklists(struct engine *e)
 	}
 }
 
-static void find_flags(struct engine *e)
+/* What every kernel marks pages with. Slabs may have a type of their own instead; what is in the swap cache, 2.4 tells by page.mapping. */
+static struct error *find_flags(struct engine *e)
 {
-	struct kernel *k = e->k;
 	const struct {
 		const char *name;
 		int *bit;
+		bool needed;
 	} flags[] = {
-		{ "locked", &e->bit_locked },	{ "referenced", &e->bit_referenced }, { "uptodate", &e->bit_uptodate },
-		{ "dirty", &e->bit_dirty },	{ "lru", &e->bit_lru },		      { "active", &e->bit_active },
-		{ "slab", &e->bit_slab },	{ "reserved", &e->bit_reserved },     { "swapcache", &e->bit_swap_cache },
+		{ "locked", &e->bit_locked, true },	{ "referenced", &e->bit_referenced, true }, { "uptodate", &e->bit_uptodate, true },
+		{ "dirty", &e->bit_dirty, true },	{ "lru", &e->bit_lru, true },		    { "active", &e->bit_active, true },
+		{ "reserved", &e->bit_reserved, true }, { "slab", &e->bit_slab, e->classic },    { "swapcache", &e->bit_swap_cache, false },
 	};
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		*flags[i].bit = page_flag_bit(k, flags[i].name);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		*flags[i].bit = page_flag_bit(e->k, flags[i].name);
+		if (*flags[i].bit < 0 && flags[i].needed)
+			return error_new(ERR_UNSUPPORTED, "this kernel can be read, but not act: it has no PG_%s", flags[i].name);
+	}
+	return NULL;
 }
 
 /* cache_chain is a variable, or (2.4) a macro for the list in cache_cache. */
@@ -107,7 +112,6 @@ static void find_symbols(struct engine *e)
 		e->pin_bytes = kernel_try_map(k, e->pins, SIZE_OF(k, sim_pins));
 	find_caches(e);
 	find_quicklists(e);
-	find_flags(e);
 	engine_resolve(e);
 }
 
@@ -169,6 +173,8 @@ static struct error *find_pages(struct engine *e)
 	return NULL;
 }
 
+#define PAGE_HASH_BITS_MAX 30 /* as many buckets as there can be pages, and more */
+
 /* The engine without a check of what it can do; kept with the kernel. */
 static struct error *engine_make(struct kernel *k, struct engine **out)
 {
@@ -185,15 +191,21 @@ static struct error *engine_make(struct kernel *k, struct engine **out)
 	struct error *wrong = find_pages(e);
 	if (!wrong)
 		wrong = modern_open(k, &e->modern);
+	e->classic = !e->modern;
+	if (!wrong)
+		wrong = find_flags(e);
 	if (wrong) {
-		free(e);
+		engine_free(e);
 		return wrong;
 	}
-	e->classic = !e->modern;
 	e->orders = k->members[M_zone_free_area].total / SIZE_OF(k, free_area);
 	find_symbols(e);
 	if (!e->classic)
 		engine_areas_open(e);
+	else if (e->page_hash_bits > PAGE_HASH_BITS_MAX || !HAS_STRUCT(k, inode)) {
+		engine_free(e);
+		return error_new(ERR_BAD_OBJECT, "this image cannot act: its hash of cached pages cannot be");
+	}
 	*out = state->engine = e;
 	return NULL;
 }

@@ -292,6 +292,8 @@ static struct error *free_slabs(struct engine *e, const struct object *c, unsign
 	*slabs = *pages = 0;
 	if (GET(k, c, kmem_cache, flags) & SLAB_NO_REAP)
 		return NULL;
+	if (order >= e->orders)
+		return error_at(ERR_BAD_OBJECT, c->addr, "cache %" PRIx64 " has slabs of order %u, which no block has", c->addr, order);
 	TRY(list_for_each(k, MEMBER_ADDR(k, c, kmem_cache, slabs_free), count_node, slabs));
 	*pages = order ? ((*slabs << order) * 4 + 1) / 5 : *slabs;
 	return NULL;

@@ -107,6 +107,9 @@ int main(int argc, char **argv)
 		oracle_serve();
 	if (parameter("guest_exec", 0))
 		exec_serve();
+	/* Huge pages are what the workload makes: khugepaged would fill its areas' holes at any time between the dump and the accesses that it is asked of. */
+	put("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_none", "0");
+	put("/sys/kernel/mm/transparent_hugepage/khugepaged/max_ptes_swap", "0");
 	start_workload();
 	open_channel(); /* not before: its mapping would be in every process */
 
