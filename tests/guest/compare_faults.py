@@ -49,10 +49,8 @@ def happened(touch):
         return {"cached", "shmem-new", "special"} if touch.access != ord("w") else {"shared", "shmem-new"}
     if touch.before & FRAME == touch.after & FRAME:
         return {"reuse", "huge-reuse", "shared-dirty", "numa-hint"}
-    if huge:
-        return {"huge-new"}
     # A NUMA hint's page may move to the node of the CPU that wants it.
-    return {"copy", "huge-split", "numa-hint"}
+    return {"huge-new", "numa-hint"} if huge else {"copy", "huge-split", "numa-hint"}
 
 
 # Kinds of areas that have huge pages (workload_faults.c): several accesses to each, the later ones to what the earlier ones made.
