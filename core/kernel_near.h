@@ -13,7 +13,6 @@
  * Of an image of one piece, what lies in the kernel's text and data, or where the page tables were found to lead lately (kernel_translate() keeps that). NULL:
  * it is not known to lie there, or (to write) the newest mark may have to keep it first.
  */
-
 unsigned char *kernel_near_elsewhere(struct kernel *k, uint64_t addr, size_t size);
 unsigned char *kernel_near_elsewhere_writable(struct kernel *k, uint64_t addr, size_t size);
 
@@ -174,21 +173,20 @@ static inline MUST_CHECK struct error *kernel_get(struct kernel *k, uint64_t obj
 }
 
 /*
- * Adds to a member of 4 or 8 bytes, straight in memory, of an object that need not be opened (one that is longer than a page lies near in parts only).
+ * Adds to a member that is a number, straight in memory, of an object that need not be opened (one that is longer than a page lies near in parts only).
  * ERR_NO_MEMBER, or as kernel_write().
  */
 static inline MUST_CHECK struct error *kernel_add(struct kernel *k, uint64_t object, enum member_id id, int64_t n)
 {
 	const struct member *m = &k->members[id];
-	unsigned size = m->end4 ? 4 : 8;
 	uint64_t at = object + m->offset, v;
-	unsigned char *p = kernel_near_writable(k, at, size);
-	if (p && (m->end4 || m->end8)) {
-		store_uint(p, size, load_uint(p, size) + (uint64_t)n);
+	unsigned char *p = m->end4 || m->end8 ? kernel_near_writable(k, at, m->size) : NULL;
+	if (p) {
+		store_uint(p, m->size, load_uint(p, m->size) + (uint64_t)n);
 		return NULL;
 	}
 	TRY(kernel_get(k, object, id, &v));
-	return kernel_write_uint(k, at, size, v + (uint64_t)n);
+	return kernel_write_uint(k, at, m->size, v + (uint64_t)n);
 }
 
 #endif

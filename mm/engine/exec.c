@@ -64,6 +64,13 @@ static struct error *copy_strings(struct engine *e, struct binprm *b, char *cons
 	return NULL;
 }
 
+struct error *skip_string(struct engine *e, uint64_t task, uint64_t *p)
+{
+	for (char c = 1; c;)
+		TRY(access_process_vm(e, task, (*p)++, &c, 1, false));
+	return NULL;
+}
+
 unsigned count_strings(char *const *strings)
 {
 	unsigned n = 0;
@@ -178,16 +185,11 @@ static void put_auxiliary(struct engine *e, struct tables *t, const struct binpr
 }
 
 /* Pointers to `count` strings that stand one behind the other from *p on; *p moves behind them. */
-static struct error *put_strings(struct engine *e, struct tables *t, const struct binprm *b, unsigned count, uint32_t *p)
+static struct error *put_strings(struct engine *e, struct tables *t, const struct binprm *b, unsigned count, uint64_t *p)
 {
-	uint64_t mm;
-	TRY(kernel_get(e->k, b->task, M_task_struct_mm, &mm));
 	for (; count; count--) {
-		char c = 1;
 		put(t, *p);
-		/* Pages that exec itself has just put there: this reads without a fault. */
-		while (c)
-			TRY(access_process_vm(e, b->task, (*p)++, &c, 1, false));
+		TRY(skip_string(e, b->task, p));
 	}
 	put(t, 0);
 	return NULL;
@@ -197,7 +199,7 @@ static struct error *fill_tables(struct engine *e, struct tables *t, const struc
 				 const struct elf_placed *program, uint32_t interpreter_base, uint32_t platform)
 {
 	struct kernel *k = e->k;
-	uint32_t p = (uint32_t)b->p;
+	uint64_t p = b->p;
 	put(t, b->argc);
 	SET(k, mm, mm_struct, arg_start, p);
 	TRY(put_strings(e, t, b, b->argc, &p));

@@ -40,6 +40,8 @@ struct binprm {
 #define TASK_SIZE_OF_64 (((uint64_t)1 << 47) - VMCORE_PAGE_SIZE) /* TASK_SIZE_MAX: half of what four levels translate, less a page, whatever the processor has */
 
 unsigned count_strings(char *const *strings);
+/* From a string that exec itself has just put into the task's memory (reading it takes no fault) to the byte behind its end. */
+struct error *skip_string(struct engine *e, uint64_t task, uint64_t *p) MUST_CHECK;
 /* Past the point of no return: the task ends, and `killed` has the failure's text. What no kernel answers, and init's failure, is handed on. */
 struct error *kill_for(struct engine *e, uint64_t task, struct error *failure, char *killed, size_t size) MUST_CHECK;
 /* The name after the last slash becomes the task's. */

@@ -186,11 +186,8 @@ static void save_auxiliary(struct engine *e, const struct object *mm, const stru
 static struct error *put_strings(struct engine *e, struct tables *t, const struct binprm *b, unsigned count, uint64_t *p)
 {
 	for (; count; count--) {
-		char c = 1;
 		put(t, *p);
-		/* Pages that exec itself has just put there: this reads without a fault. */
-		while (c)
-			TRY(access_process_vm(e, b->task, (*p)++, &c, 1, false));
+		TRY(skip_string(e, b->task, p));
 	}
 	put(t, 0);
 	return NULL;

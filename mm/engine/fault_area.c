@@ -103,14 +103,13 @@ static struct error *grow_stack(struct engine *e, uint64_t task, const struct ob
 static struct error *key_forbids(struct engine *e, uint64_t task, const struct vma *vma, bool write, bool *forbidden)
 {
 	struct kernel *k = e->k;
-	const struct task *t;
 	unsigned key = vma->page_prot >> PTE_PKEY_SHIFT & 15;
 	uint64_t pkru;
 	bool explained;
 	*forbidden = false;
 	if (!key || k->geometry.entry_size != 8)
 		return NULL;
-	t = task_by_addr(k, task);
+	const struct task *t = task_by_addr(k, task);
 	if (!HAS(k, task_struct, pkru) || !t || t->is_active)
 		return fault_refuse(e, &explained, "the area has protection key %u, and the thread's rights are in its FPU state", key);
 	TRY(kernel_get(k, task, M_task_struct_pkru, &pkru));

@@ -129,6 +129,27 @@ def compare_objects(scope, judge, before, after):
             judge.equal("kmem: slab", (name, "room"), True, 0 < cache["object_size"] <= fact[2])
 
 
+def compare_caches(scope, judge, before, after):
+    """kmem -s against slabinfo, of every cache that did not change around the dump; kmem -S: all objects that a cache counts are found in its slabs."""
+    first, second = before.slabs(), after.slabs()
+    for cache in scope.ask_one("kmem -s")["cache"]:
+        fact = first.get(cache["name"])
+        if not fact:
+            continue
+        if fact[1:] != second.get(cache["name"], (0,))[1:]:
+            judge.moved("kmem -s")
+            continue
+        # slabinfo's size is the distance of objects, with what the allocator puts between them.
+        judge.equal("kmem -s", cache["name"], (True, fact[1], fact[4] * PAGE, fact[5]),
+                    (0 < cache["object_size"] <= fact[2], cache["total"], cache["slab_size"], cache["slabs"]))
+    for row in scope.ask_one("kmem -S")["caches"]:
+        cache = row["cache"][0]
+        judge.equal("kmem -S", cache["name"], (cache["total"], cache["slabs"], True), (row["objects"], row["slabs_found"], row["verified"]))
+        fact = first.get(cache["name"])
+        if fact and fact[1:] == second.get(cache["name"], (0,))[1:]:
+            judge.equal("kmem -S: slabinfo", cache["name"], (fact[1], fact[5]), (row["objects"], row["slabs_found"]))
+
+
 def compare_credentials(scope, judge, before, after):
     """struct: the cred of each task, by address, has the user and group numbers that status shows."""
     first, second = before.tasks(), after.tasks()
@@ -145,5 +166,5 @@ def compare_credentials(scope, judge, before, after):
 
 
 SUBJECTS = (compare_symbols, compare_lookups, compare_log, compare_system, compare_image, compare_vmalloc,
-            compare_objects, compare_credentials)
+            compare_objects, compare_caches, compare_credentials)
 
