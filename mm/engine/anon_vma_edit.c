@@ -36,7 +36,7 @@ static struct error *anon_vma_alloc(struct engine *e, struct object *o)
 	return NULL;
 }
 
-struct error *put_anon_vma(struct engine *e, uint64_t anon_vma)
+static struct error *put_anon_vma(struct engine *e, uint64_t anon_vma)
 {
 	struct kernel *k = e->k;
 	struct object o;

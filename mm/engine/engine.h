@@ -215,8 +215,6 @@ struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64
 #define GFP24_UNPINNED 0x80000000u
 /* Exactly the block at that physical address. EBUSY when it is not free, EINVAL when there is no such block. */
 struct error *alloc_pages_at(struct engine *e, uint64_t phys, unsigned order, uint64_t *page) MUST_CHECK;
-/* Gives the block back whatever its count is (the caller took the last reference), merging with its buddies. */
-struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order) MUST_CHECK;
 /* By direct-map address. */
 struct error *get_free_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *addr) MUST_CHECK;
 struct error *get_zeroed_page(struct engine *e, unsigned gfp, uint64_t *addr) MUST_CHECK;
@@ -318,7 +316,6 @@ struct error *anon_vma_clone(struct engine *e, uint64_t dst, uint64_t src) MUST_
 struct error *anon_vma_fork(struct engine *e, uint64_t vma, uint64_t pvma) MUST_CHECK;
 /* All of the area's chains go, and anon_vmas that nobody needs any more. */
 struct error *unlink_anon_vmas(struct engine *e, uint64_t vma) MUST_CHECK;
-struct error *put_anon_vma(struct engine *e, uint64_t anon_vma) MUST_CHECK;
 
 /* ---- Faults (mm/memory.c) ---- */
 

@@ -88,7 +88,8 @@ static uint64_t page_zone_addr(struct engine *e, uint64_t flags)
 
 /* ---- Release ---- */
 
-struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order)
+/* __free_pages_ok(): gives the block back whatever its count is (the caller took the last reference), merging with its buddies. */
+static struct error *free_pages_ok(struct engine *e, uint64_t page, unsigned order)
 {
 	TRY(need_classic(e, "freeing pages"));
 	struct kernel *k = e->k;
