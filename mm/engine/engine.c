@@ -10,6 +10,7 @@
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
 #include "mm/state.h"
+#include "mm/task.h"
 #include "mm/zone.h"
 
 static uint64_t word_at(struct kernel *k, uint64_t addr)
@@ -133,8 +134,12 @@ struct error *engine_set_current(struct engine *e, uint64_t task)
 	/* What acts on pages looks up their zones; forgotten after each act. */
 	if (!e->classic)
 		TRY(nodes_open(e->k));
-	if (task && HAS(e->k, task_struct, cpu))
+	if (task && HAS(e->k, task_struct, cpu)) {
 		TRY(kernel_get(e->k, task, M_task_struct_cpu, &cpu));
+	} else if (task && !e->classic) {
+		const struct task *t = task_by_addr(e->k, task);
+		cpu = t ? t->cpu : 0;
+	}
 	e->cpu = cpu < e->k->cpus ? (unsigned)cpu : 0;
 	return NULL;
 }

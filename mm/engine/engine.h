@@ -176,7 +176,11 @@ static inline uint64_t engine_phys_page(const struct engine *e, uint64_t phys)
 
 static inline MUST_CHECK struct error *page_open_writable(struct engine *e, uint64_t page, struct page *out)
 {
-	TRY(object_open_writable(e->k, page, S_page, &out->object));
+	unsigned char *p = kernel_near_last_writable(e->k, page, e->page_size);
+	if (p)
+		out->object = (struct object){ p, page, e->page_size };
+	else
+		TRY(object_open_writable(e->k, page, S_page, &out->object));
 	out->flags = GET(e->k, &out->object, page, flags);
 	out->pfn = engine_page_pfn(e, page);
 	return NULL;
@@ -185,7 +189,11 @@ static inline MUST_CHECK struct error *page_open_writable(struct engine *e, uint
 /* To read it; page_open() looks first whether there is such a page. */
 static inline MUST_CHECK struct error *page_open_known(struct engine *e, uint64_t page, struct page *out)
 {
-	TRY(object_open(e->k, page, S_page, &out->object));
+	const unsigned char *p = kernel_near_last(e->k, page, e->page_size);
+	if (p)
+		out->object = (struct object){ p, page, e->page_size };
+	else
+		TRY(object_open(e->k, page, S_page, &out->object));
 	out->flags = GET(e->k, &out->object, page, flags);
 	out->pfn = engine_page_pfn(e, page);
 	return NULL;

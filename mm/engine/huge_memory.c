@@ -15,18 +15,15 @@ uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr,
 	const struct pagetable_geometry *g = &e->k->geometry;
 	const unsigned last = *level;
 	uint64_t table = pgd_phys(e, mm);
-	for (unsigned i = 0;; i++) {
-		uint64_t at = table_entry(g, table, i, addr), entry;
-		if (i == last)
-			return at;
-		entry = get_pte(e, at);
-		if (!pagetable_entry_present(g, entry) || ((entry & X86_PSE) && g->level[i].may_be_leaf)) {
-			uint64_t found = entry ? at : 0;
+	for (unsigned i = 0; i < last; i++) {
+		uint64_t at = table_entry(g, table, i, addr), entry = get_pte(e, at);
+		if (__builtin_expect(!pagetable_entry_present(g, entry) || ((entry & X86_PSE) && g->level[i].may_be_leaf), 0)) {
 			*level = i;
-			return found;
+			return entry ? at : 0;
 		}
 		table = entry & g->frame_mask;
 	}
+	return table_entry(g, table, last, addr);
 }
 
 uint64_t leaf_offset(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *frame)

@@ -140,11 +140,9 @@ static struct error *add_percpu_counter(struct engine *e, uint64_t counter, int 
 /* Element `member` of an array of longs or ints at `array`. */
 static struct error *add_element(struct engine *e, uint64_t array, const struct member *m, int member, int n)
 {
-	uint64_t at = array + (uint64_t)member * m->stride, v;
 	if ((unsigned)member >= m->count || (m->stride != 4 && m->stride != 8))
 		return error_new(ERR_UNSUPPORTED, "the process's counts of pages have a form that is not known");
-	TRY(kernel_read_uint(e->k, at, m->stride, &v));
-	return kernel_write_uint(e->k, at, m->stride, v + (uint64_t)(int64_t)n);
+	return kernel_add_uint(e->k, array + (uint64_t)member * m->stride, m->stride, n);
 }
 
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast)
@@ -187,9 +185,13 @@ struct error *sync_mm_rss(struct engine *e, const struct object *t, const struct
 struct error *check_sync_rss_stat(struct engine *e, uint64_t task, const struct object *mm)
 {
 	struct kernel *k = e->k;
+	const struct member *m = &k->members[M_task_struct_rss_events];
 	struct object t;
+	uint64_t events;
+	TRY(kernel_get(k, task, M_task_struct_rss_events, &events));
+	TRY(kernel_add_uint(k, task + m->offset, m->size, 1));
+	if ((int32_t)events <= TASK_RSS_EVENTS_THRESH)
+		return NULL;
 	TRY(object_open_writable(k, task, S_task_struct, &t));
-	uint64_t events = GET(k, &t, task_struct, rss_events);
-	SET(k, &t, task_struct, rss_events, events + 1);
-	return (int32_t)events > TASK_RSS_EVENTS_THRESH ? sync_mm_rss(e, &t, mm) : NULL;
+	return sync_mm_rss(e, &t, mm);
 }
