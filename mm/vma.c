@@ -12,15 +12,15 @@ static inline bool read_area(struct kernel *k, struct vma *out)
 	const struct object *o = &out->object;
 	uint64_t page_mask = (1ull << k->arch->page_shift) - 1;
 	out->addr = o->addr;
-	out->start = GET(k, o, vm_area_struct, vm_start);
-	out->end = GET(k, o, vm_area_struct, vm_end);
-	out->flags = GET(k, o, vm_area_struct, vm_flags);
-	out->page_prot = GET(k, o, vm_area_struct, vm_page_prot);
-	out->pgoff = GET(k, o, vm_area_struct, vm_pgoff);
-	out->mm = GET(k, o, vm_area_struct, vm_mm);
-	out->file = GET(k, o, vm_area_struct, vm_file);
-	out->anon_vma = HAS(k, vm_area_struct, anon_vma) ? GET(k, o, vm_area_struct, anon_vma) : 0;
-	out->ops = GET(k, o, vm_area_struct, vm_ops);
+	out->start = GET_WHOLE(k, o, vm_area_struct, vm_start);
+	out->end = GET_WHOLE(k, o, vm_area_struct, vm_end);
+	out->flags = GET_WHOLE(k, o, vm_area_struct, vm_flags);
+	out->page_prot = GET_WHOLE(k, o, vm_area_struct, vm_page_prot);
+	out->pgoff = GET_WHOLE(k, o, vm_area_struct, vm_pgoff);
+	out->mm = GET_WHOLE(k, o, vm_area_struct, vm_mm);
+	out->file = GET_WHOLE(k, o, vm_area_struct, vm_file);
+	out->anon_vma = HAS(k, vm_area_struct, anon_vma) ? GET_WHOLE(k, o, vm_area_struct, anon_vma) : 0;
+	out->ops = GET_WHOLE(k, o, vm_area_struct, vm_ops);
 	return out->start < out->end && !((out->start | out->end) & page_mask);
 }
 
@@ -157,8 +157,8 @@ static struct error *find_in_rbtree(struct kernel *k, uint64_t node, uint64_t ad
 		if (depth >= RBTREE_MAX_DEPTH)
 			return error_at(ERR_BAD_LIST, node, "rb tree is deeper than it can be at %016" PRIx64, node);
 		TRY(bad_area(object_open(k, node - link, S_vm_area_struct, &out->object)));
-		uint64_t start = GET(k, &out->object, vm_area_struct, vm_start);
-		*found = addr >= start && addr < GET(k, &out->object, vm_area_struct, vm_end);
+		uint64_t start = GET_WHOLE(k, &out->object, vm_area_struct, vm_start);
+		*found = addr >= start && addr < GET_WHOLE(k, &out->object, vm_area_struct, vm_end);
 		if (*found)
 			return bad_area(read_opened(k, out));
 		TRY(kernel_read_pointer(k, out->object.addr + (addr < start ? left : right), &node));

@@ -181,7 +181,7 @@ static inline MUST_CHECK struct error *page_open_writable(struct engine *e, uint
 		out->object = (struct object){ p, page, e->page_size };
 	else
 		TRY(object_open_writable(e->k, page, S_page, &out->object));
-	out->flags = GET(e->k, &out->object, page, flags);
+	out->flags = GET_WHOLE(e->k, &out->object, page, flags);
 	out->pfn = engine_page_pfn(e, page);
 	return NULL;
 }
@@ -194,7 +194,7 @@ static inline MUST_CHECK struct error *page_open_known(struct engine *e, uint64_
 		out->object = (struct object){ p, page, e->page_size };
 	else
 		TRY(object_open(e->k, page, S_page, &out->object));
-	out->flags = GET(e->k, &out->object, page, flags);
+	out->flags = GET_WHOLE(e->k, &out->object, page, flags);
 	out->pfn = engine_page_pfn(e, page);
 	return NULL;
 }
@@ -275,7 +275,10 @@ static inline void set_pte(struct engine *e, uint64_t entry_addr, uint64_t entry
 		store_uint(p, 4, entry);
 }
 /* mk_pte(page, vma->vm_page_prot). */
-uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot);
+static inline uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot)
+{
+	return engine_page_phys(e, page) | page_prot;
+}
 /* protection_map[vm_flags & 15] as the kernel builds vm_page_prot. */
 uint64_t vm_get_page_prot(struct engine *e, uint64_t vm_flags);
 /* Frees page-table pages of [start, end) that map nothing else, to the quicklist. */

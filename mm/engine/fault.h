@@ -52,8 +52,13 @@ struct error *fault_above_pte(struct fault *f, bool *done) MUST_CHECK;
 uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level);
 /* The entry of f->addr at that level of the geometry; makes the tables above it that lack; *explained: they would be made. */
 struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr, bool *explained) MUST_CHECK;
-/* The same at the lowest level, in f->entry_addr. */
-struct error *fault_pte(struct fault *f, bool *explained) MUST_CHECK;
+/* The same at the lowest level, in f->entry_addr, where it is not there yet. */
+struct error *fault_new_pte(struct fault *f, bool *explained) MUST_CHECK;
+static inline MUST_CHECK struct error *fault_pte(struct fault *f, bool *explained)
+{
+	*explained = false;
+	return f->entry_addr ? NULL : fault_new_pte(f, explained);
+}
 /* A table for the entry is made ready, for fault_pte() to use, if there is none and kernels like this one do so before they look for a page; freed if it was not used. */
 struct error *fault_prealloc(struct fault *f) MUST_CHECK;
 struct error *fault_prealloc_free(struct fault *f) MUST_CHECK;

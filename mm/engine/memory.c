@@ -145,9 +145,9 @@ static struct error *do_anonymous_page(struct fault *f)
 		return NULL;
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
 	clear_page(bytes);
-	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
 	if (e->modern)
 		return map_new_page(f, page);
+	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
 	ADD(e->k, f->mm, mm_struct, rss, 1);
 	TRY(lru_cache_add_accessed(e, page));
 	TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },

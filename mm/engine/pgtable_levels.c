@@ -149,14 +149,11 @@ struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr
 	return NULL;
 }
 
-struct error *fault_pte(struct fault *f, bool *explained)
+struct error *fault_new_pte(struct fault *f, bool *explained)
 {
 	struct engine *e = f->e;
 	const struct pagetable_geometry *g = &e->k->geometry;
 	uint64_t above;
-	*explained = false;
-	if (f->entry_addr)
-		return NULL;
 	if (!f->prealloc)
 		return fault_tables(f, g->levels - 1u, &f->entry_addr, explained);
 	/* pmd_populate() */

@@ -51,18 +51,18 @@ struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 	struct kernel *k = e->k;
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
-	SET(k, &p.object, page, flags, p.flags | bit_of(e->modern->swapbacked) | bit_of(e->bit_uptodate) | bit_of(e->modern->anon_exclusive));
+	SET_WHOLE(k, &p.object, page, flags, p.flags | bit_of(e->modern->swapbacked) | bit_of(e->bit_uptodate) | bit_of(e->modern->anon_exclusive));
 	SET(k, &p.object, page, mapcount, 0);
-	SET(k, &p.object, page, mapping, f->vma->anon_vma ? f->vma->anon_vma | PAGE_MAPPING_ANON : 0);
+	SET_WHOLE(k, &p.object, page, mapping, f->vma->anon_vma ? f->vma->anon_vma | PAGE_MAPPING_ANON : 0);
 	/* A stack that would grow begins lower than its area says yet. */
 	const struct vma *vma = f->vma;
 	struct vma area;
-	if (GET(k, &vma->object, vm_area_struct, vm_start) != vma->start) {
+	if (GET_WHOLE(k, &vma->object, vm_area_struct, vm_start) != vma->start) {
 		TRY(vma_open(k, vma->addr, &area));
 		vma = &area;
 	}
 	uint64_t first = vma_anon_pgoff(k, vma) - ((vma->start - f->vma->start) >> k->arch->page_shift);
-	SET(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + first);
+	SET_WHOLE(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + first);
 	mod_page_state(e, page, e->modern->anon_mapped, 1);
 	TRACE(e, "page_add_new_anon_rmap", "the page is this area's alone", { "page", page }, { "anon_vma", f->vma->anon_vma },
 	      { "page->index", GET(k, &p.object, page, index) });

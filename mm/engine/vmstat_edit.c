@@ -85,12 +85,8 @@ void count_vm_event(struct engine *e, int event)
 void count_vm_events(struct engine *e, int event, uint64_t n)
 {
 	struct kernel *k = e->k;
-	uint64_t v, at;
-	if (!e->modern->vm_events || event < 0)
-		return;
-	at = percpu_addr(k, e->modern->vm_events, e->cpu) + (uint64_t)event * k->arch->pointer_size;
-	if (!error_drop(kernel_read_pointer(k, at, &v)))
-		error_drop(kernel_write_pointer(k, at, v + n));
+	if (e->modern->vm_events && event >= 0)
+		error_drop(kernel_add_uint(k, percpu_addr(k, e->modern->vm_events, e->cpu) + (uint64_t)event * k->arch->pointer_size, k->arch->pointer_size, (int64_t)n));
 }
 
 void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta)
