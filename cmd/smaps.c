@@ -75,21 +75,55 @@ static void put_number(struct out *o, const char *name, uint64_t value, const ch
 	o->at = p + unit_len;
 }
 
-static void print_fields(struct session *s, const struct smaps *sums, bool rollup)
+/* A line of this kernel's, with a 0: what most numbers are, and what others are written over. */
+struct line {
+	const struct field *field;
+	unsigned shift;	/* the number's, to kB */
+	char text[32];	/* "%-16s%8lu kB\n": LINE_LEN of them */
+};
+#define LINE_LEN  28
+#define FITS_LINE 100000000
+
+struct lines {
+	size_t count;
+	struct line line[FIELDS];
+};
+
+static void make_lines(struct kernel *k, bool rollup, struct lines *l)
 {
-	struct out *o = s->out;
-	for (size_t i = 0; i < FIELDS; i++) {
-		const struct field *f = &fields[i];
-		uint64_t value;
-		if ((f->member != MEMBER_NONE && !s->kernel->members[f->member].present) ||
-		    f->where == (rollup ? AREA_ONLY : ROLLUP_ONLY))
+	l->count = 0;
+	for (const struct field *f = fields; f < fields + FIELDS; f++) {
+		struct line *line = &l->line[l->count];
+		if ((f->member != MEMBER_NONE && !k->members[f->member].present) || f->where == (rollup ? AREA_ONLY : ROLLUP_ONLY))
 			continue;
-		memcpy(&value, (const char *)sums + f->offset, sizeof(value));
-		value >>= f->unit == PROPORTIONAL ? 10 + SMAPS_PSS_SHIFT : 10;
-		if (out_json(o))
-			out_dec(o, f->name, NULL, value);
-		else
-			put_number(o, f->name, value, " kB\n");
+		char *p = line->text;
+		line->field = f;
+		line->shift = f->unit == PROPORTIONAL ? 10 + SMAPS_PSS_SHIFT : 10;
+		memset(p, ' ', sizeof(line->text));
+		*stpcpy(p, f->name) = ':';
+		memcpy(p + NUMBER_END - 1, "0 kB\n", LINE_LEN - NUMBER_END + 1);
+		l->count++;
+	}
+}
+
+static void print_fields(struct out *o, const struct lines *l, const struct smaps *sums)
+{
+	for (const struct line *line = l->line; line < l->line + l->count; line++) {
+		uint64_t value;
+		memcpy(&value, (const char *)sums + line->field->offset, sizeof(value));
+		value >>= line->shift;
+		if (out_json(o)) {
+			out_dec(o, line->field->name, NULL, value);
+		} else if (value < FITS_LINE) {
+			char *p = out_reserve(o, sizeof(line->text));
+			unsigned digits = dec_length(value);
+			memcpy(p, line->text, sizeof(line->text));
+			if (value)
+				put_dec_digits(p + NUMBER_END - digits, value, digits);
+			o->at = p + LINE_LEN;
+		} else {
+			put_number(o, line->field->name, value, " kB\n");
+		}
 	}
 }
 
@@ -165,6 +199,7 @@ static void print_flags(struct out *o, const struct mnemonics *m, uint64_t flags
 struct work {
 	struct session *s;
 	bool rollup;
+	struct lines lines;
 	struct mnemonics mnemonics;
 	struct smaps sums; /* of all areas, for -r */
 	uint64_t start, end;
@@ -245,7 +280,7 @@ static bool print_area(struct work *w, const struct vma *vma, const struct smaps
 	out_object_begin(s->out, NULL);
 	print_heading(s, vma->start, vma->end, permissions, vma->file ? vma->pgoff << k->arch->page_shift : 0, vma_inode(k, vma),
 		      path ? path->path : special, path && path->deleted);
-	print_fields(s, sums, false);
+	print_fields(s->out, &w->lines, sums);
 	if (smaps_protection_key(k, vma, &key)) {
 		if (out_json(s->out))
 			out_dec(s->out, "ProtectionKey", NULL, key);
@@ -280,6 +315,7 @@ static struct error *print_task(struct session *s, const struct task *t, void *c
 	/* A kernel thread has no memory of its own: its file is empty. */
 	if (!t->mm)
 		return NULL;
+	make_lines(s->kernel, w.rollup, &w.lines);
 	if (!w.rollup) {
 		find_mnemonics(s->kernel, &w.mnemonics);
 		out_array_begin(s->out, "areas");
@@ -288,7 +324,7 @@ static struct error *print_task(struct session *s, const struct task *t, void *c
 	out_close(s->out, depth);
 	if (w.rollup && w.end) {
 		print_heading(s, w.start, w.end, "---p", 0, 0, "[rollup]", false);
-		print_fields(s, &w.sums, true);
+		print_fields(s->out, &w.lines, &w.sums);
 	}
 	if (!w.error)
 		return e;
