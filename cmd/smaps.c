@@ -19,23 +19,29 @@ struct field {
 	enum member_id member; /* a kernel that counts it has this; MEMBER_NONE: every one */
 	enum { BYTES, PROPORTIONAL } unit;
 	enum { BOTH, AREA_ONLY, ROLLUP_ONLY } where;
+	enum { EITHER, SIZES_FIRST, SIZES_LAST } order; /* of kernels whose pages' sizes stand there */
 };
 
-#define FIELD(name, member)	 {name, offsetof(struct smaps, member), MEMBER_NONE, BYTES, BOTH}
-#define FIELD_OF(name, member)	 {name, offsetof(struct smaps, member), M_mem_size_stats_##member, BYTES, BOTH}
-#define SHARE_OF(name, member, where) {name, offsetof(struct smaps, member), M_mem_size_stats_##member, PROPORTIONAL, where}
+#define ROW(name, member, presence, unit, where, order)	 {name, offsetof(struct smaps, member), presence, unit, where, order}
+#define FIELD(name, member)		 ROW(name, member, MEMBER_NONE, BYTES, BOTH, EITHER)
+#define FIELD_OF(name, member)		 ROW(name, member, M_mem_size_stats_##member, BYTES, BOTH, EITHER)
+#define SHARE_OF(name, member, where)	 ROW(name, member, M_mem_size_stats_##member, PROPORTIONAL, where, EITHER)
+#define PAGE_SIZE(name, order)		 ROW(name, page_size, MEMBER_NONE, BYTES, AREA_ONLY, order)
 
-/* fs/proc/task_mmu.c: show_smap(), __show_smap() */
+/*
+ * fs/proc/task_mmu.c: show_smap(), __show_smap(). Until 4.13 (493b0e9d945f) the sizes of pages stood near the end, and what is locked, known since
+ * 2.6.39, had no count of its own.
+ */
 static const struct field fields[] = {
-	{"Size", offsetof(struct smaps, size), MEMBER_NONE, BYTES, AREA_ONLY},
-	{"KernelPageSize", offsetof(struct smaps, page_size), MEMBER_NONE, BYTES, AREA_ONLY},
-	{"MMUPageSize", offsetof(struct smaps, page_size), MEMBER_NONE, BYTES, AREA_ONLY},
+	ROW("Size", size, MEMBER_NONE, BYTES, AREA_ONLY, EITHER),
+	PAGE_SIZE("KernelPageSize", SIZES_FIRST),
+	PAGE_SIZE("MMUPageSize", SIZES_FIRST),
 	FIELD("Rss", resident),
-	{"Pss", offsetof(struct smaps, pss), MEMBER_NONE, PROPORTIONAL, BOTH},
+	ROW("Pss", pss, MEMBER_NONE, PROPORTIONAL, BOTH, EITHER),
 	SHARE_OF("Pss_Dirty", pss_dirty, BOTH),
 	SHARE_OF("Pss_Anon", pss_anon, ROLLUP_ONLY),
-	{"Pss_File", offsetof(struct smaps, pss_file), M_mem_size_stats_pss_anon, PROPORTIONAL, ROLLUP_ONLY},
-	{"Pss_Shmem", offsetof(struct smaps, pss_shmem), M_mem_size_stats_pss_anon, PROPORTIONAL, ROLLUP_ONLY},
+	ROW("Pss_File", pss_file, M_mem_size_stats_pss_anon, PROPORTIONAL, ROLLUP_ONLY, EITHER),
+	ROW("Pss_Shmem", pss_shmem, M_mem_size_stats_pss_anon, PROPORTIONAL, ROLLUP_ONLY, EITHER),
 	FIELD("Shared_Clean", shared_clean),
 	FIELD("Shared_Dirty", shared_dirty),
 	FIELD("Private_Clean", private_clean),
@@ -51,6 +57,9 @@ static const struct field fields[] = {
 	FIELD_OF("Private_Hugetlb", private_hugetlb),
 	FIELD("Swap", swap),
 	SHARE_OF("SwapPss", swap_pss, BOTH),
+	PAGE_SIZE("KernelPageSize", SIZES_LAST),
+	PAGE_SIZE("MMUPageSize", SIZES_LAST),
+	ROW("Locked", pss_locked, M_mem_size_stats_anonymous_thp, PROPORTIONAL, BOTH, SIZES_LAST),
 	SHARE_OF("Locked", pss_locked, BOTH),
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -91,10 +100,12 @@ struct lines {
 
 static void make_lines(struct kernel *k, bool rollup, struct lines *l)
 {
+	const bool sizes_last = HAS(k, mem_size_stats, resident) && !HAS(k, mem_size_stats, pss_locked);
 	l->count = 0;
 	for (const struct field *f = fields; f < fields + FIELDS; f++) {
 		struct line *line = &l->line[l->count];
-		if ((f->member != MEMBER_NONE && !k->members[f->member].present) || f->where == (rollup ? AREA_ONLY : ROLLUP_ONLY))
+		if ((f->member != MEMBER_NONE && !k->members[f->member].present) || f->where == (rollup ? AREA_ONLY : ROLLUP_ONLY) ||
+		    f->order == (sizes_last ? SIZES_FIRST : SIZES_LAST))
 			continue;
 		char *p = line->text;
 		line->field = f;

@@ -290,6 +290,12 @@ static void add_compound(struct gather *g, const struct folio *folio, uint64_t p
 		add_bytes(g, kind, size, g->reader.wide ? pss : (uint32_t)pss);
 		return;
 	}
+	if (g->frames->counts_whole) { /* and looked at as a whole, too */
+		uint32_t mapcount = folio->entire_mapcount >= 2 ? (uint32_t)folio->entire_mapcount : 1;
+		uint64_t size = pages * g->page_bytes;
+		add_bytes(g, kind | (mapcount >= 2 ? KIND_SHARED : 0), size, (size << SMAPS_PSS_SHIFT) / mapcount);
+		return;
+	}
 	for (; pages; pages--, pfn++) {
 		const unsigned char *page = frame_page(g->frames, pfn);
 		if (!page) {
