@@ -32,6 +32,26 @@ static inline unsigned char *kernel_near_writable(struct kernel *k, uint64_t add
 	return vmcore_flat_at(k->flat, offset);
 }
 
+/*
+ * The same for what page tables lead to more often than not (struct pages in a vmemmap, and lists through them): it is looked where they led last, before a
+ * call is made.
+ */
+static inline unsigned char *kernel_near_paged(struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t offset = addr - k->near_last.start;
+	if (__builtin_expect(offset >= k->near_last.size || size > NEAR_BYTES, 0))
+		return kernel_near(k, addr, size);
+	return vmcore_flat_at(k->flat, k->near_last.phys + offset);
+}
+
+static inline unsigned char *kernel_near_paged_writable(struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t offset = addr - k->near_last.start;
+	if (__builtin_expect(offset >= k->near_last.size || size > NEAR_BYTES || k->flat->marks, 0))
+		return kernel_near_writable(k, addr, size);
+	return vmcore_flat_at(k->flat, k->near_last.phys + offset);
+}
+
 /* Of the architecture's pointer size. */
 static inline uint64_t load_word(const struct kernel *k, const unsigned char *p)
 {

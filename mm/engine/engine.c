@@ -9,6 +9,7 @@
 #include "mm/engine/engine.h"
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/state.h"
 #include "mm/zone.h"
 
@@ -194,6 +195,8 @@ static struct error *engine_make(struct kernel *k, struct engine **out)
 	e->classic = !e->modern;
 	if (!wrong)
 		wrong = find_flags(e);
+	if (!wrong && e->modern)
+		wrong = near_open(e);
 	if (wrong) {
 		engine_free(e);
 		return wrong;
@@ -220,7 +223,9 @@ struct error *engine_open(struct kernel *k, struct engine **out)
 
 void engine_free(struct engine *e)
 {
-	if (e)
+	if (e) {
+		free(e->near);
 		free(e->modern);
+	}
 	free(e);
 }

@@ -20,7 +20,7 @@ static struct error *open_head(struct kernel *k, uint64_t addr, unsigned char **
 
 INLINE unsigned char *near_head(struct kernel *k, uint64_t addr)
 {
-	return kernel_near_writable(k, addr, 16);
+	return addr - k->page_offset < k->near_size ? kernel_near_writable(k, addr, 16) : kernel_near_paged_writable(k, addr, 16);
 }
 
 INLINE void link_between(unsigned char *n, uint64_t node, uint64_t prev, unsigned char *before, uint64_t next, unsigned char *after, unsigned word)
