@@ -155,18 +155,9 @@ static inline bool near_lru_add(struct engine *e, const struct near_zone *z, uin
 	int32_t count = (int32_t)load_uint(p + n->refcount, 4);
 	if (flags & n->unsettled || !near_is_single(n, p) || (n->has_memcg && near_word(p + n->memcg)) || (mapping && !(mapping & PAGE_MAPPING_FLAGS)) || count < 2)
 		return false;
-	/* list_add() */
 	unsigned lru = (flags & n->swapbacked ? 0 : 2) + (flags & n->active ? 1 : 0);
-	uint64_t head = z->lists + 16 * lru, node = page + n->lru;
-	unsigned char *h = z->list_bytes + 16 * lru, *links = p + n->lru;
-	uint64_t next = near_word(h);
-	unsigned char *after = next == head ? h : kernel_near_paged_writable(e->k, next, 16);
-	if (!after)
+	if (!near_list_add(e->k, page + n->lru, p + n->lru, z->lists + 16 * lru, z->list_bytes + 16 * lru))
 		return false;
-	store_uint(links, 8, next);
-	store_uint(links + 8, 8, head);
-	store_uint(h, 8, node);
-	store_uint(after + 8, 8, node);
 	store_uint(p + n->flags, 8, flags | n->lru_bit);
 	store_uint(p + n->refcount, 4, (uint32_t)count - 1);
 	near_count(z->of_lists, (unsigned)e->modern->lru_base.index + lru, 1);
@@ -263,9 +254,9 @@ static struct error *drain_batch(struct engine *e, const struct object *batch, b
 	TRY(nodes_open(k));
 	/* Empty at once: a page that goes with its last reference must not be found on it. */
 	SET(k, batch, folio_batch, nr, 0);
-	const struct near_zone *near = each == lru_add && count ? near_lru(e, object_get_element(k, batch, M_folio_batch_folios, 0)) : NULL;
+	const struct near_zone *near = each == lru_add && count && k->wide ? near_lru(e, object_get_element(k, batch, M_folio_batch_folios, 0)) : NULL;
 	for (uint64_t i = 0; i < count; i++) {
-		uint64_t page = object_get_element(k, batch, M_folio_batch_folios, i);
+		uint64_t page = near ? near_word(batch->bytes + OFFSET(k, folio_batch, folios) + 8 * i) : object_get_element(k, batch, M_folio_batch_folios, i);
 		if (near && near_lru_add(e, near, page))
 			continue;
 		TRY(each(e, page));

@@ -45,6 +45,9 @@ static void find_words(struct engine *e, struct engine_near *n)
 	n->private = word_of(k, M_page_private, 8, &plain);
 	n->lru = links_of(k, M_page_lru, &plain);
 	n->pcp_list = links_of(k, M_page_pcp_list, &plain);
+	n->buddy_list = links_of(k, M_page_buddy_list, &plain);
+	n->page_type = word_of(k, M_page_page_type, 4, &plain);
+	n->buddy = page_type_of_buddy(w);
 	n->has_memcg = HAS(k, page, memcg_data) || HAS(k, page, mem_cgroup);
 	if (n->has_memcg)
 		n->memcg = word_of(k, HAS(k, page, memcg_data) ? M_page_memcg_data : M_page_mem_cgroup, 8, &plain);
@@ -112,6 +115,18 @@ static void find_lists(struct kernel *k, const struct engine_modern *m, struct n
 		z->lists = 0;
 }
 
+static void find_areas(struct kernel *k, struct near_zone *z)
+{
+	const struct member *areas = &k->members[M_zone_free_area], *lists = &k->members[M_free_area_free_list], *nr_free = &k->members[M_free_area_nr_free];
+	z->areas_addr = z->addr + areas->offset;
+	z->area_size = SIZE_OF(k, free_area);
+	z->free_list = lists->offset;
+	z->nr_free = nr_free->offset;
+	z->types = lists->total / 16;
+	if (nr_free->size == 8 && nr_free->offset + 8 <= z->area_size && lists->offset + lists->total <= z->area_size)
+		z->areas = kernel_near_writable(k, z->areas_addr, areas->total);
+}
+
 static bool make_zone(struct engine *e, const struct zone *of, struct near_zone *z)
 {
 	struct kernel *k = e->k;
@@ -128,6 +143,7 @@ static bool make_zone(struct engine *e, const struct zone *of, struct near_zone 
 		find_counters(k, &z->counters[VMSTAT_NODE], percpu_ptr(k, nodestat, e->cpu), &k->members[M_per_cpu_nodestat_vm_node_stat_diff],
 			      &k->members[M_per_cpu_nodestat_stat_threshold], z->pgdat, &k->members[M_pglist_data_vm_stat], e->modern->vm_node_stat);
 	find_lists(k, e->modern, z);
+	find_areas(k, z);
 	z->pfn = of->start_pfn;
 	if (run && !k->mm->nodes->overlap)
 		z->frames = run->end - z->pfn < of->spanned_pages ? run->end - z->pfn : of->spanned_pages;

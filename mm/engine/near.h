@@ -32,6 +32,10 @@ struct near_zone {
 	struct near_counters counters[2]; /* by enum vmstat_group */
 	uint64_t lists; /* the LRU lists of pages that no memory cgroup has; 0: the general way */
 	unsigned char *list_bytes;
+	/* zone.free_area, and of one of its elements: its size, where in it the number of blocks and the lists of so many types are; NULL: the general way */
+	unsigned char *areas;
+	uint64_t areas_addr;
+	uint32_t area_size, nr_free, free_list, types;
 	const struct near_counters *of_lists, *of_zone; /* which count their pages; of_zone NULL: nothing counts them by zone besides */
 };
 
@@ -54,7 +58,8 @@ struct near_batch {
 struct engine_near {
 	/* Where the words of a struct page are, which are words of their usual sizes; not so: the general way. */
 	bool plain, has_memcg;
-	uint32_t flags, refcount, mapcount, mapping, private, memcg, head, lru, pcp_list;
+	uint32_t flags, refcount, mapcount, mapping, private, memcg, head, lru, pcp_list, buddy_list, page_type;
+	uint32_t buddy; /* the page_type of a free block's first page */
 	/* Bits of the flags: */
 	uint64_t lru_bit, swapbacked, active, unsettled; /* PG_lru …; of pages that do not go from a batch to a list of pages to be had, simply */
 	uint64_t large; /* flags that pages of several frames have; a tail may have the lowest bit of `head` instead (0: there is no such word, for the first is the flags) */
@@ -87,6 +92,13 @@ static inline const struct near_zone *near_zone_of_page(struct engine *e, uint64
 	return near_holds(e, &z->memo) && engine_page_pfn(e, page) - z->pfn < z->frames && near_allowed(e) ? z : near_find_zone_of_page(e, page);
 }
 
+/* By its address, when it is the zone that was found last. */
+static inline const struct near_zone *near_zone_at(const struct engine *e, uint64_t zone)
+{
+	const struct near_zone *z = e->near->last;
+	return z->addr == zone && near_holds(e, &z->memo) && near_allowed(e) ? z : NULL;
+}
+
 /* Is it the address of a struct page of the zone? */
 static inline bool near_is_page(const struct engine *e, const struct near_zone *z, uint64_t page)
 {
@@ -109,6 +121,32 @@ static inline uint64_t near_word(const unsigned char *p)
 static inline bool near_is_single(const struct engine_near *n, const unsigned char *page)
 {
 	return !(near_word(page + n->flags) & n->large) && !(n->head && near_word(page + n->head) & 1);
+}
+
+/* ---- Lists: list_add(), list_del(), of a node that stands at n, after a head that stands at h. False, and nothing was changed: the general way ---- */
+
+static inline bool near_list_add(struct kernel *k, uint64_t node, unsigned char *n, uint64_t head, unsigned char *h)
+{
+	uint64_t next = near_word(h);
+	unsigned char *after = next == head ? h : kernel_near_paged_writable(k, next, 16);
+	if (!after)
+		return false;
+	store_uint(n, 8, next);
+	store_uint(n + 8, 8, head);
+	store_uint(h, 8, node);
+	store_uint(after + 8, 8, node);
+	return true;
+}
+
+static inline bool near_list_del(struct kernel *k, uint64_t node, const unsigned char *n)
+{
+	uint64_t next = near_word(n), prev = near_word(n + 8);
+	unsigned char *after = kernel_near_paged_writable(k, next, 16), *before = kernel_near_paged_writable(k, prev, 16);
+	if (!after || !before || near_word(before) != node || near_word(after + 8) != node)
+		return false;
+	store_uint(before, 8, next);
+	store_uint(after + 8, 8, prev);
+	return true;
 }
 
 /* ---- Counters: mod_state() ---- */

@@ -482,28 +482,21 @@ static uint64_t take_near(struct engine *e, enum page_class class)
 	int64_t free = (int64_t)(near_word(n->free) - near_word(n->highatomic));
 	if (free <= (int64_t)(near_word(n->mark) + near_word(n->boost) + near_word(n->reserve)))
 		return 0;
-	/* take_from_pcp() */
 	uint64_t first = near_word(n->list), page = first - words->pcp_list;
 	if (first == n->head || !near_is_page(e, n->zone, page))
 		return 0;
 	unsigned char *p = near_page(e, page);
 	if (!p)
 		return 0;
-	unsigned char *links = p + words->pcp_list;
-	uint64_t next = near_word(links);
-	unsigned char *after = next == n->head ? n->list : kernel_near_paged_writable(e->k, next, 16);
-	if (!after || near_word(after + 8) != first || near_word(links + 8) != n->head)
+	/* take_from_pcp(), prep_new_page() */
+	if (load_uint(p + words->refcount, 4) || near_word(p + words->mapping) || (uint32_t)load_uint(p + words->mapcount, 4) != UINT32_MAX ||
+	    !near_list_del(e->k, first, p + words->pcp_list))
 		return 0;
-	/* prep_new_page() */
-	if (load_uint(p + words->refcount, 4) || near_word(p + words->mapping) || (uint32_t)load_uint(p + words->mapcount, 4) != UINT32_MAX)
-		return 0;
-	store_uint(n->list, 8, next);
-	store_uint(after + 8, 8, n->head);
 	store_uint(n->count, 4, load_uint(n->count, 4) - 1);
 	store_uint(p + words->private, 8, 0);
 	store_uint(p + words->refcount, 4, 1);
-	store_uint(links, 8, e->modern->list_poison);
-	store_uint(links + 8, 8, e->modern->list_poison + 0x22);
+	store_uint(p + words->pcp_list, 8, e->modern->list_poison);
+	store_uint(p + words->pcp_list + 8, 8, e->modern->list_poison + 0x22);
 	return page;
 }
 
