@@ -70,6 +70,7 @@ static inline void store_word(const struct kernel *k, unsigned char *p, uint64_t
 
 struct error *kernel_read_uint_far(struct kernel *k, uint64_t addr, unsigned size, uint64_t *out) MUST_CHECK;
 struct error *kernel_write_uint_far(struct kernel *k, uint64_t addr, unsigned size, uint64_t value) MUST_CHECK;
+struct error *kernel_add_uint_far(struct kernel *k, uint64_t addr, unsigned size, int64_t n) MUST_CHECK;
 struct error *kernel_get_far(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out) MUST_CHECK;
 
 /* An unsigned integer of 1, 2, 4 or 8 bytes. */
@@ -196,16 +197,13 @@ static inline MUST_CHECK struct error *kernel_get(struct kernel *k, uint64_t obj
 static inline MUST_CHECK struct error *kernel_add_uint(struct kernel *k, uint64_t addr, unsigned size, int64_t n)
 {
 	unsigned char *p = kernel_near_writable(k, addr, size);
-	uint64_t v;
-	if (p && (size == 8 || size == 4)) {
-		if (size == 8)
-			store_uint(p, 8, load_uint(p, 8) + (uint64_t)n);
-		else
-			store_uint(p, 4, load_uint(p, 4) + (uint64_t)n);
-		return NULL;
-	}
-	TRY(kernel_read_uint(k, addr, size, &v));
-	return kernel_write_uint(k, addr, size, v + (uint64_t)n);
+	if (__builtin_expect(!p || (size != 8 && size != 4), 0))
+		return kernel_add_uint_far(k, addr, size, n);
+	if (size == 8)
+		store_uint(p, 8, load_uint(p, 8) + (uint64_t)n);
+	else
+		store_uint(p, 4, (uint32_t)load_uint(p, 4) + (uint32_t)n);
+	return NULL;
 }
 
 /*

@@ -9,6 +9,7 @@
 #include "mm/engine/engine.h"
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/state.h"
 #include "mm/task.h"
 #include "mm/zone.h"
@@ -132,7 +133,7 @@ struct error *engine_set_current(struct engine *e, uint64_t task)
 	uint64_t cpu = 0;
 	e->task = task;
 	/* What acts on pages looks up their zones; forgotten after each act. */
-	if (!e->classic)
+	if (!e->classic && !(e->k->mm && e->k->mm->nodes))
 		TRY(nodes_open(e->k));
 	if (task && HAS(e->k, task_struct, cpu)) {
 		TRY(kernel_get(e->k, task, M_task_struct_cpu, &cpu));
@@ -199,6 +200,8 @@ static struct error *engine_make(struct kernel *k, struct engine **out)
 	e->classic = !e->modern;
 	if (!wrong)
 		wrong = find_flags(e);
+	if (!wrong && e->modern)
+		wrong = near_open(e);
 	if (wrong) {
 		engine_free(e);
 		return wrong;
@@ -225,7 +228,9 @@ struct error *engine_open(struct kernel *k, struct engine **out)
 
 void engine_free(struct engine *e)
 {
-	if (e)
+	if (e) {
+		free(e->near);
 		free(e->modern);
+	}
 	free(e);
 }

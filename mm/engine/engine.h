@@ -84,12 +84,14 @@ struct fault_report {
 /* ---- Per image ---- */
 
 struct engine_modern;
+struct engine_near;
 
 /* Symbols and facts that the engine needs at every step, read once. No state of the machine is in here. */
 struct engine {
 	struct kernel *k;
 	struct trace *trace; /* NULL: off */
 	struct fault_report *report; /* NULL: off */
+	struct engine_near *near; /* what is near (mm/engine/near.h); there when `modern` is */
 	struct engine_modern *modern; /* where pages are mapped back to areas (mm/engine/modern.h); NULL for 2.4 */
 	bool classic;	     /* 2.4's memory management: no reverse mapping, one array of pages (modern is NULL) */
 	uint64_t task;	     /* who acts: set by engine_set_current() and do_page_fault(); its limits and rights count; 0: the mm's owner's, or nobody's */

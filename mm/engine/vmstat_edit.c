@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/zone.h"
 
 #define TASK_RSS_EVENTS_THRESH 64 /* mm/memory.c */
@@ -68,8 +68,20 @@ uint64_t zone_of_page(struct engine *e, uint64_t page)
 	return z ? z->addr : 0;
 }
 
+/* Where all of it is near, mod_zone_state() and mod_node_state() in one. */
+static bool mod_near_state(struct engine *e, uint64_t page, struct stat_item item, int delta)
+{
+	const struct near_zone *z = near_zone_of_page(e, page);
+	if (!z || !near_counts(z, item))
+		return false;
+	near_count(&z->counters[item.group], (unsigned)item.index, delta);
+	return true;
+}
+
 void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int delta)
 {
+	if (mod_near_state(e, page, item, delta))
+		return;
 	uint64_t zone = zone_of_page(e, page), pgdat;
 	if (item.group == VMSTAT_ZONE && zone)
 		mod_zone_state(e, zone, item, delta);
