@@ -6,27 +6,9 @@
 #include "mm/rbtree.h"
 #include "mm/vma.h"
 
-/* Of an opened object: all but that; false when it cannot be one. */
-static inline bool read_area(struct kernel *k, struct vma *out)
-{
-	const struct object *o = &out->object;
-	uint64_t page_mask = (1ull << k->arch->page_shift) - 1;
-	out->addr = o->addr;
-	out->start = GET_WHOLE(k, o, vm_area_struct, vm_start);
-	out->end = GET_WHOLE(k, o, vm_area_struct, vm_end);
-	out->flags = GET_WHOLE(k, o, vm_area_struct, vm_flags);
-	out->page_prot = GET_WHOLE(k, o, vm_area_struct, vm_page_prot);
-	out->pgoff = GET_WHOLE(k, o, vm_area_struct, vm_pgoff);
-	out->mm = GET_WHOLE(k, o, vm_area_struct, vm_mm);
-	out->file = GET_WHOLE(k, o, vm_area_struct, vm_file);
-	out->anon_vma = HAS(k, vm_area_struct, anon_vma) ? GET_WHOLE(k, o, vm_area_struct, anon_vma) : 0;
-	out->ops = GET_WHOLE(k, o, vm_area_struct, vm_ops);
-	return out->start < out->end && !((out->start | out->end) & page_mask);
-}
-
 static inline struct error *read_opened(struct kernel *k, struct vma *out)
 {
-	if (__builtin_expect(read_area(k, out), 1))
+	if (__builtin_expect(vma_read(k, out), 1))
 		return NULL;
 	return error_at(ERR_BAD_OBJECT, out->addr, "no vm_area_struct: %016" PRIx64 " (from %" PRIx64 " to %" PRIx64 ")", out->addr, out->start, out->end);
 }
@@ -39,7 +21,7 @@ struct error *vma_open(struct kernel *k, uint64_t addr, struct vma *out)
 
 bool vma_try_open(struct kernel *k, uint64_t addr, struct vma *out)
 {
-	return object_try_open(k, addr, S_vm_area_struct, &out->object) && read_area(k, out);
+	return object_try_open(k, addr, S_vm_area_struct, &out->object) && vma_read(k, out);
 }
 
 struct vma_walk {

@@ -41,8 +41,13 @@ struct error *alloc_user_page(struct fault *f, uint64_t *page) MUST_CHECK;
 struct error *map_new_page(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *copy_for_write(struct fault *f, const struct page *old) MUST_CHECK;
 
-/* The task has had one fault more (mm/engine/memory.c). */
-struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result) MUST_CHECK;
+/* The task has had one fault more. */
+static inline MUST_CHECK struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result)
+{
+	if (result == FAULT_MINOR)
+		return kernel_add(e->k, task, M_task_struct_min_flt, 1);
+	return result == FAULT_MAJOR ? kernel_add(e->k, task, M_task_struct_maj_flt, 1) : NULL;
+}
 /* mm/engine/fault_area.c: arch/x86/mm/fault.c where areas are found without a cache; *found false: the fault ends with *result and `why`. */
 struct error *fault_find_area(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, struct vma *vma,
 			      bool *found, enum fault_result *result, char *why, size_t why_size) MUST_CHECK;

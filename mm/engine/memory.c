@@ -470,13 +470,6 @@ static struct error *area_for(struct engine *e, uint64_t task, const struct obje
 	return vma_open(e->k, vma_addr, vma);
 }
 
-struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result)
-{
-	if (result == FAULT_MINOR)
-		return kernel_add(e->k, task, M_task_struct_min_flt, 1);
-	return result == FAULT_MAJOR ? kernel_add(e->k, task, M_task_struct_maj_flt, 1) : NULL;
-}
-
 /* arch/x86/mm/fault.c of kernels that find areas without a cache. */
 static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr,
 					enum fault_access access, enum fault_result *result, char *why, size_t why_size)

@@ -89,18 +89,6 @@ void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int 
 		mod_node_state(e, pgdat, item, delta);
 }
 
-void count_vm_event(struct engine *e, int event)
-{
-	count_vm_events(e, event, 1);
-}
-
-void count_vm_events(struct engine *e, int event, uint64_t n)
-{
-	struct kernel *k = e->k;
-	if (e->modern->vm_events && event >= 0)
-		error_drop(kernel_add_uint(k, percpu_addr(k, e->modern->vm_events, e->cpu) + (uint64_t)event * k->arch->pointer_size, k->arch->pointer_size, (int64_t)n));
-}
-
 void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta)
 {
 	struct kernel *k = e->k;
@@ -193,12 +181,12 @@ struct error *sync_mm_rss(struct engine *e, const struct object *t, const struct
 struct error *check_sync_rss_stat(struct engine *e, uint64_t task, const struct object *mm)
 {
 	struct kernel *k = e->k;
-	const struct member *m = &k->members[M_task_struct_rss_events];
+	const uint64_t at = task + OFFSET(k, task_struct, rss_events);
 	struct object t;
 	uint64_t events;
-	TRY(kernel_get(k, task, M_task_struct_rss_events, &events));
-	TRY(kernel_add_uint(k, task + m->offset, m->size, 1));
-	if ((int32_t)events <= TASK_RSS_EVENTS_THRESH)
+	TRY(kernel_read_uint(k, at, 4, &events));
+	TRY(kernel_write_uint(k, at, 4, events + 1));
+	if (__builtin_expect((int32_t)events <= TASK_RSS_EVENTS_THRESH, 1))
 		return NULL;
 	TRY(object_open_writable(k, task, S_task_struct, &t));
 	return sync_mm_rss(e, &t, mm);
