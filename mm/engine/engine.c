@@ -128,6 +128,11 @@ struct error *engine_not_classic(const struct engine *e, const char *what)
 	return error_new(ERR_UNSUPPORTED, "%s is not done on a kernel like this one yet", what);
 }
 
+void engine_trace(struct engine *e, const char *function, const char *decision, const struct trace_value *values, unsigned count)
+{
+	e->trace->step(e->trace, function, decision, values, count);
+}
+
 struct error *engine_set_current(struct engine *e, uint64_t task)
 {
 	uint64_t cpu = 0;

@@ -142,18 +142,18 @@ static inline MUST_CHECK struct error *need_classic(const struct engine *e, cons
 void engine_resolve(struct engine *e);
 
 /* ENOMEM when this is the allocation that is to fail. */
-struct error *engine_fail(void) MUST_CHECK;
+struct error *engine_fail(void) MUST_CHECK UNLIKELY_CALL;
 static inline MUST_CHECK struct error *should_fail(struct engine *e)
 {
 	return __builtin_expect(!e->fail_in, 1) || --e->fail_in ? NULL : engine_fail();
 }
 
+void engine_trace(struct engine *e, const char *function, const char *decision, const struct trace_value *values, unsigned count) UNLIKELY_CALL;
 #define TRACE(e, function, decision, ...)                                                                              \
 	do {                                                                                                           \
 		if (__builtin_expect((e)->trace != NULL, 0)) {                                                         \
 			const struct trace_value trace_values_[] = { __VA_ARGS__ };                                    \
-			(e)->trace->step((e)->trace, function, decision, trace_values_,                               \
-					 sizeof(trace_values_) / sizeof(trace_values_[0]));                            \
+			engine_trace((e), function, decision, trace_values_, sizeof(trace_values_) / sizeof(trace_values_[0])); \
 		}                                                                                                      \
 	} while (0)
 

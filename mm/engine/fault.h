@@ -29,7 +29,7 @@ static inline void fault_outcome(struct engine *e, enum fault_outcome outcome)
  * What memory alone does not hold, or what this engine does not do: an error (ERR_UNSUPPORTED) of the act; where only an explanation is wanted it is noted, and
  * *explained is true: the caller does nothing more.
  */
-struct error *fault_refuse(struct engine *e, bool *explained, const char *format, ...) MUST_CHECK __attribute__((format(printf, 3, 4)));
+struct error *fault_refuse(struct engine *e, bool *explained, const char *format, ...) MUST_CHECK UNLIKELY_CALL __attribute__((format(printf, 3, 4)));
 
 /* ---- Parts ---- */
 
