@@ -10,7 +10,7 @@
 #include "mm/swap.h"
 #include "mm/zero_page.h"
 
-uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
+EVERY_FAULT uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
 	const struct vmcore_flat *flat = e->k->flat;

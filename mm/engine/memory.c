@@ -50,7 +50,7 @@ struct error *alloc_user_page(struct fault *f, uint64_t *page)
 }
 
 /* Where pages know the areas that map them, and counts are kept by kind and CPU. */
-struct error *map_new_page(struct fault *f, uint64_t page)
+EVERY_FAULT struct error *map_new_page(struct fault *f, uint64_t page)
 {
 	bool explained;
 	uint64_t entry = pte_mkwrite(pte_mkdirty(mk_pte(f->e, page, f->vma->page_prot)));
@@ -110,7 +110,7 @@ static struct error *may_be_anonymous(struct fault *f, bool *explained, bool *do
 	return NULL;
 }
 
-static struct error *do_anonymous_page(struct fault *f)
+static EVERY_FAULT struct error *do_anonymous_page(struct fault *f)
 {
 	struct engine *e = f->e;
 	uint64_t page, entry;
@@ -217,7 +217,7 @@ static struct error *do_no_page(struct fault *f)
  * Is nobody else at the page? It has one reference, or two and the other is the swap cache's, whose slot nobody else uses (mm/swapfile.c:
  * can_share_swap_page()).
  */
-static struct error *can_share_swap_page(struct engine *e, const struct page *p, bool *alone)
+static EVERY_FAULT struct error *can_share_swap_page(struct engine *e, const struct page *p, bool *alone)
 {
 	struct kernel *k = e->k;
 	int32_t count = page_refcount(k, p);
@@ -273,7 +273,7 @@ static struct error *do_swap_page(struct fault *f)
 
 /* ---- Write protection ---- */
 
-static struct error *map_copy_modern(struct fault *f, const struct page *old, uint64_t page, uint64_t entry)
+static EVERY_FAULT struct error *map_copy_modern(struct fault *f, const struct page *old, uint64_t page, uint64_t entry)
 {
 	struct engine *e = f->e;
 	int anon = e->modern->rss_anon, kind = page_counter_kind(e, old);
@@ -295,7 +295,7 @@ static struct error *map_copy_modern(struct fault *f, const struct page *old, ui
 }
 
 /* The entry goes from the old page to its copy; 2.4 counts only that the process has a page more, if the old one was not counted. */
-static struct error *map_copy(struct fault *f, const struct page *old, uint64_t page)
+static EVERY_FAULT struct error *map_copy(struct fault *f, const struct page *old, uint64_t page)
 {
 	struct engine *e = f->e;
 	uint64_t entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
@@ -307,7 +307,7 @@ static struct error *map_copy(struct fault *f, const struct page *old, uint64_t 
 	return lru_cache_add(e, page);
 }
 
-struct error *copy_for_write(struct fault *f, const struct page *old)
+EVERY_FAULT struct error *copy_for_write(struct fault *f, const struct page *old)
 {
 	struct engine *e = f->e;
 	uint64_t page;
@@ -346,7 +346,7 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 	return e->modern && cleared ? NULL : put_page(e, old->object.addr);
 }
 
-static struct error *do_wp_page(struct fault *f)
+static EVERY_FAULT struct error *do_wp_page(struct fault *f)
 {
 	struct engine *e = f->e;
 	struct page old;
@@ -369,7 +369,7 @@ static struct error *do_wp_page(struct fault *f)
 
 /* ---- Dispatch ---- */
 
-static struct error *handle_pte_fault(struct fault *f)
+static EVERY_FAULT struct error *handle_pte_fault(struct fault *f)
 {
 	struct engine *e = f->e;
 	if (!pagetable_entry_present(&e->k->geometry, f->entry)) {
@@ -397,7 +397,7 @@ static struct error *handle_pte_fault(struct fault *f)
 }
 
 /* entry_addr: of the lowest table, where that is there already; 0: it may have to be made, or something else stands above. */
-static struct error *fault_at(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, uint64_t entry_addr, bool write,
+static EVERY_FAULT struct error *fault_at(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, uint64_t entry_addr, bool write,
 			      enum fault_result *result)
 {
 	struct fault f = { .e = e, .mm = mm, .vma = vma, .addr = addr, .write = write, .entry_addr = entry_addr };
@@ -471,7 +471,7 @@ static struct error *area_for(struct engine *e, uint64_t task, const struct obje
 }
 
 /* arch/x86/mm/fault.c of kernels that find areas without a cache. */
-static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr,
+static EVERY_FAULT struct error *do_user_addr_fault(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr,
 					enum fault_access access, enum fault_result *result, char *why, size_t why_size)
 {
 	struct vma vma;
@@ -494,7 +494,7 @@ static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const s
 }
 
 /* `mm` is the task's, opened writable; NULL for a kernel thread. `entry_addr` as for fault_at(). */
-static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr, enum fault_access access,
+static EVERY_FAULT struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr, enum fault_access access,
 				 enum fault_result *result, char *why, size_t why_size)
 {
 	struct vma vma;
@@ -529,7 +529,7 @@ static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct o
 	return count_fault(e, task, *result);
 }
 
-static struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any)
+static EVERY_FAULT struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any)
 {
 	uint64_t addr;
 	TRY(kernel_get(e->k, task, M_task_struct_mm, &addr));
@@ -683,7 +683,7 @@ static uint64_t access_phys(const struct engine *e, const struct access_end *end
  * The processor's way: an access that the entry allows is noted there, another one faults and is made again. One fault may not be enough, as a page that comes
  * back from swap for a write may be write-protected still.
  */
-static struct error *access_entry(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, bool *faulted,
+static EVERY_FAULT struct error *access_entry(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, bool *faulted,
 				  struct access_end *end, enum fault_result *result, char *why, size_t why_size)
 {
 	const unsigned last = e->k->geometry.levels - 1u;
@@ -719,7 +719,7 @@ static struct error *access_entry(struct engine *e, uint64_t task, const struct 
 	return error_at(ERR_BAD_OBJECT, addr, "the access faults again and again: %" PRIx64, addr);
 }
 
-struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
+EVERY_FAULT struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
 			 char *why, size_t why_size)
 {
 	struct object mm;

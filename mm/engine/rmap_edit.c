@@ -14,7 +14,7 @@
 
 /* ---- The area's anon_vma ---- */
 
-struct error *fault_anon_vma_prepare(struct fault *f)
+EVERY_FAULT struct error *fault_anon_vma_prepare(struct fault *f)
 {
 	struct engine *e = f->e;
 	bool explained;
@@ -65,7 +65,7 @@ static bool near_add_new_anon_rmap(struct fault *f, uint64_t page)
 	return true;
 }
 
-struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
+EVERY_FAULT struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 {
 	if (near_add_new_anon_rmap(f, page))
 		return NULL;
@@ -114,7 +114,7 @@ struct error *page_add_file_rmap(struct fault *f, uint64_t page)
 	return mlock_mapped(f, page);
 }
 
-struct error *page_remove_rmap(struct fault *f, uint64_t page)
+EVERY_FAULT struct error *page_remove_rmap(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
 	struct page p;
@@ -135,7 +135,7 @@ struct error *page_remove_rmap(struct fault *f, uint64_t page)
 	return !count && has(&p, e->modern->mlocked) ? clear_page_mlock(e, page) : NULL;
 }
 
-int page_counter_kind(struct engine *e, const struct page *p)
+EVERY_FAULT int page_counter_kind(struct engine *e, const struct page *p)
 {
 	struct page head;
 	uint64_t page = page_compound_head(e->k, p);
@@ -149,7 +149,7 @@ int page_counter_kind(struct engine *e, const struct page *p)
 /* ---- Whose page it is ---- */
 
 /* get_mem_cgroup_from_mm(): the cgroup of the mm's owner; 0 for none. */
-static struct error *memcg_of(struct fault *f, uint64_t *memcg)
+static EVERY_FAULT struct error *memcg_of(struct fault *f, uint64_t *memcg)
 {
 	struct kernel *k = f->e->k;
 	uint64_t owner, set;
@@ -207,7 +207,7 @@ static struct error *charge(struct engine *e, uint64_t memcg, uint64_t pages)
 	return NULL;
 }
 
-struct error *charge_page(struct fault *f, uint64_t page)
+EVERY_FAULT struct error *charge_page(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
 	struct kernel *k = e->k;
