@@ -33,10 +33,10 @@ static inline unsigned char *kernel_near_writable(struct kernel *k, uint64_t add
 }
 
 /*
- * The same for what page tables lead to more often than not (struct pages in a vmemmap, and lists through them): it is looked where they led last, before a
- * call is made.
+ * The same for what is expected where the page tables were used last: the array of struct pages, which kernels with SPARSEMEM_VMEMMAP map in pieces for 128 MiB of memory
+ * and more.
  */
-static inline unsigned char *kernel_near_paged(struct kernel *k, uint64_t addr, size_t size)
+static inline unsigned char *kernel_near_last(struct kernel *k, uint64_t addr, size_t size)
 {
 	uint64_t offset = addr - k->near_last.start;
 	if (__builtin_expect(offset >= k->near_last.size || size > NEAR_BYTES, 0))
@@ -44,10 +44,10 @@ static inline unsigned char *kernel_near_paged(struct kernel *k, uint64_t addr, 
 	return vmcore_flat_at(k->flat, k->near_last.phys + offset);
 }
 
-static inline unsigned char *kernel_near_paged_writable(struct kernel *k, uint64_t addr, size_t size)
+static inline unsigned char *kernel_near_last_writable(struct kernel *k, uint64_t addr, size_t size)
 {
 	uint64_t offset = addr - k->near_last.start;
-	if (__builtin_expect(offset >= k->near_last.size || size > NEAR_BYTES || k->flat->marks, 0))
+	if (__builtin_expect(offset >= k->near_last.size || size > NEAR_BYTES || vmcore_must_keep(k->flat, k->near_last.phys + offset, size), 0))
 		return kernel_near_writable(k, addr, size);
 	return vmcore_flat_at(k->flat, k->near_last.phys + offset);
 }

@@ -25,7 +25,7 @@ INLINE bool is_direct(const struct kernel *k, uint64_t addr)
 
 INLINE unsigned char *near_head(struct kernel *k, uint64_t addr)
 {
-	return is_direct(k, addr) ? kernel_near_writable(k, addr, 16) : kernel_near_paged_writable(k, addr, 16);
+	return is_direct(k, addr) ? kernel_near_writable(k, addr, 16) : kernel_near_last_writable(k, addr, 16);
 }
 
 INLINE void link_between(unsigned char *n, uint64_t node, uint64_t prev, unsigned char *before, uint64_t next, unsigned char *after, unsigned word)
@@ -103,7 +103,7 @@ static struct error *del_far(struct kernel *k, uint64_t node)
 
 INLINE struct error *del(struct kernel *k, uint64_t node, unsigned word)
 {
-	const unsigned char *n = is_direct(k, node) ? kernel_near(k, node, 16) : kernel_near_paged(k, node, 16);
+	const unsigned char *n = is_direct(k, node) ? kernel_near(k, node, 16) : kernel_near_last(k, node, 16);
 	if (!n)
 		return del_far(k, node);
 	uint64_t next = load_uint(n, word), prev = load_uint(n + word, word);

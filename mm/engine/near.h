@@ -110,7 +110,7 @@ static inline bool near_is_page(const struct engine *e, const struct near_zone *
 /* To be read and written; NULL: the general way. */
 static inline unsigned char *near_page(struct engine *e, uint64_t page)
 {
-	return !e->near->plain ? NULL : kernel_near_paged_writable(e->k, page, e->page_size);
+	return !e->near->plain ? NULL : kernel_near_last_writable(e->k, page, e->page_size);
 }
 
 static inline uint64_t near_word(const unsigned char *p)
@@ -129,7 +129,7 @@ static inline bool near_is_single(const struct engine_near *n, const unsigned ch
 static inline bool near_list_add(struct kernel *k, uint64_t node, unsigned char *n, uint64_t head, unsigned char *h)
 {
 	uint64_t next = near_word(h);
-	unsigned char *after = next == head ? h : kernel_near_paged_writable(k, next, 16);
+	unsigned char *after = next == head ? h : kernel_near_last_writable(k, next, 16);
 	if (!after)
 		return false;
 	store_uint(n, 8, next);
@@ -142,7 +142,7 @@ static inline bool near_list_add(struct kernel *k, uint64_t node, unsigned char 
 static inline bool near_list_del(struct kernel *k, uint64_t node, const unsigned char *n)
 {
 	uint64_t next = near_word(n), prev = near_word(n + 8);
-	unsigned char *after = kernel_near_paged_writable(k, next, 16), *before = kernel_near_paged_writable(k, prev, 16);
+	unsigned char *after = kernel_near_last_writable(k, next, 16), *before = kernel_near_last_writable(k, prev, 16);
 	if (!after || !before || near_word(before) != node || near_word(after + 8) != node)
 		return false;
 	store_uint(before, 8, next);
