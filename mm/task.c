@@ -603,7 +603,7 @@ static struct task_table *try_table(struct kernel *k)
 
 struct error *tasks_count(struct kernel *k, size_t *count)
 {
-	struct task_table *t;
+	struct task_table *t = NULL;
 	*count = 0;
 	TRY(table(k, &t));
 	*count = t->count;

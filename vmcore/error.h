@@ -45,25 +45,27 @@ struct error {
 };
 
 #define MUST_CHECK __attribute__((warn_unused_result))
+/* What leads to a call of it is laid aside, out of the way of what comes with every step. */
+#define UNLIKELY_CALL __attribute__((cold))
 
 /* A new error; the message is formatted as by printf. Never returns NULL (an out-of-memory error is
  * a static one). */
 struct error *error_new(enum error_code code, const char *format, ...)
-	__attribute__((format(printf, 2, 3))) MUST_CHECK;
+	__attribute__((format(printf, 2, 3))) MUST_CHECK UNLIKELY_CALL;
 
 /* The same, with the address it is about. */
 struct error *error_at(enum error_code code, uint64_t addr, const char *format, ...)
-	__attribute__((format(printf, 3, 4))) MUST_CHECK;
+	__attribute__((format(printf, 3, 4))) MUST_CHECK UNLIKELY_CALL;
 
 /* What a kernel answers: kernel_error(ENOMEM, "no frame is free") is "ENOMEM: no frame is free". */
 struct error *kernel_error(int kernel_errno, const char *format, ...)
-	__attribute__((format(printf, 2, 3))) MUST_CHECK;
+	__attribute__((format(printf, 2, 3))) MUST_CHECK UNLIKELY_CALL;
 
 /* Puts "text: " before the message; consumes `e` and returns the new one. NULL stays NULL. */
 struct error *error_prefix(struct error *e, const char *format, ...)
 	__attribute__((format(printf, 2, 3))) MUST_CHECK;
 
-void error_free(struct error *e);
+void error_free(struct error *e) UNLIKELY_CALL;
 
 /* Returns from the calling function when the expression fails. */
 #define TRY(expression)                                      \

@@ -39,7 +39,7 @@ static void count(struct copying *c, int kind)
 static inline bool near_dup(struct engine *e, uint64_t page)
 {
 	const struct engine_near *n = e->near;
-	unsigned char *p = near_page(e, page);
+	unsigned char *p = n->plain ? near_page(e, page) : NULL;
 	if (!p || !near_is_single(n, p) || !(near_word(p + n->mapping) & PAGE_MAPPING_ANON))
 		return false;
 	if (n->exclusive)

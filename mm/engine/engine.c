@@ -11,6 +11,7 @@
 #include "mm/engine/modern.h"
 #include "mm/engine/near.h"
 #include "mm/state.h"
+#include "mm/task.h"
 #include "mm/zone.h"
 
 static uint64_t word_at(struct kernel *k, uint64_t addr)
@@ -127,15 +128,24 @@ struct error *engine_not_classic(const struct engine *e, const char *what)
 	return error_new(ERR_UNSUPPORTED, "%s is not done on a kernel like this one yet", what);
 }
 
-struct error *engine_set_current(struct engine *e, uint64_t task)
+void engine_trace(struct engine *e, const char *function, const char *decision, const struct trace_value *values, unsigned count)
+{
+	e->trace->step(e->trace, function, decision, values, count);
+}
+
+EVERY_FAULT struct error *engine_set_current(struct engine *e, uint64_t task)
 {
 	uint64_t cpu = 0;
 	e->task = task;
 	/* What acts on pages looks up their zones; forgotten after each act. */
-	if (!e->classic)
+	if (!e->classic && !(e->k->mm && e->k->mm->nodes))
 		TRY(nodes_open(e->k));
-	if (task && HAS(e->k, task_struct, cpu))
+	if (task && HAS(e->k, task_struct, cpu)) {
 		TRY(kernel_get(e->k, task, M_task_struct_cpu, &cpu));
+	} else if (task && !e->classic) {
+		const struct task *t = task_by_addr(e->k, task);
+		cpu = t ? t->cpu : 0;
+	}
 	e->cpu = cpu < e->k->cpus ? (unsigned)cpu : 0;
 	return NULL;
 }

@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "mm/engine/fault.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/pte.h"
 #include "mm/task.h"
 
@@ -119,7 +119,7 @@ static struct error *key_forbids(struct engine *e, uint64_t task, const struct v
 }
 
 /* access_error(): by the area, and for execution by the entry that is there already. */
-static struct error *forbidden(struct engine *e, uint64_t task, const struct object *mm, const struct vma *vma, uint64_t addr, enum fault_access access,
+static EVERY_FAULT struct error *forbidden(struct engine *e, uint64_t task, const struct object *mm, const struct vma *vma, uint64_t addr, enum fault_access access,
 			       const char **why)
 {
 	bool by_key;
@@ -144,14 +144,19 @@ static struct error *forbidden(struct engine *e, uint64_t task, const struct obj
 	return NULL;
 }
 
-struct error *fault_find_area(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, struct vma *vma,
+EVERY_FAULT struct error *fault_find_area(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, struct vma *vma,
 			      bool *found, enum fault_result *result, char *why, size_t why_size)
 {
 	const char *text;
 	*result = FAULT_SIGSEGV;
-	TRY(vma_find(e->k, mm->addr, addr, vma, found));
-	if (!*found)
-		TRY(grow_stack(e, task, mm, addr, vma, found, why, why_size));
+	*found = near_find_area(e, mm->addr, addr, vma);
+	if (!*found) {
+		TRY(vma_find(e->k, mm->addr, addr, vma, found));
+		if (*found)
+			near_keep_area(e, vma);
+		else
+			TRY(grow_stack(e, task, mm, addr, vma, found, why, why_size));
+	}
 	if (!*found)
 		return NULL;
 	TRY(forbidden(e, task, mm, vma, addr, access, &text));

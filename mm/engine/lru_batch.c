@@ -245,7 +245,7 @@ static bool drain_followed(struct engine *e)
 }
 
 /* Its pages go to the lists, and its references go. */
-static struct error *drain_batch(struct engine *e, const struct object *batch, batch_function *each, const char *why)
+static EVERY_FAULT struct error *drain_batch(struct engine *e, const struct object *batch, batch_function *each, const char *why)
 {
 	struct kernel *k = e->k;
 	uint64_t count = GET(k, batch, folio_batch, nr);
@@ -393,7 +393,7 @@ static bool near_batch_add(struct engine *e, uint64_t page, uint64_t flags)
 	return true;
 }
 
-struct error *lru_batch_add(struct fault *f, uint64_t page)
+EVERY_FAULT struct error *lru_batch_add(struct fault *f, uint64_t page)
 {
 	struct page p;
 	if (!(f->vma->flags & VM_LOCKED) && near_batch_add(f->e, page, f->e->modern->new_anon_active ? bit_of(f->e->bit_active) : 0))

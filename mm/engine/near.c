@@ -53,6 +53,8 @@ static void find_words(struct engine *e, struct engine_near *n)
 	if (n->has_memcg)
 		n->memcg = word_of(k, HAS(k, page, memcg_data) ? M_page_memcg_data : M_page_mem_cgroup, 8, &plain);
 	n->large = bit_of(e->modern->head) | bit_of(w->tail);
+	n->index = word_of(k, M_page_index, 8, &(bool){ true });
+	n->new_anon = bit_of(e->modern->swapbacked) | bit_of(e->bit_uptodate) | bit_of(e->modern->anon_exclusive);
 	n->lru_bit = bit_of(e->bit_lru);
 	n->swapbacked = bit_of(e->modern->swapbacked);
 	n->active = bit_of(e->bit_active);

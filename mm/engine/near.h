@@ -55,18 +55,28 @@ struct near_batch {
 	unsigned count_size, room; /* room 0: the general way */
 };
 
+/* The area that a fault was in last. */
+struct near_area {
+	struct near_memo memo;
+	uint64_t mm;
+	struct object object;
+};
+
 struct engine_near {
 	/* Where the words of a struct page are, which are words of their usual sizes; not so: the general way. */
 	bool plain, has_memcg;
 	uint32_t flags, refcount, mapcount, mapping, private, memcg, head, lru, pcp_list, buddy_list, page_type;
+	uint32_t index; /* 0: it is none such */
 	uint32_t buddy; /* the page_type of a free block's first page */
 	/* Bits of the flags: */
 	uint64_t lru_bit, swapbacked, active, exclusive, reserved, unsettled; /* PG_lru …; of pages that do not go from a batch to a list of pages to be had, simply */
+	uint64_t new_anon; /* set in a new anonymous page */
 	uint64_t kept;	/* of a page that is free: which of its flags' bits are none of enum pageflags, and PG_hwpoison; 0: that is not known */
 	uint64_t large; /* flags that pages of several frames have; a tail may have the lowest bit of `head` instead (0: there is no such word, for the first is the flags) */
 	struct near_zone zones[4], *last;
 	struct near_supply supplies[3]; /* by enum page_class */
 	struct near_batch batch;
+	struct near_area area;
 };
 
 /* For an engine that has `modern`. */
@@ -100,6 +110,26 @@ static inline const struct near_zone *near_zone_at(const struct engine *e, uint6
 	return z->addr == zone && near_holds(e, &z->memo) && near_allowed(e) ? z : NULL;
 }
 
+/* vma_find() of a modern mm: is it in the area of the last time? That is one of the mm's until it is freed (near_forget_area()). */
+static inline bool near_find_area(const struct engine *e, uint64_t mm, uint64_t addr, struct vma *out)
+{
+	const struct near_area *a = &e->near->area;
+	if (a->mm != mm || !near_holds(e, &a->memo) || !near_allowed(e))
+		return false;
+	out->object = a->object;
+	return vma_read(e->k, out) && out->mm == mm && addr >= out->start && addr < out->end;
+}
+
+static inline void near_keep_area(const struct engine *e, const struct vma *vma)
+{
+	e->near->area = (struct near_area){ .memo = { true, e->k->mm->generation, e->cpu }, .mm = vma->mm, .object = vma->object };
+}
+
+static inline void near_forget_area(const struct engine *e)
+{
+	e->near->area.memo.made = false;
+}
+
 /* Is it the address of a struct page of the zone? */
 static inline bool near_is_page(const struct engine *e, const struct near_zone *z, uint64_t page)
 {
@@ -107,10 +137,10 @@ static inline bool near_is_page(const struct engine *e, const struct near_zone *
 	return pfn - z->pfn < z->frames && e->mem_map + pfn * e->page_size == page;
 }
 
-/* To be read and written; NULL: the general way. */
+/* To be read and written, of a page that is `plain`; NULL: the general way. */
 static inline unsigned char *near_page(struct engine *e, uint64_t page)
 {
-	return !e->near->plain ? NULL : kernel_near_last_writable(e->k, page, e->page_size);
+	return kernel_near_last_writable(e->k, page, e->page_size);
 }
 
 static inline uint64_t near_word(const unsigned char *p)

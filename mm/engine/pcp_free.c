@@ -263,7 +263,7 @@ static struct error *leave_lru(struct engine *e, struct page *p)
 	return NULL;
 }
 
-struct error *put_user_page(struct engine *e, uint64_t page)
+EVERY_FAULT struct error *put_user_page(struct engine *e, uint64_t page)
 {
 	struct kernel *k = e->k;
 	struct page p;

@@ -105,7 +105,7 @@ static inline uint64_t entry_in(uint64_t table, const struct pagetable_geometry 
 	return table + (g->entry_size == 8 ? index * 8 : index * 4);
 }
 
-uint64_t pte_offset(struct engine *e, const struct object *mm, uint64_t addr)
+EVERY_FAULT uint64_t pte_offset(struct engine *e, const struct object *mm, uint64_t addr)
 {
 	struct kernel *k = e->k;
 	const struct pagetable_geometry *g = &k->geometry;
@@ -184,11 +184,6 @@ void set_pte_far(struct engine *e, uint64_t entry_addr, uint64_t entry)
 	void *p;
 	if (!error_drop(vmcore_map_writable(e->k->vmcore, entry_addr, e->k->geometry.entry_size, &p)))
 		store_uint(p, e->k->geometry.entry_size, entry);
-}
-
-uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot)
-{
-	return engine_page_phys(e, page) | page_prot;
 }
 
 /* protection_map[] (mm/mmap.c) with i386's __P… and __S… (include/asm-i386/pgtable.h): a page that may be read may be executed. */
