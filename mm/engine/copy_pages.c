@@ -9,6 +9,7 @@
 #include "mm/engine/fork_edit.h"
 #include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/near.h"
 #include "mm/engine/pgtable_edit.h"
 #include "mm/memmap.h"
 #include "mm/pte.h"
@@ -34,12 +35,31 @@ static void count(struct copying *c, int kind)
 
 /* ---- Entries ---- */
 
+/* dup_page() of an anonymous page of one frame. False: the general way. */
+static inline bool near_dup(struct engine *e, uint64_t page)
+{
+	const struct engine_near *n = e->near;
+	unsigned char *p = n->plain ? near_page(e, page) : NULL;
+	if (!p || !near_is_single(n, p) || !(near_word(p + n->mapping) & PAGE_MAPPING_ANON))
+		return false;
+	if (n->exclusive)
+		store_uint(p + n->flags, 8, near_word(p + n->flags) & ~n->exclusive);
+	store_uint(p + n->refcount, 4, load_uint(p + n->refcount, 4) + 1);
+	store_uint(p + n->mapcount, 4, load_uint(p + n->mapcount, 4) + 1);
+	return true;
+}
+
 /* page_dup_rmap(), page_try_dup_anon_rmap(): one mapping more; the page is nobody's alone any more. */
 static struct error *dup_page(struct copying *c, uint64_t page, uint64_t addr)
 {
 	struct engine *e = c->e;
 	struct kernel *k = e->k;
 	struct page p;
+	if (near_dup(e, page)) {
+		count(c, e->modern->rss_anon);
+		c->pages++;
+		return NULL;
+	}
 	TRY(page_open_writable(e, page, &p));
 	int kind = page_counter_kind(e, &p);
 	if (kind == e->modern->rss_anon && e->modern->anon_exclusive >= 0)

@@ -5,7 +5,7 @@
 #ifndef MM_HUGE_H
 #define MM_HUGE_H
 
-#include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 
 /* ---- mm/engine/rmap_large.c: how often each is mapped ---- */
 
@@ -20,6 +20,9 @@ struct large {
 
 static inline bool page_is_large(const struct engine *e, const struct page *p)
 {
+	const struct engine_near *n = e->near;
+	if (__builtin_expect(n->plain, 1))
+		return p->flags & n->large || (n->head && near_word(p->object.bytes + n->head) & 1);
 	return (e->modern->head >= 0 && (p->flags >> e->modern->head & 1)) || page_is_tail(e->k, p);
 }
 

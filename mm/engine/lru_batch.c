@@ -377,7 +377,8 @@ static bool near_batch_add(struct engine *e, uint64_t page, uint64_t flags)
 		return false;
 	if (!near_holds(e, &b->memo))
 		find_batch(e, b);
-	uint64_t count = b->room ? load_uint(b->count, b->count_size) : 0;
+	/* A byte, or (of old) a word. */
+	uint64_t count = b->count_size == 1 ? *b->count : b->room ? load_uint(b->count, b->count_size) : 0;
 	unsigned char *p = count + 1 < b->room ? near_page(e, page) : NULL;
 	if (!p || !near_is_single(n, p))
 		return false;
@@ -385,7 +386,10 @@ static bool near_batch_add(struct engine *e, uint64_t page, uint64_t flags)
 		store_uint(p + n->flags, 8, near_word(p + n->flags) | flags);
 	store_uint(p + n->refcount, 4, load_uint(p + n->refcount, 4) + 1);
 	store_uint(b->pages + 8 * count, 8, page);
-	store_uint(b->count, b->count_size, count + 1);
+	if (b->count_size == 1)
+		*b->count = (unsigned char)(count + 1);
+	else
+		store_uint(b->count, b->count_size, count + 1);
 	return true;
 }
 

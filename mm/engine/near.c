@@ -38,6 +38,7 @@ static void find_words(struct engine *e, struct engine_near *n)
 	const struct kernel *k = e->k;
 	const struct page_words *w = &k->mm->pages->words;
 	bool plain = k->wide;
+	int64_t flags;
 	n->flags = word_of(k, M_page_flags, 8, &plain);
 	n->refcount = word_of(k, M_page_refcount, 4, &plain);
 	n->mapcount = word_of(k, M_page_mapcount, 4, &plain);
@@ -57,10 +58,14 @@ static void find_words(struct engine *e, struct engine_near *n)
 	n->lru_bit = bit_of(e->bit_lru);
 	n->swapbacked = bit_of(e->modern->swapbacked);
 	n->active = bit_of(e->bit_active);
+	n->exclusive = bit_of(e->modern->anon_exclusive);
+	n->reserved = bit_of(e->bit_reserved);
 	n->unsettled = n->large | n->lru_bit | bit_of(e->modern->unevictable) | bit_of(e->modern->mlocked);
 	if (w->tail < 0 && HAS(k, page, compound_head))
 		n->head = word_of(k, M_page_compound_head, 8, &plain);
 	n->plain = plain;
+	if (enumerator_find(e->k, "__NR_PAGEFLAGS", &flags) && flags >= 8 && flags <= 40)
+		n->kept = ~((1ull << flags) - 1) | bit_of(e->modern->hwpoison);
 }
 
 struct error *near_open(struct engine *e)

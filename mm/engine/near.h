@@ -69,8 +69,9 @@ struct engine_near {
 	uint32_t index; /* 0: it is none such */
 	uint32_t buddy; /* the page_type of a free block's first page */
 	/* Bits of the flags: */
-	uint64_t lru_bit, swapbacked, active, unsettled; /* PG_lru …; of pages that do not go from a batch to a list of pages to be had, simply */
+	uint64_t lru_bit, swapbacked, active, exclusive, reserved, unsettled; /* PG_lru …; of pages that do not go from a batch to a list of pages to be had, simply */
 	uint64_t new_anon; /* set in a new anonymous page */
+	uint64_t kept;	/* of a page that is free: which of its flags' bits are none of enum pageflags, and PG_hwpoison; 0: that is not known */
 	uint64_t large; /* flags that pages of several frames have; a tail may have the lowest bit of `head` instead (0: there is no such word, for the first is the flags) */
 	struct near_zone zones[4], *last;
 	struct near_supply supplies[3]; /* by enum page_class */
@@ -136,7 +137,7 @@ static inline bool near_is_page(const struct engine *e, const struct near_zone *
 	return pfn - z->pfn < z->frames && e->mem_map + pfn * e->page_size == page;
 }
 
-/* To be read and written, where near_allowed(); NULL: the general way. */
+/* To be read and written, of a page that is `plain`; NULL: the general way. */
 static inline unsigned char *near_page(struct engine *e, uint64_t page)
 {
 	return kernel_near_last_writable(e->k, page, e->page_size);

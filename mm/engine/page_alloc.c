@@ -9,7 +9,7 @@
 #include "mm/engine/clear_page.h"
 #include "mm/engine/engine.h"
 #include "mm/engine/list_edit.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/engine/reclaim.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
@@ -387,9 +387,25 @@ static uint64_t counted_page(struct engine *e, uint64_t page)
 	return e->modern && !error_drop(page_open_known(e, page, &p)) ? page_compound_head(e->k, &p) : page;
 }
 
+/* get_page(), or put_page() that does not take the last reference, of a page of one frame; false: the general way. */
+static inline bool near_get(struct engine *e, uint64_t page, int n)
+{
+	const struct engine_near *near = e->near;
+	unsigned char *p = near && near->plain ? near_page(e, page) : NULL;
+	if (!p || !near_is_single(near, p) || (n < 0 && near_word(p + near->flags) & near->reserved))
+		return false;
+	int32_t count = (int32_t)load_uint(p + near->refcount, 4);
+	if (n < 0 && count < 2)
+		return false;
+	store_uint(p + near->refcount, 4, (uint32_t)count + (uint32_t)n);
+	return true;
+}
+
 void get_page(struct engine *e, uint64_t page)
 {
 	struct page p;
+	if (near_get(e, page, 1))
+		return;
 	page = counted_page(e, page);
 	if (!error_drop(page_open_writable(e, page, &p)))
 		ADD(e->k, &p.object, page, refcount, 1);
@@ -399,6 +415,8 @@ struct error *put_page(struct engine *e, uint64_t page)
 {
 	struct page p;
 	struct kernel *k = e->k;
+	if (near_get(e, page, -1))
+		return NULL;
 	page = counted_page(e, page);
 	TRY(page_open_writable(e, page, &p));
 	int32_t count = page_refcount(k, &p);

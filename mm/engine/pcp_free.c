@@ -10,7 +10,7 @@
 #include "mm/engine/list_edit.h"
 #include "mm/engine/lru_gen_edit.h"
 #include "mm/memmap.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -19,15 +19,13 @@ struct error *free_pages_prepare(struct engine *e, uint64_t page)
 {
 	struct kernel *k = e->k;
 	struct page p;
-	int64_t flags;
 	TRY(page_open_writable(e, page, &p));
 	if (page_refcount(k, &p) || page_mapcount_word(k, &p) != -1)
 		return error_at(ERR_BAD_OBJECT, page, "page %" PRIx64 " is still in use: %d references, _mapcount %d", page, page_refcount(k, &p),
 				page_mapcount_word(k, &p));
-	if (!enumerator_find(k, "__NR_PAGEFLAGS", &flags) || flags < 8 || flags > 40)
+	if (!e->near->kept)
 		return error_new(ERR_UNSUPPORTED, "which bits of a page are flags is not known");
-	uint64_t keep = ~((1ull << flags) - 1) | (e->modern->hwpoison >= 0 ? 1ull << e->modern->hwpoison : 0);
-	SET(k, &p.object, page, flags, p.flags & keep);
+	SET(k, &p.object, page, flags, p.flags & e->near->kept);
 	SET(k, &p.object, page, mapping, 0);
 	SET(k, &p.object, page, private, 0);
 	return NULL;
