@@ -255,6 +255,8 @@ static EVERY_FAULT struct error *drain_batch(struct engine *e, const struct obje
 	/* Empty at once: a page that goes with its last reference must not be found on it. */
 	SET(k, batch, folio_batch, nr, 0);
 	const struct near_zone *near = each == lru_add && count && k->wide ? near_lru(e, object_get_element(k, batch, M_folio_batch_folios, 0)) : NULL;
+	for (uint64_t i = 0; near && i < count; i++)
+		__builtin_prefetch(near_page(e, near_word(batch->bytes + OFFSET(k, folio_batch, folios) + 8 * i)), 1);
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t page = near ? near_word(batch->bytes + OFFSET(k, folio_batch, folios) + 8 * i) : object_get_element(k, batch, M_folio_batch_folios, i);
 		if (near && near_lru_add(e, near, page))

@@ -62,6 +62,12 @@ struct near_area {
 	struct object object;
 };
 
+/* The page of a table that the mm has at a level. */
+struct near_table {
+	struct near_memo memo;
+	uint64_t mm, page;
+};
+
 struct engine_near {
 	/* Where the words of a struct page are, which are words of their usual sizes; not so: the general way. */
 	bool plain, has_memcg;
@@ -77,6 +83,7 @@ struct engine_near {
 	struct near_supply supplies[3]; /* by enum page_class */
 	struct near_batch batch;
 	struct near_area area;
+	struct near_table tables[PAGETABLE_MAX_LEVELS];
 };
 
 /* For an engine that has `modern`. */
@@ -128,6 +135,24 @@ static inline void near_keep_area(const struct engine *e, const struct vma *vma)
 static inline void near_forget_area(const struct engine *e)
 {
 	e->near->area.memo.made = false;
+}
+
+/* The page of some table of that level that the mm has; 0: not known. It is kept until it is freed (near_forget_table()). */
+static inline uint64_t near_find_table(const struct engine *e, uint64_t mm, unsigned level)
+{
+	const struct near_table *t = &e->near->tables[level];
+	return t->mm == mm && near_holds(e, &t->memo) && near_allowed(e) ? t->page : 0;
+}
+
+static inline void near_keep_table(const struct engine *e, uint64_t mm, unsigned level, uint64_t page)
+{
+	e->near->tables[level] = (struct near_table){ .memo = { true, e->k->mm->generation, e->cpu }, .mm = mm, .page = page };
+}
+
+static inline void near_forget_table(const struct engine *e, unsigned level, uint64_t page)
+{
+	if (e->near->tables[level].page == page)
+		e->near->tables[level].memo.made = false;
 }
 
 /* Is it the address of a struct page of the zone? */

@@ -6,6 +6,7 @@
 
 #include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/near.h"
 #include "mm/engine/pgtable_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/memmap.h"
@@ -52,6 +53,13 @@ static uint64_t first_table(struct engine *e, uint64_t table, unsigned at, unsig
 	return 0;
 }
 
+/* Tables of the three lowest levels are counted (since 4.15): are there so many that one may be of that level, with those that lead to it? */
+static bool may_have_table(const struct engine *e, const struct object *mm, unsigned level)
+{
+	unsigned levels = e->k->geometry.levels, above = levels - 1u - level, counted = levels - 1u < 3 ? levels - 1u : 3;
+	return !HAS(e->k, mm_struct, pgtables_bytes) || above >= counted || GET(e->k, mm, mm_struct, pgtables_bytes) >= (counted - above) * (uint64_t)VMCORE_PAGE_SIZE;
+}
+
 /*
  * How its page is kept (typed, counted, charged) shows on another table of that level: which levels are has changed without a trace in types. Where there is no other: those of
  * the lowest level, and since pages have a type of their own for tables, the one above.
@@ -60,13 +68,15 @@ static struct error *table_page_ctor(struct engine *e, const struct object *like
 {
 	struct kernel *k = e->k;
 	const struct page_type *t = &k->mm->pages->words.table;
-	uint64_t sibling = first_table(e, pgd_phys(e, like), 0, level), page;
+	uint64_t page = near_find_table(e, like->addr, level), sibling;
 	struct page other;
+	if (!page && may_have_table(e, like, level) && (sibling = first_table(e, pgd_phys(e, like), 0, level)) && !pfn_to_page(k, sibling >> k->arch->page_shift, &page))
+		page = 0;
 	/* pmd_ptlock_init(): no table waits for a huge page's split yet. */
 	if (level == e->modern->pmd_level)
 		SET(k, &p->object, page, pmd_huge_pte, 0);
 	*counted = level + 1u == k->geometry.levels || (t->mask && level + 2u == k->geometry.levels);
-	if (!sibling || !pfn_to_page(k, sibling >> k->arch->page_shift, &page) || page == p->object.addr) {
+	if (!page || page == p->object.addr) {
 		if (*counted && t->mask)
 			SET(k, &p->object, page, page_type, t->mask == 0xff000000u ? t->value : t->value | ~t->mask);
 		return NULL;
@@ -107,6 +117,7 @@ struct error *new_page_table(struct engine *e, const struct object *mm, const st
 	if (counted)
 		mod_page_state(e, page, e->modern->pagetable, 1);
 	count_table(e, mm, level, 1);
+	near_keep_table(e, mm->addr, level, page);
 	return NULL;
 }
 

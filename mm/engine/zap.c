@@ -6,6 +6,7 @@
 
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/huge.h"
+#include "mm/engine/near.h"
 #include "mm/engine/pgtable_edit.h"
 #include "mm/memmap.h"
 #include "mm/pte.h"
@@ -187,6 +188,7 @@ struct error *free_table_page(struct engine *e, const struct object *mm, uint64_
 		mod_page_state(e, page, e->modern->pagetable, -1);
 	if (typed)
 		SET(k, &p.object, page, page_type, UINT32_MAX);
+	near_forget_table(e, level + 1, page);
 	count_table(e, mm, level + 1, -1);
 	SET(k, &p.object, page, refcount, 0);
 	TRY(uncharge_page(e, &p));
