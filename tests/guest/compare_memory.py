@@ -59,7 +59,7 @@ def compare_translations(scope, judge, before, after):
             what = ("pid", pid, "page", hex(page.address))
             if page.present:
                 judge.equal("vtop", what, page.pfn * PAGE + 0x123, number(row.get("physical", "0")))
-            elif page.swap_type < len(swaps):
+            elif page.swapped:
                 judge.equal("vtop: swap", what, "SWAP: %s  OFFSET: %d" % (swaps[page.swap_type], page.swap_offset),
                             row.get("absent"))
 
@@ -123,9 +123,10 @@ def compare_page(judge, pid, row, first, second, swaps, complete):
     first.pop(address)
     if fact.present:
         good = row["physical"] is not None and int(row["physical"], 16) == fact.pfn * PAGE
+    elif fact.swapped:
+        good = row.get("swap_offset") == fact.swap_offset and row.get("swap") == swaps[fact.swap_type]
     else:
-        good = row.get("swap_offset") == fact.swap_offset and fact.swap_type < len(swaps) and \
-            row.get("swap") == swaps[fact.swap_type]
+        good = row["physical"] is None and "entry" in row
     if good:
         judge.agreed["vm -p"] += 1
     else:

@@ -128,13 +128,14 @@ class Facts:
         return areas
 
     def pages(self, pid):
-        """PageFacts of what was present or swapped out, by address."""
-        words = self.words("proc/%d/pages" % pid)
+        """PageFacts of what was present or swapped out, by address. What pagemap calls swapped to no swap area is an entry of another kind,
+        of which it tells nothing else (userfaultfd's and guard pages' markers, pages that move …): swapped is false."""
+        words, areas = self.words("proc/%d/pages" % pid), len(self.swaps())
         found = {}
         for index in range(0, len(words) - 2, 3):
             address, entry, value = words[index], words[index + 1], words[index + 2]
-            present, swapped = bool(entry >> 63), bool(entry >> 62 & 1)
             low = entry & ((1 << 55) - 1)
+            present, swapped = bool(entry >> 63), bool(entry >> 62 & 1) and low & 31 < areas
             found[address & ~1] = PageFact(
                 address & ~1, present, swapped, low if present else None, low & 31 if swapped else None,
                 low >> 5 if swapped else None, bool(entry >> 61 & 1), value if address & 1 else None)

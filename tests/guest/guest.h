@@ -66,8 +66,15 @@ extern int ipc_namespace_pid;
 void start_spinners(void);
 void spinners_go(int go);
 
-/* The roles that are about memory (workload_memory.c). */
+/* The roles that are about memory (workload_memory.c), and those that few kernels or processes have (workload_rare.c). */
 void start_memory_roles(void);
+void start_rare_memory(void);
+
+/* Anonymous memory to be read and written, of MAP_PRIVATE or MAP_SHARED and other flags. */
+char *anonymous(size_t size, int flags);
+/* Into each step-th page a word that is nowhere else in the guest; each step-th page read. */
+void sign(char *memory, size_t size, size_t step);
+void read_all(const char *memory, size_t size, size_t step);
 
 /* Where in a page of this address the workload puts, and the collector reads, a word. */
 static inline unsigned signature_offset(uintptr_t address)

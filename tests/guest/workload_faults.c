@@ -262,12 +262,6 @@ static void fill(char *memory, size_t size, size_t step, int value)
 		memset(memory + offset, value + (int)(offset / PAGE), PAGE);
 }
 
-static void read_all(const char *memory, size_t size, size_t step)
-{
-	for (size_t offset = 0; offset < size; offset += step * PAGE)
-		(void)*(volatile const char *)(memory + offset);
-}
-
 /* A file of so many pages with bytes in the first half, a hole in the second. */
 static int half_file(const char *path, size_t pages)
 {

@@ -35,13 +35,12 @@ static void *map(size_t size, int protection, int flags, int fd, off_t offset)
 	return address;
 }
 
-static char *anonymous(size_t size, int flags)
+char *anonymous(size_t size, int flags)
 {
 	return map(size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | flags, -1, 0);
 }
 
-/* Write into each step-th page a word that is nowhere else in the guest. */
-static void sign(char *memory, size_t size, size_t step)
+void sign(char *memory, size_t size, size_t step)
 {
 	static uint64_t tag;
 
@@ -53,7 +52,7 @@ static void sign(char *memory, size_t size, size_t step)
 	}
 }
 
-static void look(const char *memory, size_t size, size_t step)
+void read_all(const char *memory, size_t size, size_t step)
 {
 	for (size_t offset = 0; offset < size; offset += step * PAGE)
 		(void)*(volatile const char *)(memory + offset);
@@ -107,7 +106,7 @@ static void huge_child(long which)
 		must(munmap(memory + 6 * MB + 8 * PAGE, PAGE));
 	} else {
 		must(mprotect(memory + 9 * MB, 4 * PAGE, PROT_READ));
-		look(memory + 8 * MB, 8 * MB, 1);
+		read_all(memory + 8 * MB, 8 * MB, 1);
 	}
 }
 
@@ -128,13 +127,13 @@ static void huge(long unused)
 	/* The huge zero page. */
 	memory = anonymous(8 * MB, MAP_PRIVATE);
 	madvise(memory, 8 * MB, MADV_HUGEPAGE);
-	look(memory, 8 * MB, 1);
+	read_all(memory, 8 * MB, 1);
 }
 
 /* Huge pages of a file that two processes map. */
 static void hugetlb_child(long unused)
 {
-	look(family_memory, 4 * MB, 16);
+	read_all(family_memory, 4 * MB, 16);
 }
 
 static void hugetlb(long unused)
@@ -162,7 +161,7 @@ static void huge_file_child(long unused)
 {
 	char *memory = family_memory;
 
-	look(memory, 4 * MB, 1);
+	read_all(memory, 4 * MB, 1);
 	must(mprotect(memory + MB, 4 * PAGE, PROT_READ));
 }
 
@@ -186,7 +185,7 @@ static void huge_file(long unused)
 	family_memory = memory;
 	spawn("huge-file-child", huge_file_child, 0);
 	memory = map(2 * MB, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 64 * PAGE);
-	look(memory, 2 * MB, 3);
+	read_all(memory, 2 * MB, 3);
 	sign(memory, MB, 5);
 }
 
@@ -273,7 +272,7 @@ static void locked(long unused)
 	must(mlock(family_memory + 8 * PAGE, 16 * PAGE));
 	zero = anonymous(64 * PAGE, MAP_PRIVATE);
 	madvise(zero, 64 * PAGE, MADV_NOHUGEPAGE);
-	look(zero, 64 * PAGE, 1);
+	read_all(zero, 64 * PAGE, 1);
 	sign(zero, 64 * PAGE, 7);
 	map(16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED, -1, 0);
 	syscall(SYS_mlock2, anonymous(16 * PAGE, MAP_PRIVATE), 16 * PAGE, 1 /* MLOCK_ONFAULT */);
@@ -366,7 +365,7 @@ static void files(long unused)
 	shared = map(MB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	sign(shared, MB, 1);
 	private = map(MB / 2, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 8 * PAGE);
-	look(private, MB / 2, 1);
+	read_all(private, MB / 2, 1);
 	sign(private, MB / 2, 3);
 	map(16 * PAGE, PROT_READ, MAP_SHARED, fd, 64 * PAGE);
 
@@ -382,8 +381,8 @@ static void files(long unused)
 	sign(map(64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), 64 * PAGE, 2);
 
 	fd = must(open("/init", O_RDONLY | O_CLOEXEC));
-	look(map(64 * PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE), 64 * PAGE, 1);
-	look(map(16 * PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0), 16 * PAGE, 1);
+	read_all(map(64 * PAGE, PROT_READ, MAP_PRIVATE, fd, PAGE), 64 * PAGE, 1);
+	read_all(map(16 * PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0), 16 * PAGE, 1);
 }
 
 static void file_sharer(long unused)
@@ -391,7 +390,7 @@ static void file_sharer(long unused)
 	int fd = must(open("/tmp/shared-by-two", O_RDWR));
 	char *memory = map(64 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	look(memory, 64 * PAGE, 1);
+	read_all(memory, 64 * PAGE, 1);
 	sign(map(32 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 32 * PAGE), 32 * PAGE, 4);
 }
 
@@ -490,7 +489,7 @@ static void swapped_child(long unused)
 {
 	/* Some come back: copied from the swap cache or read again. */
 	sign(family_memory, MB, 5);
-	look(family_memory + 2 * MB, MB, 3);
+	read_all(family_memory + 2 * MB, MB, 3);
 }
 
 static void swapped(long unused)
@@ -532,7 +531,7 @@ void start_memory_roles(void)
 	long big_processes = parameter("guest_big", 0);
 
 	turn_swap_on();
-	put("/proc/sys/vm/nr_hugepages", "6");
+	put("/proc/sys/vm/nr_hugepages", "16");
 	put("/sys/kernel/mm/ksm/pages_to_scan", "2000");
 	put("/sys/kernel/mm/ksm/run", "1");
 	spawn("merged", merged, 0);
@@ -540,6 +539,7 @@ void start_memory_roles(void)
 	spawn("siblings", siblings, 4);
 	spawn("huge", huge, 0);
 	spawn("hugetlb", hugetlb, 0);
+	start_rare_memory();
 	spawn("huge-file", huge_file, 0);
 	spawn("gigantic", gigantic, 0);
 	spawn("untouched", untouched, 0);
