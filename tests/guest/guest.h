@@ -66,8 +66,10 @@ extern int ipc_namespace_pid;
 void start_spinners(void);
 void spinners_go(int go);
 
-/* The roles that are about memory (workload_memory.c). */
+/* The roles that are about memory (workload_memory.c), and those about memory of rarer kinds (workload_odd.c); those among the latter that change theirs. */
 void start_memory_roles(void);
+void start_odd_roles(void);
+void churn(int go);
 
 /* Where in a page of this address the workload puts, and the collector reads, a word. */
 static inline unsigned signature_offset(uintptr_t address)

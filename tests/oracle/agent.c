@@ -295,7 +295,7 @@ static void open_kcore(void)
 	for (unsigned i = 0; i < header.e_phnum; i++) {
 		must(pread(kcore, &segment, sizeof(segment), header.e_phoff + i * sizeof(segment)));
 		/* The direct map's segments begin at page_offset + physical; several, one a range of memory. */
-		if (segment.p_type != PT_LOAD || segment.p_paddr == (Elf64_Addr)-1 || segment.p_paddr > 1ul << 40)
+		if (segment.p_type != PT_LOAD || segment.p_paddr == (Elf64_Addr)-1 || segment.p_paddr > 1ull << 40)
 			continue;
 		if (segment.p_vaddr - segment.p_paddr < 0xffff800000000000ul || segment.p_vaddr >= 0xffffc80000000000ul)
 			continue;
