@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Memory that few programs have: pinned, sealed, guarded, secret, watched by userfaultfd, behind the end of its file, in folios of middle sizes, in a group that has too
+ * Memory that few programs have: pinned, sealed, guarded, secret, watched by userfaultfd, behind the end of a file, in folios of middle sizes, in a group that has too
  * little of it. And, where the host asks for it (guest_churn=1), processes that change their memory while the dump is taken.
  */
 #include <errno.h>
@@ -132,10 +132,10 @@ static char *mapped;
 
 static void behind_end_child(long unused)
 {
-	fill(mapped + 2 * PAGE, 4 * PAGE, 1);
+	fill(mapped, 2 * PAGE, 1);
 }
 
-/* Copies of pages stay where the file's end has moved before them; holes in shared memory; a file that is mapped in another order. */
+/* A file that got shorter under its mappings; holes in shared memory; a file that is mapped in another order. */
 static void behind_end(long unused)
 {
 	int fd = must(syscall(SYS_memfd_create, "shrinks", 0));
@@ -391,7 +391,7 @@ void churn(int go)
 void start_odd_roles(void)
 {
 	mkdir("/cgroup/narrow", 0755);
-	put("/cgroup/narrow/memory.high", "2097152");
+	put("/cgroup/narrow/memory.max", "2097152");
 	spawn("pins", pins, 0);
 	spawn("watched", watched, 0);
 	spawn("guards", guards, 0);
