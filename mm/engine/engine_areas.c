@@ -34,8 +34,11 @@ static void find_slab_flags(struct engine *e)
 	a->slab_reclaim_account = slab_flag(k, "_SLAB_RECLAIM_ACCOUNT", 0x20000);
 	a->slab_kmalloc = slab_flag(k, "_SLAB_KMALLOC", 0);
 	/* mm/slab.h: SLAB_DEBUG_FLAGS; asked for behind a static key since 5.8 (commit ca0cab65ea2b). */
-	a->slab_debug_flags = slab_flag(k, "_SLAB_CONSISTENCY_CHECKS", 0x100) | slab_flag(k, "_SLAB_RED_ZONE", 0x400) | slab_flag(k, "_SLAB_POISON", 0x800) |
-			      slab_flag(k, "_SLAB_STORE_USER", 0x10000) | slab_flag(k, "_SLAB_TRACE", 0x200000);
+	a->slab_red_zone = slab_flag(k, "_SLAB_RED_ZONE", 0x400);
+	a->slab_store_user = slab_flag(k, "_SLAB_STORE_USER", 0x10000);
+	a->slab_object_poison = slab_flag(k, "_SLAB_OBJECT_POISON", 0x80000000u);
+	a->slab_debug_flags = slab_flag(k, "_SLAB_CONSISTENCY_CHECKS", 0x100) | a->slab_red_zone | slab_flag(k, "_SLAB_POISON", 0x800) | a->slab_store_user |
+			      slab_flag(k, "_SLAB_TRACE", 0x200000);
 	if (symbol_addr(k, "slub_debug_enabled") && !key_is_on(k, "slub_debug_enabled"))
 		a->slab_debug_flags = 0;
 }

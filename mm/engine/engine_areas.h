@@ -23,6 +23,7 @@ struct engine_areas {
 	uint32_t tid_step;	 /* between two transaction numbers of one CPU */
 	/* bits of kmem_cache.flags: those of debugged caches, 0 where debugging is switched off; of caches that can be shrunk; of kmalloc()'s (0: not told) */
 	uint64_t slab_debug_flags, slab_reclaim_account, slab_kmalloc;
+	uint64_t slab_red_zone, slab_object_poison, slab_store_user; /* what of debugging a cache has */
 	bool init_on_alloc, init_on_free;
 	uint64_t anon_vma_cachep, anon_vma_chain_cachep, maple_node_cache, vma_lock_cachep; /* caches; 0: this kernel has none */
 

@@ -28,9 +28,6 @@ static struct error *open_cache(struct engine *e, uint64_t addr, struct slub_cac
 	c->random = GET(k, &c->o, kmem_cache, random);
 	if (!c->size || c->offset > c->size)
 		return error_at(ERR_BAD_OBJECT, addr, "no slab cache: %" PRIx64, addr);
-	/* mm/slub.c: each object of such a cache is marked when it is taken and when it is freed, with who did so from where. */
-	if (GET(k, &c->o, kmem_cache, flags) & e->areas.slab_debug_flags)
-		return error_at(ERR_UNSUPPORTED, addr, "cache %" PRIx64 " is debugged (slab_debug): the marks that its objects get are not followed", addr);
 	uint64_t percpu = GET(k, &c->o, kmem_cache, cpu_slab);
 	if (!HAS(k, kmem_cache, cpu_slab))
 		return NULL;
@@ -146,6 +143,15 @@ struct error *slub_link_free(struct engine *e, uint64_t cache, uint64_t object, 
 	struct slub_cache c;
 	TRY(open_cache(e, cache, &c));
 	return set_freepointer(&c, object, next);
+}
+
+struct error *slub_new_object(struct engine *e, uint64_t cache, uint64_t object)
+{
+	struct slub_cache c;
+	if (!e->areas.slab_debug_flags)
+		return NULL;
+	TRY(open_cache(e, cache, &c));
+	return slub_is_debugged(&c) ? slub_debug_new_object(&c, object) : NULL;
 }
 
 /* ---- A node's list of partial slabs ---- */
@@ -286,8 +292,13 @@ struct error *slub_local_node(struct engine *e, unsigned *id)
 
 struct error *slub_open_local(const struct slub_cache *c, struct object *node)
 {
+	struct slab_cache cache = { .addr = c->o.addr };
 	unsigned id;
 	TRY(slub_local_node(c->e, &id));
+	/* CPUs of a node without memory take from another one's (get_any_partial()); here that of the lowest number, not the nearest one. */
+	for (unsigned other = 0; !slab_cache_node(c->k, &cache, id) && other < c->e->areas.nodes; other++)
+		if (slab_cache_node(c->k, &cache, other))
+			id = other;
 	return open_node_of(c, id, node);
 }
 
@@ -350,8 +361,10 @@ struct error *slub_slab_alloc(const struct slub_cache *c, uint64_t *object)
 {
 	struct kernel *k = c->k;
 	uint64_t next;
-	if (!HAS(k, kmem_cache, cpu_slab))
-		return slub_node_alloc(c, object);
+	if (!HAS(k, kmem_cache, cpu_slab)) {
+		struct object node, slab;
+		return slub_node_object(c, &node, &slab, object);
+	}
 	*object = GET(k, &c->cpu, slub_cpu, freelist);
 	if (!*object || !GET(k, &c->cpu, slub_cpu, slab))
 		TRY(refill(c, object));
@@ -378,11 +391,14 @@ static struct error *cache_alloc(struct engine *e, uint64_t cache, bool recursin
 	TRY(open_cache(e, cache, &c));
 	uint64_t sheaves = GET(e->k, &c.o, kmem_cache, cpu_sheaves);
 	*object = 0;
-	if (sheaves)
+	if (slub_is_debugged(&c))
+		TRY(slub_debug_alloc(&c, object));
+	else if (sheaves)
 		TRY(slub_sheaves_alloc(&c, sheaves, recursing, object));
 	if (!*object)
 		TRY(slub_slab_alloc(&c, object));
-	return clear_object(&c, *object, e->areas.init_on_alloc);
+	/* want_init_on_alloc(): poison stays. */
+	return clear_object(&c, *object, e->areas.init_on_alloc && !slub_is_debugged(&c));
 }
 
 struct error *slub_alloc(struct engine *e, uint64_t cache, uint64_t *object)
@@ -490,6 +506,8 @@ struct error *slub_free(struct engine *e, uint64_t cache, uint64_t object)
 	uint64_t sheaves = GET(e->k, &c.o, kmem_cache, cpu_sheaves);
 	TRY(slab_of_object(&c, object, &slab));
 	TRY(forget_group(&c, &slab, object));
+	if (slub_is_debugged(&c))
+		return slub_debug_free(&c, &slab, object);
 	TRY(clear_object(&c, object, e->areas.init_on_free));
 	if (sheaves)
 		TRY(fits_sheaf(&c, &slab, &fits));

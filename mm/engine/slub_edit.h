@@ -19,7 +19,7 @@ struct slub_cache {
 	bool hardened;
 };
 
-/* mm/engine/slub_alloc.c. ERR_BAD_LIST, ERR_BAD_OBJECT when lists are damaged; ERR_UNSUPPORTED for a cache that is debugged; ENOMEM. */
+/* mm/engine/slub_alloc.c. ERR_BAD_LIST, ERR_BAD_OBJECT when lists are damaged; ENOMEM. */
 struct error *slub_alloc(struct engine *e, uint64_t cache, uint64_t *object) MUST_CHECK;
 struct error *slub_free(struct engine *e, uint64_t cache, uint64_t object) MUST_CHECK;
 /* The memory of a new sheaf; `recursing`: the sheaf is one of a general cache, so no new sheaf is made to serve this. */
@@ -41,12 +41,20 @@ struct error *slub_get_freepointer(const struct slub_cache *c, uint64_t object, 
 /* For mm/engine/slub_slabs.c: the node (kmem_cache_node) that a slab's memory lies on; the word by which a free object points to the next. */
 struct error *slub_open_node(struct engine *e, uint64_t cache, uint64_t slab, struct object *node) MUST_CHECK;
 struct error *slub_link_free(struct engine *e, uint64_t cache, uint64_t object, uint64_t next) MUST_CHECK;
+/* The object of a new slab, not linked yet: marked, where the cache is debugged. */
+struct error *slub_new_object(struct engine *e, uint64_t cache, uint64_t object) MUST_CHECK;
 
 /* mm/engine/slub_sheaves.c; `percpu`: kmem_cache.cpu_sheaves. *object 0, *done false: no sheaf can serve, slabs must. */
 struct error *slub_sheaves_alloc(const struct slub_cache *c, uint64_t percpu, bool recursing, uint64_t *object) MUST_CHECK;
 struct error *slub_sheaves_free(const struct slub_cache *c, uint64_t percpu, uint64_t object, bool *done) MUST_CHECK;
-/* ___slab_alloc() where CPUs have no slabs of their own: from a slab that the node lists, or a new one. */
-struct error *slub_node_alloc(const struct slub_cache *c, uint64_t *object) MUST_CHECK;
+/* ___slab_alloc() where CPUs have no slabs of their own: from a slab that the node lists, or a new one. *node, *slab: what it came from. */
+struct error *slub_node_object(const struct slub_cache *c, struct object *node, struct object *slab, uint64_t *object) MUST_CHECK;
+
+/* mm/engine/slub_debug.c: a cache whose objects are marked; one that is taken, given back, and the marks of one in a new slab. */
+bool slub_is_debugged(const struct slub_cache *c);
+struct error *slub_debug_alloc(const struct slub_cache *c, uint64_t *object) MUST_CHECK;
+struct error *slub_debug_free(const struct slub_cache *c, const struct object *slab, uint64_t object) MUST_CHECK;
+struct error *slub_debug_new_object(const struct slub_cache *c, uint64_t object) MUST_CHECK;
 
 /* mm/engine/slub_slabs.c: a slab from, and back to, the page allocator. *slab: its struct slab, with its free list, nothing in use. */
 struct error *slub_new_slab(struct engine *e, uint64_t cache, uint64_t *slab) MUST_CHECK;

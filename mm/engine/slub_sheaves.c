@@ -173,28 +173,28 @@ static struct error *refill_objects(const struct sheaves *s, const struct object
 	return NULL;
 }
 
-struct error *slub_node_alloc(const struct slub_cache *c, uint64_t *object)
+struct error *slub_node_object(const struct slub_cache *c, struct object *node, struct object *slab, uint64_t *object)
 {
 	struct kernel *k = c->k;
-	struct object node, slab;
 	uint64_t at, next;
 	bool found;
-	TRY(slub_open_local(c, &node));
-	TRY(first_partial(c, &node, &slab, &found));
+	TRY(slub_open_local(c, node));
+	TRY(first_partial(c, node, slab, &found));
 	if (!found) {
 		TRY(slub_new_slab(c->e, c->o.addr, &at));
-		TRY(slub_open_slab(c, at, &slab));
-		TRY(slub_open_node(c->e, c->o.addr, at, &node));
-		TRY(slub_add_partial(c, &node, &slab, true));
+		TRY(slub_open_slab(c, at, slab));
+		TRY(slub_open_node(c->e, c->o.addr, at, node));
+		SET(k, slab, slab, frozen, 0);
+		TRY(slub_add_partial(c, node, slab, true));
 	}
-	*object = GET(k, &slab, slab, freelist);
-	TRACE(c->e, "___slab_alloc", found ? "a partial slab of the node" : "a new slab", { "s", c->o.addr }, { "slab", slab.addr }, { "object", *object });
+	*object = GET(k, slab, slab, freelist);
+	TRACE(c->e, "___slab_alloc", found ? "a partial slab of the node" : "a new slab", { "s", c->o.addr }, { "slab", slab->addr }, { "object", *object });
 	if (!*object)
-		return error_at(ERR_BAD_OBJECT, slab.addr, "a slab on the partial list has nothing free: %" PRIx64, slab.addr);
+		return error_at(ERR_BAD_OBJECT, slab->addr, "a slab on the partial list has nothing free: %" PRIx64, slab->addr);
 	TRY(slub_get_freepointer(c, *object, &next));
-	SET(k, &slab, slab, freelist, next);
-	ADD(k, &slab, slab, inuse, 1);
-	return next ? NULL : slub_remove_partial(c, &node, &slab);
+	SET(k, slab, slab, freelist, next);
+	ADD(k, slab, slab, inuse, 1);
+	return next ? NULL : slub_remove_partial(c, node, slab);
 }
 
 /* refill_sheaf() */

@@ -97,6 +97,7 @@ static struct error *link_objects(const struct making *m, uint64_t *first)
 	TRY(next_place(m, &i, first));
 	at = *first;
 	for (uint64_t n = 1;; n++) {
+		TRY(slub_new_object(e, m->cache.addr, at));
 		TRY(construct(e, ctor, at, (uint32_t)m->object_size));
 		next = 0;
 		if (n < m->objects)

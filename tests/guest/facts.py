@@ -135,6 +135,8 @@ class Facts:
             address, entry, value = words[index], words[index + 1], words[index + 2]
             present, swapped = bool(entry >> 63), bool(entry >> 62 & 1)
             low = entry & ((1 << 55) - 1)
+            if swapped and low & 31 == 31:      # a marker (SWP_PTE_MARKER), no slot
+                continue
             found[address & ~1] = PageFact(
                 address & ~1, present, swapped, low if present else None, low & 31 if swapped else None,
                 low >> 5 if swapped else None, bool(entry >> 61 & 1), value if address & 1 else None)

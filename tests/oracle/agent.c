@@ -93,7 +93,9 @@ static void on_signal(int number)
 static void fetch(const char *at)
 {
 	own.traps = 0;
+#ifdef __x86_64__
 	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tjmp *%0" : : "r"(at), "a"(own.scratch) : "memory", "cc");
+#endif
 }
 
 /* One access; '.' without a fault, m or M for a minor or a major one, a digit for more than one, S and B for a signal. */
