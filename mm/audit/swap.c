@@ -143,12 +143,16 @@ static uint32_t *slot_of(struct audit *a, uint64_t entry)
 	return type < sizeof(a->swap) / sizeof(a->swap[0]) && offset < a->swap[type].slots ? &a->swap[type].users[offset] : NULL;
 }
 
-static bool see_value(void *context, uint64_t index, uint64_t entry)
+/* An entry of a large folio stands for 1 << order slots. */
+static bool see_value(void *context, uint64_t index, unsigned order, uint64_t entry, bool is_value)
 {
+	struct audit *a = context;
 	(void)index;
-	uint32_t *users = entry & 1 ? slot_of(context, entry >> 1) : NULL;
-	if (users)
-		++*users;
+	for (uint64_t i = 0; is_value && order <= 18 && i < 1ull << order; i++) {
+		uint32_t *users = slot_of(a, (entry >> 1) + i);
+		if (users)
+			++*users;
+	}
 	return true;
 }
 
@@ -164,7 +168,7 @@ static bool see_shmem(void *context, uint64_t node)
 	uint64_t head, inode = node - OFFSET(k, shmem_inode_info, swaplist) + OFFSET(k, shmem_inode_info, vfs_inode);
 	w->error = kernel_get(k, inode + OFFSET(k, inode, i_data), M_address_space_i_pages, &head);
 	if (!w->error)
-		w->error = xarray_for_each(k, head, see_value, w->a);
+		w->error = xarray_for_each_range(k, head, 0, UINT64_MAX, see_value, w->a);
 	return !w->error;
 }
 

@@ -20,6 +20,29 @@ static bool key_is_on(struct kernel *k, const char *symbol)
 	return at && HAS(k, static_key, enabled) && !error_drop(kernel_get(k, at, M_static_key_enabled, &on)) && on;
 }
 
+/* include/linux/slab.h: flags of a cache, which are an enumeration since 6.9. */
+static uint64_t slab_flag(struct kernel *k, const char *enumerator, uint64_t otherwise)
+{
+	int64_t bit;
+	return !enumerator_find(k, enumerator, &bit) ? otherwise : bit >= 0 && bit < 64 ? 1ull << bit : 0;
+}
+
+static void find_slab_flags(struct engine *e)
+{
+	struct kernel *k = e->k;
+	struct engine_areas *a = &e->areas;
+	a->slab_reclaim_account = slab_flag(k, "_SLAB_RECLAIM_ACCOUNT", 0x20000);
+	a->slab_kmalloc = slab_flag(k, "_SLAB_KMALLOC", 0);
+	/* mm/slab.h: SLAB_DEBUG_FLAGS; asked for behind a static key since 5.8 (commit ca0cab65ea2b). */
+	a->slab_red_zone = slab_flag(k, "_SLAB_RED_ZONE", 0x400);
+	a->slab_store_user = slab_flag(k, "_SLAB_STORE_USER", 0x10000);
+	a->slab_object_poison = slab_flag(k, "_SLAB_OBJECT_POISON", 0x80000000u);
+	a->slab_debug_flags = slab_flag(k, "_SLAB_CONSISTENCY_CHECKS", 0x100) | a->slab_red_zone | slab_flag(k, "_SLAB_POISON", 0x800) | a->slab_store_user |
+			      slab_flag(k, "_SLAB_TRACE", 0x200000);
+	if (symbol_addr(k, "slub_debug_enabled") && !key_is_on(k, "slub_debug_enabled"))
+		a->slab_debug_flags = 0;
+}
+
 static void find_slub(struct engine *e)
 {
 	struct kernel *k = e->k;
@@ -28,8 +51,9 @@ static void find_slub(struct engine *e)
 	if (!a->nodes || a->nodes > 1024)
 		a->nodes = 1;
 	a->numa_node = symbol_addr(k, "numa_node");
-	/* mm/slub.c: a CPU's partial slabs are put on the nodes' lists by __put_partials() since they are not frozen any more. */
-	a->frozen_by_cpu_only = symbol_addr(k, "__put_partials") != 0;
+	find_slab_flags(e);
+	/* mm/slub.c: a CPU's partial slabs are put on the nodes' lists by __put_partials() since they are not frozen any more. Later CPUs have no slabs at all. */
+	a->frozen_by_cpu_only = symbol_addr(k, "__put_partials") || !HAS(k, kmem_cache, cpu_slab);
 	a->bit_on_node = page_flag_bit(k, "workingset");
 	/* TID_STEP: as many as there can be CPUs, to the next power of two, where a task can be preempted in the kernel. */
 	a->tid_step = 1;

@@ -17,11 +17,13 @@ struct engine_areas {
 	uint64_t numa_node; /* per-CPU variable: which one the CPU is on */
 
 	/* SLUB (mm/engine/slub_alloc.c) */
-	uint8_t freelist_swaps; /* enum soft_dirty { SOFT_DIRTY_UNKNOWN, SOFT_DIRTY_KEPT, SOFT_DIRTY_NOT_KEPT };
-enum freelist_swaps: are addresses byte-swapped in hardened free lists? */
+	uint8_t freelist_swaps; /* enum freelist_swaps: are addresses byte-swapped in hardened free lists? */
 	bool frozen_by_cpu_only; /* only a CPU's current slab is frozen; a flag says that a slab is on its node's list (since 6.8) */
 	int bit_on_node;	 /* that flag: PG_workingset; -1 */
 	uint32_t tid_step;	 /* between two transaction numbers of one CPU */
+	/* bits of kmem_cache.flags: those of debugged caches, 0 where debugging is switched off; of caches that can be shrunk; of kmalloc()'s (0: not told) */
+	uint64_t slab_debug_flags, slab_reclaim_account, slab_kmalloc;
+	uint64_t slab_red_zone, slab_object_poison, slab_store_user; /* what of debugging a cache has */
 	bool init_on_alloc, init_on_free;
 	uint64_t anon_vma_cachep, anon_vma_chain_cachep, maple_node_cache, vma_lock_cachep; /* caches; 0: this kernel has none */
 

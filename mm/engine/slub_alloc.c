@@ -18,33 +18,25 @@
 
 /* ---- Caches ---- */
 
-struct cache {
-	struct engine *e;
-	struct kernel *k;
-	struct object o;
-	struct object cpu; /* kmem_cache_cpu of the CPU that acts */
-	uint32_t offset, size;
-	uint64_t random;
-	bool hardened;
-};
-
-static struct error *open_cache(struct engine *e, uint64_t addr, struct cache *c)
+static struct error *open_cache(struct engine *e, uint64_t addr, struct slub_cache *c)
 {
 	struct kernel *k = e->k;
-	if (!HAS(k, kmem_cache, cpu_slab))
-		return error_at(ERR_UNSUPPORTED, addr, "cache %" PRIx64 ": this CPU's sheaf cannot serve: exchanging it with the node's is not done", addr);
-	*c = (struct cache){ .e = e, .k = k, .hardened = HAS(k, kmem_cache, random) };
-	TRY(object_open_bytes(k, addr, OFFSET(k, kmem_cache, node), &c->o));
+	*c = (struct slub_cache){ .e = e, .k = k, .hardened = HAS(k, kmem_cache, random) };
+	TRY(object_open_bytes(k, addr, k->members[HAS(k, kmem_cache, per_node) ? M_kmem_cache_per_node : M_kmem_cache_node].offset, &c->o));
 	c->offset = (uint32_t)GET(k, &c->o, kmem_cache, offset);
 	c->size = (uint32_t)GET(k, &c->o, kmem_cache, size);
 	c->random = GET(k, &c->o, kmem_cache, random);
+	if (!c->size || c->offset > c->size)
+		return error_at(ERR_BAD_OBJECT, addr, "no slab cache: %" PRIx64, addr);
 	uint64_t percpu = GET(k, &c->o, kmem_cache, cpu_slab);
-	if (!c->size || c->offset > c->size || !percpu)
+	if (!HAS(k, kmem_cache, cpu_slab))
+		return NULL;
+	if (!percpu)
 		return error_at(ERR_BAD_OBJECT, addr, "no slab cache: %" PRIx64, addr);
 	return object_open_writable(k, percpu_ptr(k, percpu, e->cpu), S_slub_cpu, &c->cpu);
 }
 
-static struct error *open_slab(const struct cache *c, uint64_t addr, struct object *slab)
+struct error *slub_open_slab(const struct slub_cache *c, uint64_t addr, struct object *slab)
 {
 	TRY(object_open_writable(c->k, addr, S_slab, slab));
 	uint64_t objects = GET(c->k, slab, slab, objects), inuse = GET(c->k, slab, slab, inuse);
@@ -53,31 +45,46 @@ static struct error *open_slab(const struct cache *c, uint64_t addr, struct obje
 	return NULL;
 }
 
-static bool has_cpu_partial(const struct cache *c)
+static bool has_cpu_partial(const struct slub_cache *c)
 {
 	return HAS(c->k, kmem_cache, cpu_partial);
 }
 
-/* kmem_cache_node of the node that the slab lies on. */
-static struct error *open_node(const struct cache *c, uint64_t slab, struct object *node)
+/* Which node the slab lies on. */
+static struct error *node_of_slab(const struct slub_cache *c, uint64_t slab, unsigned *id)
 {
-	struct kernel *k = c->k;
-	uint64_t pfn, addr;
-	unsigned id = 0;
-	if (c->e->areas.nodes > 1) {
-		TRY(nodes_open(k));
-		const struct zone *z = page_to_pfn(k, slab, &pfn) ? zone_of_pfn(k, pfn) : NULL;
-		if (!z)
-			return error_at(ERR_BAD_OBJECT, slab, "a slab in no zone: %" PRIx64, slab);
-		id = z->node;
-	}
-	TRY(kernel_read_pointer(k, c->o.addr + OFFSET(k, kmem_cache, node) + (uint64_t)id * k->arch->pointer_size, &addr));
-	return object_open_writable(k, addr, S_kmem_cache_node, node);
+	uint64_t pfn;
+	*id = 0;
+	if (c->e->areas.nodes <= 1)
+		return NULL;
+	TRY(nodes_open(c->k));
+	const struct zone *z = page_to_pfn(c->k, slab, &pfn) ? zone_of_pfn(c->k, pfn) : NULL;
+	if (!z)
+		return error_at(ERR_BAD_OBJECT, slab, "a slab in no zone: %" PRIx64, slab);
+	*id = z->node;
+	return NULL;
+}
+
+/* kmem_cache_node of a node. */
+static struct error *open_node_of(const struct slub_cache *c, unsigned id, struct object *node)
+{
+	struct slab_cache cache = { .addr = c->o.addr };
+	uint64_t addr = slab_cache_node(c->k, &cache, id);
+	return addr ? object_open_writable(c->k, addr, S_kmem_cache_node, node)
+		    : error_at(ERR_BAD_OBJECT, c->o.addr, "cache %" PRIx64 " has no slabs on node %u", c->o.addr, id);
+}
+
+/* kmem_cache_node of the node that the slab lies on. */
+static struct error *open_node(const struct slub_cache *c, uint64_t slab, struct object *node)
+{
+	unsigned id;
+	TRY(node_of_slab(c, slab, &id));
+	return open_node_of(c, id, node);
 }
 
 /* ---- The word that links free objects ---- */
 
-static uint64_t mix(const struct cache *c, uint64_t where, bool swapped)
+static uint64_t mix(const struct slub_cache *c, uint64_t where, bool swapped)
 {
 	if (!c->hardened)
 		return 0;
@@ -94,7 +101,7 @@ static bool plausible(const struct kernel *k, uint64_t addr)
 /*
  * Are addresses byte-swapped before they are mixed in (since 5.7)? What is in the list tells: only one way gives an address, or the end.
  */
-static struct error *swaps(const struct cache *c, uint64_t where, uint64_t word, bool *swapped)
+static struct error *swaps(const struct slub_cache *c, uint64_t where, uint64_t word, bool *swapped)
 {
 	struct engine_areas *a = &c->e->areas;
 	if (a->freelist_swaps == FREELIST_UNKNOWN && c->hardened) {
@@ -107,7 +114,7 @@ static struct error *swaps(const struct cache *c, uint64_t where, uint64_t word,
 	return NULL;
 }
 
-static struct error *get_freepointer(const struct cache *c, uint64_t object, uint64_t *next)
+struct error *slub_get_freepointer(const struct slub_cache *c, uint64_t object, uint64_t *next)
 {
 	uint64_t where = object + c->offset, word;
 	bool swapped = false;
@@ -117,7 +124,7 @@ static struct error *get_freepointer(const struct cache *c, uint64_t object, uin
 	return plausible(c->k, *next) ? NULL : error_at(ERR_BAD_LIST, object, "the free list of cache %" PRIx64 " leads astray: %" PRIx64, c->o.addr, *next);
 }
 
-static struct error *set_freepointer(const struct cache *c, uint64_t object, uint64_t next)
+static struct error *set_freepointer(const struct slub_cache *c, uint64_t object, uint64_t next)
 {
 	uint64_t where = object + c->offset;
 	/* Nothing read yet that tells how: as kernels have done it since 5.7. */
@@ -126,22 +133,31 @@ static struct error *set_freepointer(const struct cache *c, uint64_t object, uin
 
 struct error *slub_open_node(struct engine *e, uint64_t cache, uint64_t slab, struct object *node)
 {
-	struct cache c;
+	struct slub_cache c;
 	TRY(open_cache(e, cache, &c));
 	return open_node(&c, slab, node);
 }
 
 struct error *slub_link_free(struct engine *e, uint64_t cache, uint64_t object, uint64_t next)
 {
-	struct cache c;
+	struct slub_cache c;
 	TRY(open_cache(e, cache, &c));
 	return set_freepointer(&c, object, next);
+}
+
+struct error *slub_new_object(struct engine *e, uint64_t cache, uint64_t object)
+{
+	struct slub_cache c;
+	if (!e->areas.slab_debug_flags)
+		return NULL;
+	TRY(open_cache(e, cache, &c));
+	return slub_is_debugged(&c) ? slub_debug_new_object(&c, object) : NULL;
 }
 
 /* ---- A node's list of partial slabs ---- */
 
 /* Since 6.8 a flag of the slab says that it is on the node's list, and slabs on a CPU's list are not frozen. */
-static void mark_on_node(const struct cache *c, const struct object *slab, bool on)
+static void mark_on_node(const struct slub_cache *c, const struct object *slab, bool on)
 {
 	int bit = c->e->areas.bit_on_node;
 	if (!c->e->areas.frozen_by_cpu_only || bit < 0)
@@ -150,20 +166,21 @@ static void mark_on_node(const struct cache *c, const struct object *slab, bool 
 	SET(c->k, slab, page, flags, on ? flags | 1ull << bit : flags & ~(1ull << bit));
 }
 
-static bool is_on_node(const struct cache *c, const struct object *slab)
+static bool is_on_node(const struct slub_cache *c, const struct object *slab)
 {
 	int bit = c->e->areas.bit_on_node;
 	return bit < 0 || (GET(c->k, slab, page, flags) >> bit & 1);
 }
 
-static struct error *add_partial(const struct cache *c, const struct object *node, const struct object *slab)
+struct error *slub_add_partial(const struct slub_cache *c, const struct object *node, const struct object *slab, bool head)
 {
+	uint64_t list = MEMBER_ADDR(c->k, node, kmem_cache_node, partial), entry = MEMBER_ADDR(c->k, slab, slab, slab_list);
 	ADD(c->k, node, kmem_cache_node, nr_partial, 1);
 	mark_on_node(c, slab, true);
-	return list_add_tail(c->k, MEMBER_ADDR(c->k, slab, slab, slab_list), MEMBER_ADDR(c->k, node, kmem_cache_node, partial));
+	return head ? list_add(c->k, entry, list) : list_add_tail(c->k, entry, list);
 }
 
-static struct error *remove_partial(const struct cache *c, const struct object *node, const struct object *slab)
+struct error *slub_remove_partial(const struct slub_cache *c, const struct object *node, const struct object *slab)
 {
 	TRY(list_del(c->k, MEMBER_ADDR(c->k, slab, slab, slab_list)));
 	mark_on_node(c, slab, false);
@@ -174,12 +191,12 @@ static struct error *remove_partial(const struct cache *c, const struct object *
 /* ---- A CPU's list of partial slabs ---- */
 
 /* unfreeze_partials(), __put_partials(): all of the CPU's partial slabs go to their nodes' lists, the empty ones back where those have enough. */
-static struct error *unfreeze_partials(const struct cache *c, uint64_t at)
+static struct error *unfreeze_partials(const struct slub_cache *c, uint64_t at)
 {
 	struct kernel *k = c->k;
 	for (unsigned n = 0; at; n++) {
 		struct object slab, node;
-		TRY(open_slab(c, at, &slab));
+		TRY(slub_open_slab(c, at, &slab));
 		TRY(open_node(c, at, &node));
 		if (n > PARTIAL_MAX)
 			return error_at(ERR_BAD_LIST, at, "a CPU's list of partial slabs never ends: %" PRIx64, at);
@@ -188,21 +205,21 @@ static struct error *unfreeze_partials(const struct cache *c, uint64_t at)
 		if (!GET(k, &slab, slab, inuse) && GET(k, &node, kmem_cache_node, nr_partial) >= GET(k, &c->o, kmem_cache, min_partial))
 			TRY(slub_discard_slab(c->e, c->o.addr, at));
 		else
-			TRY(add_partial(c, &node, &slab));
+			TRY(slub_add_partial(c, &node, &slab, false));
 		at = next;
 	}
 	return NULL;
 }
 
 /* put_cpu_partial(): `drain`: when the CPU has enough of them, they go to the nodes first. */
-static struct error *put_cpu_partial(const struct cache *c, const struct object *slab, bool drain)
+static struct error *put_cpu_partial(const struct slub_cache *c, const struct object *slab, bool drain)
 {
 	struct kernel *k = c->k;
 	uint64_t old = GET(k, &c->cpu, slub_cpu, partial), slabs = 0, objects = 0;
 	bool counts_objects = HAS(k, slab, pobjects);
 	if (old) {
 		struct object first;
-		TRY(open_slab(c, old, &first));
+		TRY(slub_open_slab(c, old, &first));
 		slabs = GET(k, &first, slab, slabs);
 		objects = GET(k, &first, slab, pobjects);
 		bool full = counts_objects ? objects > GET(k, &c->o, kmem_cache, cpu_partial) : slabs >= GET(k, &c->o, kmem_cache, cpu_partial_slabs);
@@ -221,7 +238,7 @@ static struct error *put_cpu_partial(const struct cache *c, const struct object 
 /* ---- Taking ---- */
 
 /* All of the slab's free objects become the CPU's; 0 when it has none. */
-static uint64_t take_all(const struct cache *c, const struct object *slab)
+static uint64_t take_all(const struct slub_cache *c, const struct object *slab)
 {
 	struct kernel *k = c->k;
 	uint64_t list = GET(k, slab, slab, freelist);
@@ -232,7 +249,7 @@ static uint64_t take_all(const struct cache *c, const struct object *slab)
 }
 
 /* get_partial_node(): the first slab of the node's list becomes the CPU's; a few more go on the CPU's list. 0: the list is empty. */
-static struct error *get_partial(const struct cache *c, const struct object *node, uint64_t *taken)
+static struct error *get_partial(const struct slub_cache *c, const struct object *node, uint64_t *taken)
 {
 	struct kernel *k = c->k;
 	uint64_t head = MEMBER_ADDR(k, node, kmem_cache_node, partial), at, objects = 0, slabs = 0;
@@ -243,9 +260,9 @@ static struct error *get_partial(const struct cache *c, const struct object *nod
 		TRY(kernel_read_pointer(k, head, &at));
 		if (at == head)
 			return NULL;
-		TRY(open_slab(c, at - OFFSET(k, slab, slab_list), &slab));
+		TRY(slub_open_slab(c, at - OFFSET(k, slab, slab_list), &slab));
 		objects += GET(k, &slab, slab, objects) - GET(k, &slab, slab, inuse);
-		TRY(remove_partial(c, node, &slab));
+		TRY(slub_remove_partial(c, node, &slab));
 		if (!*taken) {
 			*taken = slab.addr;
 			SET(k, &c->cpu, slub_cpu, slab, slab.addr);
@@ -264,34 +281,42 @@ static struct error *get_partial(const struct cache *c, const struct object *nod
 	return error_at(ERR_BAD_LIST, head, "a node's list of partial slabs never ends: %" PRIx64, head);
 }
 
-/* The node whose memory the acting CPU takes first. */
-static struct error *local_node(const struct cache *c, struct object *node)
+struct error *slub_local_node(struct engine *e, unsigned *id)
 {
-	struct kernel *k = c->k;
-	uint64_t addr, id = 0;
-	if (c->e->areas.nodes > 1 && c->e->areas.numa_node)
-		TRY(kernel_read_uint(k, percpu_addr(k, c->e->areas.numa_node, c->e->cpu), 4, &id));
-	if (id >= c->e->areas.nodes)
-		return error_at(ERR_BAD_OBJECT, c->e->areas.numa_node, "CPU %u says that it is on node %" PRIu64, c->e->cpu, id);
-	TRY(kernel_read_pointer(k, c->o.addr + OFFSET(k, kmem_cache, node) + id * k->arch->pointer_size, &addr));
-	return object_open_writable(k, addr, S_kmem_cache_node, node);
+	uint64_t value = 0;
+	if (e->areas.nodes > 1 && e->areas.numa_node)
+		TRY(kernel_read_uint(e->k, percpu_addr(e->k, e->areas.numa_node, e->cpu), 4, &value));
+	*id = (unsigned)value;
+	return value < e->areas.nodes ? NULL : error_at(ERR_BAD_OBJECT, e->areas.numa_node, "CPU %u says that it is on node %" PRIu64, e->cpu, value);
+}
+
+struct error *slub_open_local(const struct slub_cache *c, struct object *node)
+{
+	struct slab_cache cache = { .addr = c->o.addr };
+	unsigned id;
+	TRY(slub_local_node(c->e, &id));
+	/* CPUs of a node without memory take from another one's (get_any_partial()); here that of the lowest number, not the nearest one. */
+	for (unsigned other = 0; !slab_cache_node(c->k, &cache, id) && other < c->e->areas.nodes; other++)
+		if (slab_cache_node(c->k, &cache, other))
+			id = other;
+	return open_node_of(c, id, node);
 }
 
 /* The first of the CPU's partial slabs becomes its slab; 0 when it has none. */
-static struct error *pop_partial(const struct cache *c, uint64_t *at)
+static struct error *pop_partial(const struct slub_cache *c, uint64_t *at)
 {
 	struct object slab;
 	*at = GET(c->k, &c->cpu, slub_cpu, partial);
 	SET(c->k, &c->cpu, slub_cpu, slab, *at);
 	if (!*at)
 		return NULL;
-	TRY(open_slab(c, *at, &slab));
+	TRY(slub_open_slab(c, *at, &slab));
 	SET(c->k, &c->cpu, slub_cpu, partial, GET(c->k, &slab, slab, next));
 	return NULL;
 }
 
 /* ___slab_alloc(): a free list for the CPU from its own slab, its partial slabs, the node's, a new slab. */
-static struct error *refill(const struct cache *c, uint64_t *list)
+static struct error *refill(const struct slub_cache *c, uint64_t *list)
 {
 	struct kernel *k = c->k;
 	struct object slab, node;
@@ -301,7 +326,7 @@ static struct error *refill(const struct cache *c, uint64_t *list)
 	if (!at)
 		TRY(pop_partial(c, &at));
 	for (unsigned n = 0; at; n++) {
-		TRY(open_slab(c, at, &slab));
+		TRY(slub_open_slab(c, at, &slab));
 		*list = take_all(c, &slab);
 		if (*list)
 			break;
@@ -312,57 +337,84 @@ static struct error *refill(const struct cache *c, uint64_t *list)
 	}
 	if (!*list) {
 		from = "a partial slab of the node";
-		TRY(local_node(c, &node));
+		TRY(slub_open_local(c, &node));
 		TRY(get_partial(c, &node, &at));
 		if (!at) {
 			from = "a new slab";
 			TRY(slub_new_slab(c->e, c->o.addr, &at));
 			SET(k, &c->cpu, slub_cpu, slab, at);
 		}
-		TRY(open_slab(c, at, &slab));
+		TRY(slub_open_slab(c, at, &slab));
 		*list = take_all(c, &slab);
 	}
 	TRACE(c->e, "___slab_alloc", from, { "s", c->o.addr }, { "slab", at }, { "freelist", *list });
 	return *list ? NULL : error_at(ERR_BAD_OBJECT, at, "a slab on the partial list has nothing free: %" PRIx64, at);
 }
 
-static struct error *move_tid(const struct cache *c)
+static struct error *move_tid(const struct slub_cache *c)
 {
 	ADD(c->k, &c->cpu, slub_cpu, tid, c->e->areas.tid_step);
 	return NULL;
 }
 
+struct error *slub_slab_alloc(const struct slub_cache *c, uint64_t *object)
+{
+	struct kernel *k = c->k;
+	uint64_t next;
+	if (!HAS(k, kmem_cache, cpu_slab)) {
+		struct object node, slab;
+		return slub_node_object(c, &node, &slab, object);
+	}
+	*object = GET(k, &c->cpu, slub_cpu, freelist);
+	if (!*object || !GET(k, &c->cpu, slub_cpu, slab))
+		TRY(refill(c, object));
+	TRY(slub_get_freepointer(c, *object, &next));
+	SET(k, &c->cpu, slub_cpu, freelist, next);
+	return move_tid(c);
+}
+
+/* What stood in an object of a cache without constructor goes, where the kernel was told so. */
+static struct error *clear_object(const struct slub_cache *c, uint64_t object, bool wanted)
+{
+	struct object o;
+	if (!wanted || GET(c->k, &c->o, kmem_cache, ctor))
+		return NULL;
+	TRY(object_open_bytes_writable(c->k, object, GET(c->k, &c->o, kmem_cache, object_size), &o));
+	memset((void *)o.bytes, 0, o.size);
+	return NULL;
+}
+
+/* `recursing`: as slub_sheaves_alloc(). */
+static struct error *cache_alloc(struct engine *e, uint64_t cache, bool recursing, uint64_t *object)
+{
+	struct slub_cache c;
+	TRY(open_cache(e, cache, &c));
+	uint64_t sheaves = GET(e->k, &c.o, kmem_cache, cpu_sheaves);
+	*object = 0;
+	if (slub_is_debugged(&c))
+		TRY(slub_debug_alloc(&c, object));
+	else if (sheaves)
+		TRY(slub_sheaves_alloc(&c, sheaves, recursing, object));
+	if (!*object)
+		TRY(slub_slab_alloc(&c, object));
+	/* want_init_on_alloc(): poison stays. */
+	return clear_object(&c, *object, e->areas.init_on_alloc && !slub_is_debugged(&c));
+}
+
 struct error *slub_alloc(struct engine *e, uint64_t cache, uint64_t *object)
 {
-	struct kernel *k = e->k;
-	struct cache c;
-	uint64_t next, sheaves = 0;
-	if (HAS(k, kmem_cache, cpu_sheaves))
-		TRY(kernel_get(k, cache, M_kmem_cache_cpu_sheaves, &sheaves));
-	*object = 0;
-	if (sheaves)
-		TRY(slub_sheaves_alloc(e, sheaves, object));
-	if (*object)
-		return NULL;
-	TRY(open_cache(e, cache, &c));
-	*object = GET(k, &c.cpu, slub_cpu, freelist);
-	if (!*object || !GET(k, &c.cpu, slub_cpu, slab))
-		TRY(refill(&c, object));
-	TRY(get_freepointer(&c, *object, &next));
-	SET(k, &c.cpu, slub_cpu, freelist, next);
-	TRY(move_tid(&c));
-	if (e->areas.init_on_alloc && !GET(k, &c.o, kmem_cache, ctor)) {
-		struct object o;
-		TRY(object_open_bytes_writable(k, *object, GET(k, &c.o, kmem_cache, object_size), &o));
-		memset((void *)o.bytes, 0, o.size);
-	}
-	return NULL;
+	return cache_alloc(e, cache, false, object);
+}
+
+struct error *slub_alloc_sheaf(struct engine *e, uint64_t cache, bool recursing, uint64_t *object)
+{
+	return cache_alloc(e, cache, recursing, object);
 }
 
 /* ---- Giving back ---- */
 
 /* The slot of the slab's vector of control groups: what the object's memory was charged to. */
-static struct error *forget_group(const struct cache *c, const struct object *slab, uint64_t object)
+static struct error *forget_group(const struct slub_cache *c, const struct object *slab, uint64_t object)
 {
 	struct kernel *k = c->k;
 	uint64_t vector = GET(k, slab, slab, obj_cgroups), start, pfn;
@@ -376,7 +428,7 @@ static struct error *forget_group(const struct cache *c, const struct object *sl
 }
 
 /* The object goes to its slab's own list. */
-static struct error *slab_free(const struct cache *c, const struct object *slab, uint64_t object)
+static struct error *slab_free(const struct slub_cache *c, const struct object *slab, uint64_t object)
 {
 	struct kernel *k = c->k;
 	struct object node;
@@ -400,45 +452,66 @@ static struct error *slab_free(const struct cache *c, const struct object *slab,
 	TRY(open_node(c, slab->addr, &node));
 	if (!inuse && GET(k, &node, kmem_cache_node, nr_partial) >= GET(k, &c->o, kmem_cache, min_partial)) {
 		if (prior)
-			TRY(remove_partial(c, &node, slab));
+			TRY(slub_remove_partial(c, &node, slab));
 		return slub_discard_slab(c->e, c->o.addr, slab->addr);
 	}
-	return prior ? NULL : add_partial(c, &node, slab);
+	return prior ? NULL : slub_add_partial(c, &node, slab, false);
+}
+
+/* The slab that an object of the cache is in, which must begin there. */
+static struct error *slab_of_object(const struct slub_cache *c, uint64_t object, struct object *slab)
+{
+	struct slab at;
+	bool found;
+	TRY(slab_at(c->k, object, &at, &found));
+	if (!found || at.cache.addr != c->o.addr)
+		return error_at(ERR_BAD_OBJECT, object, "no object of cache %" PRIx64 ": %" PRIx64, c->o.addr, object);
+	if ((object - at.start - at.cache.red_left_pad) % at.cache.size || (object - at.start) / at.cache.size >= at.objects)
+		return error_at(ERR_BAD_OBJECT, object, "not the start of an object: %" PRIx64, object);
+	return slub_open_slab(c, at.page, slab);
+}
+
+static struct error *free_to_slab(const struct slub_cache *c, const struct object *slab, uint64_t object)
+{
+	if (!HAS(c->k, kmem_cache, cpu_slab) || GET(c->k, &c->cpu, slub_cpu, slab) != slab->addr)
+		return slab_free(c, slab, object);
+	TRY(set_freepointer(c, object, GET(c->k, &c->cpu, slub_cpu, freelist)));
+	SET(c->k, &c->cpu, slub_cpu, freelist, object);
+	return move_tid(c);
+}
+
+struct error *slub_free_to_slab(const struct slub_cache *c, uint64_t object)
+{
+	struct object slab;
+	TRY(slab_of_object(c, object, &slab));
+	return free_to_slab(c, &slab, object);
+}
+
+/* can_free_to_pcs(): sheaves keep objects of their CPU's own node. */
+static struct error *fits_sheaf(const struct slub_cache *c, const struct object *slab, bool *fits)
+{
+	unsigned here, there;
+	TRY(slub_local_node(c->e, &here));
+	TRY(node_of_slab(c, slab->addr, &there));
+	*fits = here == there;
+	return NULL;
 }
 
 struct error *slub_free(struct engine *e, uint64_t cache, uint64_t object)
 {
-	struct kernel *k = e->k;
-	struct cache c;
-	struct slab at;
+	struct slub_cache c;
 	struct object slab;
-	uint64_t sheaves = 0, capacity = 0;
-	bool found, done;
-	if (HAS(k, kmem_cache, cpu_sheaves) && HAS(k, kmem_cache, sheaf_capacity)) {
-		TRY(kernel_get(k, cache, M_kmem_cache_cpu_sheaves, &sheaves));
-		TRY(kernel_get(k, cache, M_kmem_cache_sheaf_capacity, &capacity));
-	}
-	if (sheaves) {
-		TRY(slub_sheaves_free(e, sheaves, capacity, object, &done));
-		if (done)
-			return NULL;
-	}
+	bool fits = false, done = false;
 	TRY(open_cache(e, cache, &c));
-	TRY(slab_at(k, object, &at, &found));
-	if (!found || at.cache.addr != cache)
-		return error_at(ERR_BAD_OBJECT, object, "no object of cache %" PRIx64 ": %" PRIx64, cache, object);
-	if ((object - at.start - at.cache.red_left_pad) % at.cache.size || (object - at.start) / at.cache.size >= at.objects)
-		return error_at(ERR_BAD_OBJECT, object, "not the start of an object: %" PRIx64, object);
-	TRY(open_slab(&c, at.page, &slab));
+	uint64_t sheaves = GET(e->k, &c.o, kmem_cache, cpu_sheaves);
+	TRY(slab_of_object(&c, object, &slab));
 	TRY(forget_group(&c, &slab, object));
-	if (e->areas.init_on_free && !GET(k, &c.o, kmem_cache, ctor)) {
-		struct object o;
-		TRY(object_open_bytes_writable(k, object, GET(k, &c.o, kmem_cache, object_size), &o));
-		memset((void *)o.bytes, 0, o.size);
-	}
-	if (GET(k, &c.cpu, slub_cpu, slab) != at.page)
-		return slab_free(&c, &slab, object);
-	TRY(set_freepointer(&c, object, GET(k, &c.cpu, slub_cpu, freelist)));
-	SET(k, &c.cpu, slub_cpu, freelist, object);
-	return move_tid(&c);
+	if (slub_is_debugged(&c))
+		return slub_debug_free(&c, &slab, object);
+	TRY(clear_object(&c, object, e->areas.init_on_free));
+	if (sheaves)
+		TRY(fits_sheaf(&c, &slab, &fits));
+	if (fits)
+		TRY(slub_sheaves_free(&c, sheaves, object, &done));
+	return done ? NULL : free_to_slab(&c, &slab, object);
 }

@@ -11,8 +11,6 @@
 #include "mm/engine/slub_edit.h"
 #include "mm/state.h"
 
-#define SLAB_RECLAIM_ACCOUNT 0x00020000u /* include/linux/slab.h, until the flags became an enumeration in 6.9 */
-
 /* A slab's page says so by a flag, or since 6.10 by its type. */
 static void mark_slab(struct kernel *k, const struct page *p)
 {
@@ -99,6 +97,7 @@ static struct error *link_objects(const struct making *m, uint64_t *first)
 	TRY(next_place(m, &i, first));
 	at = *first;
 	for (uint64_t n = 1;; n++) {
+		TRY(slub_new_object(e, m->cache.addr, at));
 		TRY(construct(e, ctor, at, (uint32_t)m->object_size));
 		next = 0;
 		if (n < m->objects)
@@ -112,7 +111,7 @@ static struct error *link_objects(const struct making *m, uint64_t *first)
 
 static enum page_class class_of(const struct making *m)
 {
-	return GET(m->e->k, &m->cache, kmem_cache, flags) & SLAB_RECLAIM_ACCOUNT ? PAGES_RECLAIMABLE : PAGES_KERNEL;
+	return GET(m->e->k, &m->cache, kmem_cache, flags) & m->e->areas.slab_reclaim_account ? PAGES_RECLAIMABLE : PAGES_KERNEL;
 }
 
 static struct error *count_slab(const struct making *m, int delta)
@@ -152,7 +151,7 @@ static struct error *open_making(struct engine *e, uint64_t cache, struct making
 {
 	struct kernel *k = e->k;
 	*m = (struct making){ .e = e };
-	TRY(object_open_bytes(k, cache, OFFSET(k, kmem_cache, node), &m->cache));
+	TRY(object_open_bytes(k, cache, k->members[HAS(k, kmem_cache, per_node) ? M_kmem_cache_per_node : M_kmem_cache_node].offset, &m->cache));
 	m->size = GET(k, &m->cache, kmem_cache, size);
 	m->object_size = GET(k, &m->cache, kmem_cache, object_size);
 	return NULL;
@@ -172,7 +171,7 @@ struct error *slub_new_slab(struct engine *e, uint64_t cache, uint64_t *slab)
 	TRY(object_open_writable(k, m.page, S_slab, &s));
 	SET(k, &s, slab, slab_cache, cache);
 	SET(k, &s, slab, objects, m.objects);
-	SET(k, &s, slab, frozen, 1);
+	SET(k, &s, slab, frozen, HAS(k, kmem_cache, cpu_slab));
 	m.start = kernel_ptov(k, engine_page_phys(e, m.page)) + GET(k, &m.cache, kmem_cache, red_left_pad);
 	TRY(link_objects(&m, &first));
 	SET(k, &s, slab, freelist, first);

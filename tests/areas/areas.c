@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "mm/anon_vma.h"
 #include "mm/list.h"
 #include "mm/maple.h"
 #include "mm/task.h"
@@ -133,7 +134,9 @@ static uint64_t chain_of(uint64_t node)
 
 static uint64_t chain_first(uint64_t node)
 {
-	return READ(READ(chain_of(node), anon_vma_chain, vma), vm_area_struct, vm_pgoff);
+	struct vma vma;
+	ok(vma_open(k, READ(chain_of(node), anon_vma_chain, vma), &vma));
+	return vma_anon_pgoff(k, &vma);
 }
 
 static uint64_t chain_last(uint64_t node)

@@ -50,7 +50,7 @@ static void print_stack(const char *name, int pid, const char *stat)
 
 	for (int i = 0; i < 26 && at; i++)
 		at = strchr(at + 1, ' ');
-	unsigned long start = at ? strtoul(at, NULL, 10) : 0, end = 0x7ffffffff000;
+	unsigned long start = at ? strtoul(at, NULL, 10) : 0, end = (unsigned long)0x7ffffffff000ull;
 
 	if (!start || end - start > sizeof(bytes))
 		return;

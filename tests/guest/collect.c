@@ -481,11 +481,13 @@ void collect(int before)
 		kernel_log();
 		for (size_t i = 0; i < COUNTERS; i++)
 			file(counters[i]);
+		churn(1);
 		spinners_go(1);
 		run_queues();
 	} else {
 		run_queues();
 		spinners_go(0);
+		churn(0);
 		for (size_t i = COUNTERS; i-- > 0;)
 			file(counters[i]);
 		processes(before);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hold mmscope's answers about a guest's dump against the guest's own facts."""
 
+import json
 import os
 
 import compare_audit
@@ -31,7 +32,9 @@ PARTS = (compare_kernel, compare_tasks, compare_signals, compare_waits, compare_
 def compare(directory, only=None):
     """A Judge of the dump and the facts that run-guest left in a directory; `only` names subjects."""
     judge = Judge()
-    scope = Scope(os.path.join(directory, "dump"))
+    with open(os.path.join(directory, "guest.json"), encoding="utf-8") as file:
+        files = json.load(file)["options"].get("files", "").split()
+    scope = Scope([os.path.join(directory, "dump")] + files if files else os.path.join(directory, "dump"))
     before = Facts(os.path.join(directory, "before.tar"))
     after = Facts(os.path.join(directory, "after.tar"))
     try:

@@ -75,6 +75,9 @@ char *anonymous(size_t size, int flags);
 /* Into each step-th page a word that is nowhere else in the guest; each step-th page read. */
 void sign(char *memory, size_t size, size_t step);
 void read_all(const char *memory, size_t size, size_t step);
+/* Memory pinned, behind a file's end, in folios of middle sizes, in a group that has too little (workload_odd.c); the processes that change theirs meanwhile. */
+void start_odd_roles(void);
+void churn(int go);
 
 /* Where in a page of this address the workload puts, and the collector reads, a word. */
 static inline unsigned signature_offset(uintptr_t address)

@@ -99,7 +99,7 @@ class Scope:
 
     def text(self, command):
         """What a person would read, of a process of its own."""
-        return subprocess.run([self.program, "-s", "-c", command, self.image], check=True, text=True, stdout=subprocess.PIPE,
+        return subprocess.run([self.program, "-s", "-c", command, *self.words], check=True, text=True, stdout=subprocess.PIPE,
                               timeout=self.timeout).stdout
 
     def ask_one(self, command):

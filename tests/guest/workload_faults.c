@@ -461,7 +461,7 @@ static void both(void)
 	huge_areas();
 	shared_huge();
 	add(0, 'Z', 0, 'r');
-	add(0, 'Z', 0x7fffffff0000, 'w');
+	add(0, 'Z', (uintptr_t)0x7fffffff0000ull, 'w');
 }
 
 /* Each for itself, after the fork. */

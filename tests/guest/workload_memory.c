@@ -558,6 +558,7 @@ void start_memory_roles(void)
 	spawn("odd-paths", odd_paths, 0);
 	spawn("system-v", system_v, 0);
 	spawn("swapped", swapped, 0);
+	start_odd_roles();
 	start_faulters();
 	for (long i = 0; i < big_processes; i++)
 		spawn("big", big, parameter("guest_big_mb", 8));

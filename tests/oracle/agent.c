@@ -93,7 +93,9 @@ static void on_signal(int number)
 static void fetch(const char *at)
 {
 	own.traps = 0;
+#ifdef __x86_64__
 	__asm__ volatile("pushfq\n\torq $0x100, (%%rsp)\n\tpopfq\n\tjmp *%0" : : "r"(at), "a"(own.scratch) : "memory", "cc");
+#endif
 }
 
 /* One access; '.' without a fault, m or M for a minor or a major one, a digit for more than one, S and B for a signal. */
@@ -295,7 +297,7 @@ static void open_kcore(void)
 	for (unsigned i = 0; i < header.e_phnum; i++) {
 		must(pread(kcore, &segment, sizeof(segment), header.e_phoff + i * sizeof(segment)));
 		/* The direct map's segments begin at page_offset + physical; several, one a range of memory. */
-		if (segment.p_type != PT_LOAD || segment.p_paddr == (Elf64_Addr)-1 || segment.p_paddr > 1ul << 40)
+		if (segment.p_type != PT_LOAD || segment.p_paddr == (Elf64_Addr)-1 || segment.p_paddr > 1ull << 40)
 			continue;
 		if (segment.p_vaddr - segment.p_paddr < 0xffff800000000000ul || segment.p_vaddr >= 0xffffc80000000000ul)
 			continue;
