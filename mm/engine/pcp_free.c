@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Pages given back where each CPU has lists of free pages (mm/page_alloc.c: free_unref_page(); mm/swap.c: __put_page()). Lists that are full give a batch to the buddy lists;
- * how many, where kernels let that vary since 6.7, is not followed.
+ * Pages given back where each CPU has lists of free pages (mm/page_alloc.c: free_unref_page(); mm/swap.c: __put_page()). Lists that are full give a batch to the buddy lists.
  */
 #include <inttypes.h>
 
@@ -65,9 +64,15 @@ static struct error *free_one(struct engine *e, const struct object *pcp, uint64
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
 	uint64_t type = GET(k, &p.object, page, index);
+	unsigned of_block;
+	/* Kernels that tune the lists' length go by the pageblock (since 6.10; before, the page's own word says the same). */
+	if (HAS(k, per_cpu_pages, alloc_factor)) {
+		TRY(pageblock_type(e, page, &of_block));
+		type = of_block;
+	}
 	TRY(list_del(k, page + OFFSET(k, page, pcp_list)));
 	ADD(k, pcp, per_cpu_pages, count, -(1 << order));
-	return free_one_page(e, zone, page, order, type < e->modern->migrate_pcptypes ? (unsigned)type : e->modern->migrate_movable);
+	return free_one_page(e, zone, page, order, type < e->modern->migrate_pcptypes || HAS(k, per_cpu_pages, alloc_factor) ? (unsigned)type : e->modern->migrate_movable);
 }
 
 /* free_pcppages_bulk(): round robin over the types, more of one at once the more others are empty; of each the page that has waited longest. */
@@ -157,6 +162,22 @@ static struct error *free_surplus(struct engine *e, const struct object *pcp, ui
 	return free_count(e, pcp, zone, index, (int32_t)(n < batch ? batch : n));
 }
 
+/* The same since 6.7, where the lists' length is tuned. */
+static struct error *free_tuned(struct engine *e, const struct object *pcp, uint64_t zone, uint64_t list, unsigned order)
+{
+	struct kernel *k = e->k;
+	unsigned index = (unsigned)((list - list_at(k, pcp, 0)) / SIZE_OF(k, list_head));
+	int32_t surplus, batch = (int32_t)GET(k, pcp, per_cpu_pages, batch);
+	TRY(pcp_surplus(e, pcp, zone, order, &surplus));
+	if (surplus <= 0)
+		return NULL;
+	for (int32_t n; surplus > 0 && (int32_t)GET(k, pcp, per_cpu_pages, count) > 0; surplus -= n) {
+		n = e->modern->pcp_in_batches && surplus > batch ? batch : surplus;
+		TRY(free_count(e, pcp, zone, index, n));
+	}
+	return pcp_above_high(e, zone);
+}
+
 struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, unsigned order, unsigned type)
 {
 	struct kernel *k = e->k;
@@ -165,7 +186,8 @@ struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, u
 	/* What has no list of its own (CMA, reserves) goes with the movable pages. */
 	if (type >= e->modern->migrate_pcptypes)
 		type = e->modern->migrate_movable;
-	TRY(set_pcp_type(e, page, type));
+	if (!HAS(k, per_cpu_pages, alloc_factor))
+		TRY(set_pcp_type(e, page, type));
 	TRY(kernel_get(k, zone, M_zone_pageset, &pageset));
 	TRY(object_open_writable(k, percpu_ptr(k, pageset, e->cpu) + OFFSET(k, per_cpu_pageset, pcp), S_per_cpu_pages, &pcp));
 	list = pcp_list(e, pcp.addr, order, type);
@@ -173,12 +195,12 @@ struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, u
 	ADD(k, &pcp, per_cpu_pages, count, 1 << order);
 	count_vm_events(e, e->modern->event_pgfree, 1u << order);
 	TRACE(e, "free_unref_page", "onto the CPU's own list", { "page", page }, { "cpu", e->cpu }, { "migratetype", type });
+	if (HAS(k, per_cpu_pages, alloc_factor))
+		return free_tuned(e, &pcp, zone, list, order);
 	if (counts_frees(k))
 		return free_surplus(e, &pcp, zone, list, order);
 	if ((int32_t)GET(k, &pcp, per_cpu_pages, count) >= (int32_t)GET(k, &pcp, per_cpu_pages, high))
-		return HAS(k, per_cpu_pages, free_count)
-			       ? error_at(ERR_UNSUPPORTED, page, "CPU %u's lists of free pages are full: how many this kernel gives to the buddy lists is not followed", e->cpu)
-			       : free_bulk(e, &pcp, zone, (int32_t)GET(k, &pcp, per_cpu_pages, batch), "the CPU's lists are full: a batch goes to the buddy lists");
+		return free_bulk(e, &pcp, zone, (int32_t)GET(k, &pcp, per_cpu_pages, batch), "the CPU's lists are full: a batch goes to the buddy lists");
 	return NULL;
 }
 
@@ -187,13 +209,13 @@ struct error *drain_all_pages(struct engine *e)
 	struct kernel *k = e->k;
 	const struct zone *z;
 	struct object pcp;
-	if (HAS(k, per_cpu_pages, free_count))
-		return NULL;
 	for (size_t i = 0; (z = zones_get(k, i)); i++)
 		for (unsigned cpu = 0; cpu < k->cpus; cpu++) {
 			TRY(object_open_writable(k, percpu_ptr(k, GET(k, &z->object, zone, pageset), cpu) + OFFSET(k, per_cpu_pageset, pcp), S_per_cpu_pages, &pcp));
 			int32_t count = (int32_t)GET(k, &pcp, per_cpu_pages, count);
-			if (count > 0)
+			if (count > 0 && HAS(k, per_cpu_pages, free_count))
+				TRY(free_count(e, &pcp, z->addr, 0, count));
+			else if (count > 0)
 				TRY(free_bulk(e, &pcp, z->addr, count, "memory is short: what the CPU's lists have goes to the buddy lists"));
 		}
 	return NULL;
