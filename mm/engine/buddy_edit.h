@@ -24,6 +24,13 @@ uint64_t pcp_list(struct engine *e, uint64_t pcp, unsigned order, unsigned type)
 /* free_unref_page_commit(): a block that free_pages_prepare() was called for goes onto the acting CPU's list. */
 struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, unsigned order, unsigned type) MUST_CHECK;
 
+/* ---- mm/engine/pcp_tune.c: where their length is tuned (per_cpu_pages.alloc_factor) ---- */
+
+/* A block of that order has come onto the lists: how many pages are to go to the buddy lists. */
+struct error *pcp_surplus(struct engine *e, const struct object *pcp, uint64_t zone, unsigned order, int32_t *surplus) MUST_CHECK;
+/* After they have gone: the zone may be above its high mark again. */
+struct error *pcp_above_high(struct engine *e, uint64_t zone) MUST_CHECK;
+
 /* ---- mm/engine/compound.c ---- */
 
 /* prep_compound_page(): 2^order frames become one page. */

@@ -79,7 +79,9 @@ static struct error *mm_init(struct engine *e, const struct object *mm, const st
 	TRY(lru_gen_init_mm(e, mm));
 	SET(k, mm, mm_struct, mm_users, 1);
 	SET(k, mm, mm_struct, mm_count, 1);
-	TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmap_sem_list)));
+	/* Until 7.1 those who wait for it are a list with a head. */
+	if (HAS(k, mm_struct, mmap_sem_list))
+		TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmap_sem_list)));
 	TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmlist)));
 	/* MMF_INIT_MASK: what may be dumped, and (since 4.x) what a process asked for for good; the filter's default for the first. */
 	if (from) {

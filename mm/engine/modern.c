@@ -207,6 +207,9 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->huge_flags = symbol_addr(k, "transparent_hugepage_flags");
 	m->lru_gen_caps = symbol_addr(k, "lru_gen_caps");
 	m->zone_normal = (unsigned)enumerator(k, "ZONE_NORMAL", 8);
+	m->zone_below_high = enumerator(k, "ZONE_BELOW_HIGH", -1);
+	m->zone_reclaim_active = enumerator(k, "ZONE_RECLAIM_ACTIVE", -1);
+	m->pcp_in_batches = enumerator(k, "KSWAPD_CLEAR_HOPELESS_PCP", -1) >= 0;
 	m->zone_movable = (unsigned)enumerator(k, "ZONE_MOVABLE", 8);
 	const struct member *rss = &k->members[M_mm_struct_rss_stat];
 	m->percpu_rss = HAS_STRUCT(k, percpu_counter) && rss->count > 1 && rss->stride == SIZE_OF(k, percpu_counter);

@@ -82,6 +82,8 @@ struct engine_modern {
 	uint64_t numa_node;	  /* per-CPU: the CPU's node, 0 */
 	uint64_t huge_flags; /* transparent_hugepage_flags, 0 */
 	uint64_t lru_gen_caps;	  /* the static key of LRU_GEN_CORE, 0 */
+	int zone_below_high, zone_reclaim_active; /* bits of zone.flags (enum zone_flags), -1 */
+	bool pcp_in_batches; /* a CPU's lists give their surplus batch by batch, each beginning anew (7.0) */
 	unsigned zone_normal, zone_movable; /* enum zone_type; a number above all where there is none */
 	uint64_t zero_pfn;
 	uint64_t list_poison; /* what list_del() leaves in next; prev has 0x22 more */

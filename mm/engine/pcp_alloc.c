@@ -135,13 +135,12 @@ static unsigned batch_size(const struct search *s, const struct object *pcp)
 		int64_t low = (int32_t)GET(k, pcp, per_cpu_pages, high_min), top = (int32_t)GET(k, pcp, per_cpu_pages, high_max);
 		int64_t high = (int32_t)GET(k, pcp, per_cpu_pages, high), base = batch, room;
 		uint64_t factor = GET(k, pcp, per_cpu_pages, alloc_factor);
-		int64_t below;
 		high = high < low ? low : high > top ? top : high;
 		SET(k, pcp, per_cpu_pages, high, (uint64_t)high);
 		if (high < base)
 			return 1;
 		batch = s->order ? base : base << (factor & 15);
-		bool is_below = enumerator_find(k, "ZONE_BELOW_HIGH", &below) && (GET(k, &s->o, zone, zone_flags) >> below & 1);
+		bool is_below = s->e->modern->zone_below_high >= 0 && (GET(k, &s->o, zone, zone_flags) >> s->e->modern->zone_below_high & 1);
 		if (low != top && !is_below) {
 			high = high + batch < top ? high + batch : top;
 			SET(k, pcp, per_cpu_pages, high, (uint64_t)high);

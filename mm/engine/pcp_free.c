@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Pages given back where each CPU has lists of free pages (mm/page_alloc.c: free_unref_page(); mm/swap.c: __put_page()). Lists that are full give some to the buddy lists:
- * a batch; since 5.14 more the longer nothing is allocated; since 6.7 when a limit is reached that varies, too.
+ * a batch; since 5.14 more the longer nothing is allocated; since 6.7 by a limit that varies, too.
  */
 #include <inttypes.h>
 
@@ -62,15 +62,16 @@ static struct error *free_one(struct engine *e, const struct object *pcp, uint64
 	struct kernel *k = e->k;
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
-	unsigned type = (unsigned)GET(k, &p.object, page, index);
+	uint64_t type = GET(k, &p.object, page, index);
+	unsigned of_block;
+	/* Kernels that tune the lists' length go by the pageblock (since 6.10; before, the page's own word says the same). */
+	if (HAS(k, per_cpu_pages, alloc_factor)) {
+		TRY(pageblock_type(e, page, &of_block));
+		type = of_block;
+	}
 	TRY(list_del(k, page + OFFSET(k, page, pcp_list)));
 	ADD(k, pcp, per_cpu_pages, count, -(1 << order));
-	/* Pages do not say on which list they are any more where free blocks are counted by type (6.10): they go to that of their block. */
-	if (HAS(k, per_cpu_pages, high_min))
-		TRY(pageblock_type(e, page, &type));
-	else if (type >= e->modern->migrate_pcptypes)
-		type = e->modern->migrate_movable;
-	return free_one_page(e, zone, page, order, type);
+	return free_one_page(e, zone, page, order, type < e->modern->migrate_pcptypes || HAS(k, per_cpu_pages, alloc_factor) ? (unsigned)type : e->modern->migrate_movable);
 }
 
 /* free_pcppages_bulk(): round robin over the types, more of one at once the more others are empty; of each the page that has waited longest. */
@@ -160,118 +161,20 @@ static struct error *free_surplus(struct engine *e, const struct object *pcp, ui
 	return free_count(e, pcp, zone, index, (int32_t)(n < batch ? batch : n));
 }
 
-/* ---- The same since 6.7: how long the lists may get follows what is allocated and freed ---- */
-
-#define PCPF_PREV_FREE_HIGH_ORDER 1u /* include/linux/mmzone.h: the page freed before was one of an order up to 3, but not 0 */
-#define PCPF_FREE_HIGH_BATCH	  2u /* the CPU's cache is large: a batch of such pages may stay */
-#define PCP_BATCH_SCALE_MAX	  5  /* CONFIG_PCP_BATCH_SCALE_MAX, by default */
-
-/* A CPU's lists of one zone, with what decides how many pages they may have. */
-struct limits {
-	struct engine *e;
-	struct object pcp, zone;
-	int64_t batch, high, high_min, high_max, free_count, count;
-};
-
-static bool zone_has(const struct limits *l, const char *flag)
-{
-	int64_t bit;
-	return enumerator_find(l->e->k, flag, &bit) && bit >= 0 && bit < 64 && (GET(l->e->k, &l->zone, zone, zone_flags) >> bit & 1);
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static int64_t clamp(int64_t value, int64_t low, int64_t high)
-{
-	return value < low ? low : value > high ? high : value;
-}
-
-/* Are pages of a higher order freed so fast that none stay? From how many freed on that is so has grown with high_min since 6.16, which leaves no trace. */
-static struct error *frees_high(const struct limits *l, bool *result)
-{
-	uint64_t flags = GET(l->e->k, &l->pcp, per_cpu_pages, flags);
-	*result = false;
-	if (l->free_count < l->batch || !(flags & PCPF_PREV_FREE_HIGH_ORDER) || ((flags & PCPF_FREE_HIGH_BATCH) && l->count < l->batch))
-		return NULL;
-	*result = true;
-	return l->free_count >= l->batch + l->high_min / 2
-		       ? NULL
-		       : error_at(ERR_UNSUPPORTED, l->pcp.addr, "CPU %u frees many pages of a higher order: whether its lists keep them is not known", l->e->cpu);
-}
-
-/* nr_pcp_high() */
-static int64_t limit_now(struct limits *l, bool free_high)
-{
-	int64_t most_freed = larger(l->free_count, l->batch), high;
-	l->high = high = clamp(l->high, l->high_min, l->high_max);
-	if (!high)
-		return 0;
-	if (free_high) {
-		l->high = larger(high - (l->batch << PCP_BATCH_SCALE_MAX), l->high_min);
-		return 0;
-	}
-	if (zone_has(l, "ZONE_RECLAIM_ACTIVE")) {
-		l->high = larger(high - most_freed, l->high_min);
-		return l->batch << 2 < l->high ? l->batch << 2 : l->high;
-	}
-	if (l->high_min == l->high_max)
-		return high;
-	if (zone_has(l, "ZONE_BELOW_HIGH")) {
-		l->high = larger(high - most_freed, l->high_min);
-		return larger(l->count, l->high_min);
-	}
-	if (l->count >= high && l->high < l->free_count + l->batch)
-		l->high = clamp(l->free_count + l->batch, l->high_min, l->high_max);
-	return high;
-}
-
-/* The zone is above its high mark again. */
-static void note_free_memory(const struct limits *l)
-{
-	struct kernel *k = l->e->k;
-	int64_t bit, free = (int64_t)object_get_element(k, &l->zone, M_zone_vm_stat, (uint64_t)l->e->modern->free_pages.index);
-	if (!zone_has(l, "ZONE_BELOW_HIGH") || !enumerator_find(k, "ZONE_BELOW_HIGH", &bit))
-		return;
-	if (free > (int64_t)(object_get_element(k, &l->zone, M_zone_watermark, 2) + GET(k, &l->zone, zone, watermark_boost)))
-		SET(k, &l->zone, zone, zone_flags, GET(k, &l->zone, zone, zone_flags) & ~(1ull << bit));
-}
-
-/* free_unref_page_commit(), once the page is on its list. */
-static struct error *free_above_limit(struct engine *e, const struct object *pcp, uint64_t zone, uint64_t list, unsigned order)
+/* The same since 6.7, where the lists' length is tuned. */
+static struct error *free_tuned(struct engine *e, const struct object *pcp, uint64_t zone, uint64_t list, unsigned order)
 {
 	struct kernel *k = e->k;
-	struct limits l = {.e = e, .pcp = *pcp};
-	bool costly = order && order <= 3, free_high = false;
-	uint64_t flags = GET(k, pcp, per_cpu_pages, flags);
-	TRY(object_open_writable(k, zone, S_zone, &l.zone));
-	l.batch = (int32_t)GET(k, pcp, per_cpu_pages, batch);
-	l.high = (int32_t)GET(k, pcp, per_cpu_pages, high);
-	l.high_min = (int32_t)GET(k, pcp, per_cpu_pages, high_min);
-	l.high_max = (int32_t)GET(k, pcp, per_cpu_pages, high_max);
-	l.count = (int32_t)GET(k, pcp, per_cpu_pages, count);
-	l.free_count = (int16_t)GET(k, pcp, per_cpu_pages, free_count);
-	if (l.batch < 1 || l.batch > 1 << 16 || l.high_min > l.high_max)
-		return error_at(ERR_BAD_OBJECT, pcp->addr, "CPU %u's lists of free pages are damaged: batch %" PRId64 ", high %" PRId64 " to %" PRId64, e->cpu, l.batch,
-				l.high_min, l.high_max);
-	SET(k, pcp, per_cpu_pages, alloc_factor, GET(k, pcp, per_cpu_pages, alloc_factor) >> 1);
-	if (costly)
-		TRY(frees_high(&l, &free_high));
-	SET(k, pcp, per_cpu_pages, flags, costly ? flags | PCPF_PREV_FREE_HIGH_ORDER : flags & ~(uint64_t)PCPF_PREV_FREE_HIGH_ORDER);
-	if (l.free_count < l.batch << PCP_BATCH_SCALE_MAX)
-		l.free_count += 1 << order;
-	SET(k, pcp, per_cpu_pages, free_count, (uint64_t)l.free_count);
-	int64_t limit = limit_now(&l, free_high), n;
-	SET(k, pcp, per_cpu_pages, high, (uint64_t)l.high);
-	if (l.count < limit)
+	unsigned index = (unsigned)((list - list_at(k, pcp, 0)) / SIZE_OF(k, list_head));
+	int32_t surplus, batch = (int32_t)GET(k, pcp, per_cpu_pages, batch);
+	TRY(pcp_surplus(e, pcp, zone, order, &surplus));
+	if (surplus <= 0)
 		return NULL;
-	/* nr_pcp_free() */
-	n = free_high ? l.batch << PCP_BATCH_SCALE_MAX : limit < l.batch ? 1 : clamp(l.free_count, l.batch, larger(limit - l.batch, l.batch));
-	TRY(free_count(e, pcp, zone, (unsigned)((list - list_at(k, pcp, 0)) / SIZE_OF(k, list_head)), (int32_t)n));
-	note_free_memory(&l);
-	return NULL;
+	for (int32_t n; surplus > 0 && (int32_t)GET(k, pcp, per_cpu_pages, count) > 0; surplus -= n) {
+		n = e->modern->pcp_in_batches && surplus > batch ? batch : surplus;
+		TRY(free_count(e, pcp, zone, index, n));
+	}
+	return pcp_above_high(e, zone);
 }
 
 struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, unsigned order, unsigned type)
@@ -282,7 +185,8 @@ struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, u
 	/* What has no list of its own (CMA, reserves) goes with the movable pages. */
 	if (type >= e->modern->migrate_pcptypes)
 		type = e->modern->migrate_movable;
-	TRY(set_pcp_type(e, page, type));
+	if (!HAS(k, per_cpu_pages, alloc_factor))
+		TRY(set_pcp_type(e, page, type));
 	TRY(kernel_get(k, zone, M_zone_pageset, &pageset));
 	TRY(object_open_writable(k, percpu_ptr(k, pageset, e->cpu) + OFFSET(k, per_cpu_pageset, pcp), S_per_cpu_pages, &pcp));
 	list = pcp_list(e, pcp.addr, order, type);
@@ -290,10 +194,10 @@ struct error *free_unref_block(struct engine *e, uint64_t zone, uint64_t page, u
 	ADD(k, &pcp, per_cpu_pages, count, 1 << order);
 	count_vm_events(e, e->modern->event_pgfree, 1u << order);
 	TRACE(e, "free_unref_page", "onto the CPU's own list", { "page", page }, { "cpu", e->cpu }, { "migratetype", type });
+	if (HAS(k, per_cpu_pages, alloc_factor))
+		return free_tuned(e, &pcp, zone, list, order);
 	if (counts_frees(k))
 		return free_surplus(e, &pcp, zone, list, order);
-	if (HAS(k, per_cpu_pages, high_min))
-		return free_above_limit(e, &pcp, zone, list, order);
 	if ((int32_t)GET(k, &pcp, per_cpu_pages, count) >= (int32_t)GET(k, &pcp, per_cpu_pages, high))
 		return free_bulk(e, &pcp, zone, (int32_t)GET(k, &pcp, per_cpu_pages, batch), "the CPU's lists are full: a batch goes to the buddy lists");
 	return NULL;
@@ -308,10 +212,10 @@ struct error *drain_all_pages(struct engine *e)
 		for (unsigned cpu = 0; cpu < k->cpus; cpu++) {
 			TRY(object_open_writable(k, percpu_ptr(k, GET(k, &z->object, zone, pageset), cpu) + OFFSET(k, per_cpu_pageset, pcp), S_per_cpu_pages, &pcp));
 			int32_t count = (int32_t)GET(k, &pcp, per_cpu_pages, count);
-			if (count > 0)
-				TRY(HAS(k, per_cpu_pages, free_count)
-					    ? free_count(e, &pcp, z->addr, 0, count)
-					    : free_bulk(e, &pcp, z->addr, count, "memory is short: what the CPU's lists have goes to the buddy lists"));
+			if (count > 0 && HAS(k, per_cpu_pages, free_count))
+				TRY(free_count(e, &pcp, z->addr, 0, count));
+			else if (count > 0)
+				TRY(free_bulk(e, &pcp, z->addr, count, "memory is short: what the CPU's lists have goes to the buddy lists"));
 		}
 	return NULL;
 }

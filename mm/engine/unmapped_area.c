@@ -181,52 +181,32 @@ static void align_file(struct engine *e, struct unmapped_area_info *i, bool is_6
 	i->align_offset += bits;
 }
 
-/*
- * Where there are maple trees, room for a huge page or more is found another way: for a file by its own function, for anonymous memory without a wish since 6.7, aligned as
- * huge pages are, in ways that differed since and leave no trace.
- */
-static struct error *check_huge(struct engine *e, uint64_t file, uint64_t addr, uint64_t len)
+/* A request as mmap() makes it. */
+struct request {
+	const struct object *mm;
+	uint64_t file, addr, len, pgoff;
+	unsigned flags;
+};
+
+static bool is_topdown(const struct engine *e, const struct object *mm)
 {
 	struct kernel *k = e->k;
-	uint64_t ops, own = 0;
-	if (!areas_in_maple_tree(k) || len < 1ull << k->geometry.level[k->geometry.levels - 2].shift)
-		return NULL;
-	if (file) {
-		TRY(kernel_get(k, file, M_file_f_op, &ops));
-		TRY(kernel_get(k, ops, M_file_operations_get_unmapped_area, &own));
-	} else if (!addr) {
-		own = symbol_addr(k, "__mt_dup"); /* of 6.8 */
-	}
-	return own ? error_new(ERR_UNSUPPORTED, "where this kernel would put %" PRIu64 " bytes is not followed: it looks for places that huge pages fit", len) : NULL;
+	/* Since 6.10 a flag of the mm says which (MMF_TOPDOWN). */
+	return HAS(k, mm_struct, get_unmapped_area) ? GET(k, mm, mm_struct, get_unmapped_area) != symbol_addr(k, "arch_get_unmapped_area")
+						    : GET(k, mm, mm_struct, flags) >> MMF_TOPDOWN & 1;
 }
 
-/* What the mm's own function does: which of the two it is, the image says. */
-struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint64_t file, uint64_t addr, uint64_t len, uint64_t pgoff,
-				unsigned flags, uint64_t *out)
+/* mm_get_unmapped_area(): at the address that is wished, if it is free; else the mm's own way, from above or from below. */
+static struct error *mm_get_unmapped_area(struct engine *e, const struct request *r, uint64_t *out)
 {
 	struct kernel *k = e->k;
-	uint64_t limit = GET(k, mm, mm_struct, task_size), how = GET(k, mm, mm_struct, get_unmapped_area);
-	bool is_64bit = limit > 1ull << 32;
+	const struct object *mm = r->mm;
+	uint64_t limit = GET(k, mm, mm_struct, task_size), how = GET(k, mm, mm_struct, get_unmapped_area), addr = r->addr, len = r->len;
+	bool is_64bit = limit > 1ull << 32, topdown = is_topdown(e, mm);
 	struct vma_place place;
 	if (len > limit)
 		return kernel_error(ENOMEM, "longer than the user's address space: %" PRIu64 " bytes", len);
-	if (flags & MAP_FIXED) {
-		if (addr > limit - len)
-			return kernel_error(ENOMEM, "ends beyond the user's part: %" PRIx64, addr);
-		if (addr & (VMCORE_PAGE_SIZE - 1))
-			return kernel_error(EINVAL, "not at a page's start: %" PRIx64, addr);
-		if (addr < e->areas.mmap_min_addr && !capable(e, mm, CAPABILITY_SYS_RAWIO))
-			return kernel_error(EPERM, "below mmap_min_addr: %" PRIx64, addr);
-		*out = addr;
-		return NULL;
-	}
-	if (flags & MAP_32BIT)
-		return error_new(ERR_UNSUPPORTED, "where MAP_32BIT begins is drawn by lot in the kernel");
-	/* Since 6.10 a flag of the mm says which (MMF_TOPDOWN). */
-	bool has_flag = !HAS(k, mm_struct, get_unmapped_area),
-	     topdown = has_flag ? GET(k, mm, mm_struct, flags) >> MMF_TOPDOWN & 1 : how != symbol_addr(k, "arch_get_unmapped_area");
-	TRY(check_huge(e, file, addr, len));
-	if (topdown && !has_flag && how != symbol_addr(k, "arch_get_unmapped_area_topdown"))
+	if (topdown && HAS(k, mm_struct, get_unmapped_area) && how != symbol_addr(k, "arch_get_unmapped_area_topdown"))
 		return error_at(ERR_UNSUPPORTED, how, "mm %" PRIx64 " has its own way to find room: %" PRIx64, mm->addr, how);
 	if (addr && limit - len >= addr && (addr > DEFAULT_MAP_WINDOW) == (addr + len > DEFAULT_MAP_WINDOW)) {
 		struct object next;
@@ -238,8 +218,8 @@ struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint6
 			return NULL;
 		}
 	}
-	struct unmapped_area_info i = { .topdown = topdown, .length = len, .align_offset = pgoff << k->arch->page_shift };
-	if (file)
+	struct unmapped_area_info i = { .topdown = topdown, .length = len, .align_offset = r->pgoff << k->arch->page_shift };
+	if (r->file)
 		align_file(e, &i, is_64bit);
 	if (topdown) {
 		i.low_limit = VMCORE_PAGE_SIZE;
@@ -255,4 +235,82 @@ struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint6
 	i.low_limit = GET(k, mm, mm_struct, mmap_legacy_base);
 	i.high_limit = is_64bit && addr <= DEFAULT_MAP_WINDOW && limit > DEFAULT_MAP_WINDOW ? DEFAULT_MAP_WINDOW : limit;
 	return vm_unmapped_area(e, mm, &i, out);
+}
+
+/* __thp_get_unmapped_area(): with room for one huge page more, so that address and place in the file (0 of anonymous memory) lie alike in huge pages. *done false: as any other. */
+static struct error *thp_get_unmapped_area(struct engine *e, const struct request *r, uint64_t *out, bool *done)
+{
+	struct kernel *k = e->k;
+	uint64_t size = 1ull << k->geometry.level[k->geometry.levels - 2].shift, off = r->pgoff << k->arch->page_shift, first = (off + size - 1) & -size;
+	struct request padded = *r;
+	*done = false;
+	if (off + r->len <= first || off + r->len - first < size)
+		return NULL;
+	padded.len += size;
+	if (padded.len < r->len || off + padded.len < off)
+		return NULL;
+	struct error *none = mm_get_unmapped_area(e, &padded, out);
+	if (none) {
+		if (none->code != ERR_KERNEL)
+			return none;
+		error_free(none);
+		return NULL;
+	}
+	*done = true;
+	if (*out == r->addr)
+		return NULL;
+	uint64_t skip = (off - *out) & (size - 1);
+	*out += is_topdown(e, r->mm) && !skip ? size : skip;
+	TRACE(e, "thp_get_unmapped_area", "as huge pages lie", { "len", r->len }, { "addr", *out });
+	return NULL;
+}
+
+/*
+ * Since 6.8 (told by __mt_dup()) room for huge pages is sought for anonymous memory whose length is a multiple of theirs and that wishes no address (releases of 6.8 to 6.12 as they
+ * came first took any length, which leaves no trace); for files by a function of theirs, of which this one is followed.
+ */
+static struct error *place_huge(struct engine *e, const struct request *r, uint64_t *out, bool *done)
+{
+	struct kernel *k = e->k;
+	uint64_t ops, own = 0, size = 1ull << k->geometry.level[k->geometry.levels - 2].shift;
+	*done = false;
+	if (!areas_in_maple_tree(k) || r->len < size)
+		return NULL;
+	if (r->file) {
+		TRY(kernel_get(k, r->file, M_file_f_op, &ops));
+		TRY(kernel_get(k, ops, M_file_operations_get_unmapped_area, &own));
+		if (own && own == symbol_addr(k, "thp_get_unmapped_area") && !HAS(k, mm_struct, get_unmapped_area))
+			return thp_get_unmapped_area(e, r, out, done);
+	} else if (!r->addr && symbol_addr(k, "__mt_dup")) {
+		if (!(r->flags & MAP_SHARED))
+			return r->len & (size - 1) ? NULL : thp_get_unmapped_area(e, r, out, done);
+		own = 1;
+	}
+	return own ? error_new(ERR_UNSUPPORTED, "where this kernel would put %" PRIu64 " bytes of a file or of shared memory is not followed: it looks for places that huge pages fit", r->len)
+		   : NULL;
+}
+
+struct error *get_unmapped_area(struct engine *e, const struct object *mm, uint64_t file, uint64_t addr, uint64_t len, uint64_t pgoff,
+				unsigned flags, uint64_t *out)
+{
+	struct kernel *k = e->k;
+	const struct request r = { mm, file, addr, len, pgoff, flags };
+	uint64_t limit = GET(k, mm, mm_struct, task_size);
+	bool done;
+	if (len > limit)
+		return kernel_error(ENOMEM, "longer than the user's address space: %" PRIu64 " bytes", len);
+	if (flags & MAP_FIXED) {
+		if (addr > limit - len)
+			return kernel_error(ENOMEM, "ends beyond the user's part: %" PRIx64, addr);
+		if (addr & (VMCORE_PAGE_SIZE - 1))
+			return kernel_error(EINVAL, "not at a page's start: %" PRIx64, addr);
+		if (addr < e->areas.mmap_min_addr && !capable(e, mm, CAPABILITY_SYS_RAWIO))
+			return kernel_error(EPERM, "below mmap_min_addr: %" PRIx64, addr);
+		*out = addr;
+		return NULL;
+	}
+	if (flags & MAP_32BIT)
+		return error_new(ERR_UNSUPPORTED, "where MAP_32BIT begins is drawn by lot in the kernel");
+	TRY(place_huge(e, &r, out, &done));
+	return done ? NULL : mm_get_unmapped_area(e, &r, out);
 }
