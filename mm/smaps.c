@@ -8,6 +8,7 @@
 #include "core/interrupt.h"
 #include "core/symbols.h"
 #include "mm/frames.h"
+#include "mm/needs.h"
 #include "mm/rmap.h"
 #include "mm/shmem.h"
 #include "mm/state.h"
@@ -478,6 +479,7 @@ struct error *smaps_add(struct kernel *k, const struct vma *vma, struct smaps *o
 		.locked = vma->flags & VM_LOCKED,
 		.anon_by_pointer = !HAS_STRUCT(k, anon_vma),
 	};
+	TRY(needs_check(k, "smaps", NEEDS_TASKS | NEEDS_AREAS | NEEDS_PAGES));
 	TRY(frames_open(k, &g.frames));
 	if (!HAS(k, page, mapcount))
 		TRY(count_mappings(&g));

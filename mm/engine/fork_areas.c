@@ -79,7 +79,9 @@ static struct error *mm_init(struct engine *e, const struct object *mm, const st
 	TRY(lru_gen_init_mm(e, mm));
 	SET(k, mm, mm_struct, mm_users, 1);
 	SET(k, mm, mm_struct, mm_count, 1);
-	TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmap_sem_list)));
+	/* The semaphore of PREEMPT_RT keeps who waits in a tree, which the copy has empty. */
+	if (HAS(k, mm_struct, mmap_sem_list))
+		TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmap_sem_list)));
 	TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmlist)));
 	/* MMF_INIT_MASK: what may be dumped, and (since 4.x) what a process asked for for good; the filter's default for the first. */
 	if (from) {
