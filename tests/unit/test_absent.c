@@ -112,6 +112,7 @@ static const struct exception {
 	{"vdso_image.", NULL, "which pages the vdso has"},
 	{"mm_struct.vdso", NULL, "an architecture without a vdso"},
 	{"mm_struct.get_unmapped_area", NULL, "a kernel since 6.10"},
+	{"mem_section.pageblock_flags", NULL, "where pageblocks' types are is not known, and said so"},
 	{"mem_section_usage.pageblock_flags", NULL, "where pageblocks' types are is not known, and said so"},
 	{"lruvec.nonresident_age", NULL, "a kernel before 5.9"},
 	{"percpu_counter.", "overcommit", "what is promised is left out"},
