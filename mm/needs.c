@@ -10,7 +10,8 @@ static const struct need {
 } table[] = {
 #define NEED(subject, s, m)		   {NEEDS_##subject, S_##s, S_##s, M_##s##_##m, MEMBER_NONE},
 #define NEED_IN(subject, s, m, other)	   {NEEDS_##subject, S_##s, S_##other, M_##s##_##m, MEMBER_NONE},
-#define NEED_UNLESS(subject, s, m, os, om) {NEEDS_##subject, S_##s, S_anon_vma_chain, M_##s##_##m, M_##os##_##om},
+#define NEED_IN_UNLESS(subject, s, m, other, os, om) {NEEDS_##subject, S_##s, S_##other, M_##s##_##m, M_##os##_##om},
+#define NEED_UNLESS(subject, s, m, os, om) NEED_IN_UNLESS(subject, s, m, anon_vma_chain, os, om)
 #include "mm/needs.def"
 };
 
