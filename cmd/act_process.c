@@ -86,6 +86,9 @@ static struct error *parse(const char *spec, int argc, char **argv, struct proce
 /* init, or while there is none, the kernel's own first task. */
 static struct error *default_parent(struct session *s, uint64_t *task)
 {
+	size_t count;
+
+	TRY(tasks_count(s->kernel, &count));
 	const struct task *t = task_by_pid(s->kernel, 1);
 
 	if (!t)

@@ -100,6 +100,7 @@ struct error *rmap_all_print(struct session *s, bool scan)
 	struct all a = {.s = s};
 	struct out *o = s->out;
 	struct error *e;
+	TRY(rmap_known(s->kernel));
 	out_table(o, "mappings", columns, sizeof(columns) / sizeof(columns[0]), true);
 	if (scan)
 		e = rmap_scan(s->kernel, 0, UINT64_MAX, print_scanned, &a);

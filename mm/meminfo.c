@@ -102,9 +102,9 @@ bool percpu_counter_sum(struct kernel *k, uint64_t addr, int64_t *value)
 	if (error_drop(kernel_get(k, addr, M_percpu_counter_count, &count)))
 		return false;
 	*value = (int64_t)count;
-	/* Kernels for one CPU have only the count. */
+	/* Kernels for one CPU have only the count, and no per-CPU areas. */
 	if (!HAS(k, percpu_counter, counters))
-		return true;
+		return !k->percpu_offset;
 	if (error_drop(kernel_get(k, addr, M_percpu_counter_counters, &counters)))
 		return false;
 	for (unsigned cpu = 0; counters && cpu < k->cpus; cpu++)
@@ -138,8 +138,10 @@ static void read_commit(struct kernel *k, struct meminfo *m)
 {
 	uint64_t addr = symbol_addr(k, "vm_committed_as");
 	int64_t committed;
+	if (addr && !percpu_counter_sum(k, addr, &committed))
+		return;
 	m->has_commit_limit = vm_commit_limit(k, &m->commit_limit);
-	if (addr && percpu_counter_sum(k, addr, &committed) && committed > 0)
+	if (addr && committed > 0)
 		m->committed = (uint64_t)committed;
 }
 

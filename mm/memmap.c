@@ -171,6 +171,7 @@ static struct error *open_sparse(struct kernel *k, struct page_model *p, uint64_
 		if (runs_work(k, p))
 			return NULL;
 	}
+	TRY(members_require(k, "the page array", M_mem_section_section_mem_map, MEMBER_NONE));
 	return error_new(ERR_BAD_OBJECT, "mem_section leads to no page array: %" PRIx64, symbol);
 }
 

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "core/interrupt.h"
+#include "mm/needs.h"
 #include "mm/oom.h"
 
 #define OOM_SCORE_ADJ_MIN (-1000) /* include/uapi/linux/oom.h */
@@ -139,6 +140,7 @@ struct error *oom_badness(struct kernel *k, const struct task *t, struct oom_poi
 {
 	*out = (struct oom_points){0};
 	bool classic = !HAS(k, signal_struct, oom_score_adj);
+	TRY(needs_check(k, "the weight of processes", NEEDS_TASKS | NEEDS_AREAS | NEEDS_COUNTS));
 	if (classic && !HAS(k, task_struct, nice))
 		return error_new(ERR_UNSUPPORTED, "how this kernel weighs processes is not known: it has no oom_score_adj");
 	out->exempt = t->is_idle ? "idle" : t->is_kernel ? "kernel thread" : !classic && t->tgid == 1 ? "init" : NULL;

@@ -148,11 +148,12 @@ static void resolve_types(struct kernel *k, struct page_words *w)
 		return;
 	}
 	/*
-	 * PG_buddy 0x80, PG_offline 0x100; PG_kmemcg took 0x200 while struct page had mem_cgroup
-	 * (until 5.11), and moved PG_table and PG_guard up by one. PG_hugetlb and PG_slab joined
-	 * in 6.10, when PG_slab left the flags.
+	 * PG_buddy 0x80, PG_offline 0x100; PG_kmemcg took 0x200 until 5.11 (commit 18b2db3b0385), also
+	 * in kernels without cgroups, and moved PG_table and PG_guard up by one. Those have no
+	 * page.mem_cgroup, but the node's lru_lock, which went in the same release (commit
+	 * 6168d0da2b47). PG_hugetlb and PG_slab joined in 6.10, when PG_slab left the flags.
 	 */
-	unsigned shift = HAS(k, page, mem_cgroup) ? 1 : 0;
+	unsigned shift = HAS(k, page, mem_cgroup) || HAS(k, pglist_data, lru_lock) ? 1 : 0;
 	int64_t unused;
 	w->buddy = type_by_cleared_bit(0x80);
 	w->offline = type_by_cleared_bit(0x100);

@@ -7,6 +7,7 @@
 #include "mm/anon_vma.h"
 #include "mm/i_mmap.h"
 #include "mm/ksm.h"
+#include "mm/needs.h"
 #include "mm/rmap.h"
 #include "mm/task.h"
 #include "mm/vma_pages.h"
@@ -57,9 +58,15 @@ static bool hugetlb_index_is_huge(struct kernel *k)
 	return symbol_addr(k, "hugetlb_basepage_index") || symbol_addr(k, "__basepage_index");
 }
 
+struct error *rmap_known(struct kernel *k)
+{
+	return needs_check(k, "who maps pages", NEEDS_TASKS | NEEDS_AREAS | NEEDS_PAGES | (rmap_exists(k) ? NEEDS_RMAP : 0));
+}
+
 struct error *rmap_page_open(struct kernel *k, uint64_t pfn, struct rmap_page *out)
 {
 	struct frames *f;
+	TRY(rmap_known(k));
 	TRY(frames_open(k, &f));
 	*out = (struct rmap_page){.pfn = pfn};
 	if (!pfn_to_page(k, pfn, &out->page))
@@ -370,6 +377,7 @@ struct error *rmap_scan(struct kernel *k, uint64_t first, uint64_t end, rmap_sca
 	struct scan s = {.k = k, .first = first, .end = end, .visit = visit, .context = context};
 	const struct task *t;
 	size_t count;
+	TRY(rmap_known(k));
 	TRY(frames_open(k, &s.frames));
 	TRY(tasks_count(k, &count));
 	for (size_t i = 0; (t = tasks_get(k, i)) && !s.ended; i++) {

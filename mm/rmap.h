@@ -29,6 +29,8 @@ struct rmap_page {
 	bool unmapped; /* its own count says that nobody maps it: then `object` may be an anon_vma that is gone */
 };
 
+/* ERR_UNSUPPORTED, with what it is, when this kernel's types lack something for what follows here; every function looks itself. */
+struct error *rmap_known(struct kernel *k) MUST_CHECK;
 /* What rmap knows of a frame. ERR_NOT_FOUND when it has no struct page; ERR_BAD_OBJECT for one whose words cannot be. */
 struct error *rmap_page_open(struct kernel *k, uint64_t pfn, struct rmap_page *out) MUST_CHECK;
 /* "anonymous", "KSM", "file", "" */

@@ -8,6 +8,7 @@
 #include "core/interrupt.h"
 #include "core/symbols.h"
 #include "mm/frames.h"
+#include "mm/needs.h"
 #include "mm/rmap.h"
 #include "mm/shmem.h"
 #include "mm/state.h"
@@ -597,6 +598,7 @@ struct error *smaps_add(struct kernel *k, const struct vma *vma, struct smaps *o
 		.dirty_bits = x86_dirty_bits(k),
 		.locked = vma->flags & VM_LOCKED,
 	};
+	TRY(needs_check(k, "smaps", NEEDS_TASKS | NEEDS_AREAS | NEEDS_PAGES));
 	TRY(frames_open(k, &g.frames));
 	make_reader(&g);
 	if (!HAS(k, page, mapcount))

@@ -24,6 +24,7 @@ struct mm_state {
 	struct identify_index *identify; /* mm/identify_index.c */
 	struct orc_tables *orc;	      /* mm/orc.c */
 	struct engine *engine;	      /* mm/engine.c */
+	unsigned needs_met;	      /* mm/needs.c: subjects whose members are all there */
 };
 
 /* Never NULL (makes it; aborts on out of memory). */

@@ -433,7 +433,7 @@ static struct error *walk_pid_table(struct kernel *k, struct task_table *t)
 {
 	uint64_t ns = symbol_addr(k, "init_pid_ns"), head;
 	if (!ns || !HAS(k, pid_namespace, idr_head) || !HAS(k, pid, tasks) ||
-	    !HAS(k, task_struct, pid_links))
+	    !HAS(k, task_struct, pid_links) || !HAS(k, xa_node, shift) || !HAS(k, xa_node, slots))
 		return NULL;
 	struct error *e = kernel_get(k, ns, M_pid_namespace_idr_head, &head);
 	if (e) {

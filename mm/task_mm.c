@@ -90,6 +90,7 @@ static struct error *read_rss(struct kernel *k, uint64_t mm, bool whole, struct 
 		sum[FILE_PAGES] = (int64_t)GET(k, &o, mm_struct, file_rss);
 		sum[ANON_PAGES] = (int64_t)GET(k, &o, mm_struct, anon_rss);
 	} else {
+		TRY(members_require(k, "counts of resident pages", M_mm_struct_rss, MEMBER_NONE));
 		sum[ANON_PAGES] = (int64_t)GET(k, &o, mm_struct, rss); /* all kinds in one */
 	}
 	/* A counter that is split may be below zero for a moment; the kernel shows 0 then

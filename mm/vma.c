@@ -112,6 +112,8 @@ struct error *vma_for_each(struct kernel *k, uint64_t mm, vma_visitor *visit, vo
 {
 	struct vma_walk w = {.k = k, .mm = mm, .visit = visit, .context = context};
 	struct error *e;
+	TRY(members_require(k, "memory areas", M_vm_area_struct_vm_start, M_vm_area_struct_vm_end, M_vm_area_struct_vm_mm, M_vm_area_struct_vm_flags,
+			    MEMBER_NONE));
 	if (HAS(k, mm_struct, mm_mt)) {
 		e = maple_for_each(k, mm + OFFSET(k, mm_struct, mm_mt), 0, UINT64_MAX, step_maple,
 				   &w);

@@ -145,7 +145,7 @@ struct error *nodes_open(struct kernel *k)
 	if (state->nodes)
 		return NULL;
 	TRY(pages_open(k));
-	TRY(members_require(k, "zones", M_pglist_data_node_zones, M_zone_free_area,
+	TRY(members_require(k, "zones", M_pglist_data_node_id, M_pglist_data_node_zones, M_zone_free_area,
 			    M_zone_zone_start_pfn, M_free_area_free_list, M_list_head_next,
 			    MEMBER_NONE));
 	struct node_table *t = calloc(1, sizeof(*t));

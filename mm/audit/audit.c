@@ -7,6 +7,8 @@
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "mm/audit/parts.h"
+#include "mm/needs.h"
+#include "mm/rmap.h"
 #include "mm/state.h"
 #include "mm/task.h"
 
@@ -317,6 +319,8 @@ static audit_part *const parts[] = {
 
 static struct error *run_parts(struct audit *a)
 {
+	TRY(needs_check(a->k, "what is checked", NEEDS_TASKS | NEEDS_AREAS | NEEDS_PAGES | NEEDS_ZONES | NEEDS_COUNTS | NEEDS_CACHE | NEEDS_VMALLOC |
+				(rmap_exists(a->k) ? NEEDS_RMAP : 0)));
 	TRY(nodes_open(a->k));
 	a->words = &a->k->mm->pages->words;
 	a->page_size = SIZE_OF(a->k, page);

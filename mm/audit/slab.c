@@ -8,6 +8,7 @@
 #include "core/interrupt.h"
 #include "mm/audit/slab.h"
 #include "mm/list.h"
+#include "mm/needs.h"
 #include "mm/slab.h"
 
 static struct slab_cache_books *cache_slot(const struct slab_books *b, uint64_t cache)
@@ -87,6 +88,15 @@ static struct error *check_slab(struct audit *a, const struct slab *s)
 	return NULL;
 }
 
+/* Else the rule is skipped: said once. */
+static bool knows_slabs(struct audit *a)
+{
+	struct error *e = needs_check(a->k, "slabs", NEEDS_SLAB);
+	if (e)
+		audit_skip(a, AUDIT_SLAB, "%s", e->message);
+	return !error_drop(e);
+}
+
 struct error *audit_slab_page(struct audit *a, struct slab_books *b, const struct page *p)
 {
 	struct slab s;
@@ -105,6 +115,8 @@ struct error *audit_slab_page(struct audit *a, struct slab_books *b, const struc
 		audit_skip(a, AUDIT_SLAB, "this kernel has SLAB, whose lists of free objects are not read");
 		return NULL;
 	}
+	if (!knows_slabs(a))
+		return NULL;
 	a->about_pfn = p->pfn;
 	TRY(audit_take(a, AUDIT_SLAB, p->object.addr, slab_of_page(a->k, p->object.addr, &s, &found)));
 	if (found) {
@@ -192,7 +204,7 @@ struct error *audit_slab_caches(struct audit *a, struct slab_books *b)
 	uint64_t head = symbol_addr(a->k, "slab_caches");
 	if (HAS(a->k, kmem_cache, slabs_full) && HAS_STRUCT(a->k, slab_s))
 		return audit_slab_lists(a);
-	if (!head || HAS(a->k, kmem_cache, num) || !HAS(a->k, kmem_cache, list))
+	if (!head || HAS(a->k, kmem_cache, num) || !HAS(a->k, kmem_cache, list) || !knows_slabs(a))
 		return NULL;
 	TRY(audit_take(a, AUDIT_SLAB, head, list_for_each(a->k, head, see_cache, &w)));
 	return w.error;

@@ -6,6 +6,7 @@
 
 #include "core/interrupt.h"
 #include "mm/audit/parts.h"
+#include "mm/needs.h"
 #include "mm/list.h"
 #include "mm/xarray.h"
 
@@ -217,6 +218,9 @@ struct error *audit_swap(struct audit *a)
 {
 	struct swap_area area;
 	struct kernel *k = a->k;
+	struct error *e = needs_check(k, "swap areas", NEEDS_SWAP);
+	if (e)
+		return audit_take(a, AUDIT_SWAP, 0, e);
 	TRY(audit_take(a, AUDIT_SWAP, 0, users_of_shmem(a)));
 	kept_by_cpus(a);
 	for (unsigned i = 0; i < swap_areas_count(k) && i < sizeof(a->swap) / sizeof(a->swap[0]); i++) {

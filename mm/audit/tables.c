@@ -311,8 +311,13 @@ static void check_rss(struct table_walk *w)
 	struct audit *a = w->a;
 	struct mm_rss rss;
 	int64_t unused;
-	if (error_drop(mm_rss(a->k, w->mm->addr, &rss)))
+	struct error *e = mm_rss(a->k, w->mm->addr, &rss);
+	if (e) {
+		if (e->code == ERR_UNSUPPORTED)
+			audit_skip(a, AUDIT_RSS, "%s", e->message);
+		error_free(e);
 		return;
+	}
 	int64_t counted[KINDS] = {rss.file, rss.anon, rss.shmem, rss.swap};
 	bool split = HAS(a->k, mm_struct, rss_stat) || HAS(a->k, mm_struct, rss_count);
 	if (!enumerator_find(a->k, "MM_SHMEMPAGES", &unused)) {

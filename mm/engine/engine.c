@@ -8,6 +8,7 @@
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/engine.h"
 #include "mm/memmap.h"
+#include "mm/needs.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/near.h"
 #include "mm/state.h"
@@ -194,7 +195,7 @@ static struct error *engine_make(struct kernel *k, struct engine **out)
 	if (*out)
 		return NULL;
 	TRY(pages_open(k));
-	TRY(members_require(k, "this kernel can be read, but not act", M_page_flags, M_page_refcount, M_zone_free_area, MEMBER_NONE));
+	TRY(needs_check(k, "this kernel can be read, but not act", NEEDS_ALL));
 	struct engine *e = calloc(1, sizeof(*e));
 	if (!e)
 		return error_new(ERR_NO_MEMORY, "out of memory");

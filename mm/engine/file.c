@@ -410,7 +410,7 @@ static struct error *open_dentry(struct engine *e, uint64_t dentry, uint64_t mnt
 	TRY(object_open_writable(k, *file, S_file, &f));
 	memset((void *)f.bytes, 0, f.size);
 	ADD(k, &d, dentry, d_count, 1);
-	SET(k, &f, file, f_count, 1);
+	file_ref_init(k, &f);
 	SET(k, &f, file, dentry, dentry);
 	SET(k, &f, file, mnt, mnt);
 	if (!e->classic)
@@ -446,11 +446,32 @@ struct error *open_device(struct engine *e, const char *path, uint64_t *file)
 	return open_dentry(e, dentry, mnt, false, file);
 }
 
+/* The first reference. */
+void file_ref_init(struct kernel *k, const struct object *f)
+{
+	SET(k, f, file, f_count, 1);
+	SET(k, f, file, f_ref, 0);
+}
+
+/* A reference goes; are there others? The last leaves FILE_REF_DEAD behind, where there is a file_ref_t (include/linux/file_ref.h). */
+static bool file_ref_put(struct kernel *k, const struct object *f)
+{
+	if (!HAS(k, file, f_ref)) {
+		ADD(k, f, file, f_count, -1);
+		return GET(k, f, file, f_count);
+	}
+	bool more = (int64_t)GET(k, f, file, f_ref) > 0;
+	SET(k, f, file, f_ref, more ? GET(k, f, file, f_ref) - 1 : 7ull << (8 * k->members[M_file_f_ref].size - 3));
+	return more;
+}
+
 void get_file(struct engine *e, uint64_t file)
 {
 	struct object f;
-	if (!error_drop(object_open_writable(e->k, file, S_file, &f)))
+	if (!error_drop(object_open_writable(e->k, file, S_file, &f))) {
 		ADD(e->k, &f, file, f_count, 1);
+		ADD(e->k, &f, file, f_ref, 1);
+	}
 }
 
 static struct error *put_write_access(struct engine *e, uint64_t file)
@@ -469,8 +490,7 @@ struct error *fput(struct engine *e, uint64_t file)
 	struct object f, d;
 	bool done = true;
 	TRY(object_open_writable(k, file, S_file, &f));
-	ADD(k, &f, file, f_count, -1);
-	if (GET(k, &f, file, f_count))
+	if (file_ref_put(k, &f))
 		return NULL;
 	if (!e->classic)
 		TRY(close_file_modern(e, &f, &done));

@@ -9,6 +9,8 @@
 
 /* The inode of an open file. */
 struct error *file_inode(struct engine *e, uint64_t file, uint64_t *inode) MUST_CHECK;
+/* A new struct file has its first reference. */
+void file_ref_init(struct kernel *k, const struct object *f);
 /* A dentry of that name under `parent`, or (0) that is its own parent and stands in no hash: a root, a file without a name. It is held once. */
 struct error *new_dentry(struct engine *e, uint64_t parent, const char *name, size_t len, uint64_t inode, uint64_t sb, uint64_t *dentry) MUST_CHECK;
 /* Bytes of the file from the disk; zeroes past its end. */

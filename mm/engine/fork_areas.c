@@ -79,7 +79,7 @@ static struct error *mm_init(struct engine *e, const struct object *mm, const st
 	TRY(lru_gen_init_mm(e, mm));
 	SET(k, mm, mm_struct, mm_users, 1);
 	SET(k, mm, mm_struct, mm_count, 1);
-	/* Until 7.1 those who wait for it are a list with a head. */
+	/* Until 7.1 those who wait for it are a list with a head; the semaphore of PREEMPT_RT keeps them in a tree, which the copy has empty. */
 	if (HAS(k, mm_struct, mmap_sem_list))
 		TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmap_sem_list)));
 	TRY(list_init(k, MEMBER_ADDR(k, mm, mm_struct, mmlist)));

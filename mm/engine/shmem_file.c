@@ -224,7 +224,7 @@ static struct error *alloc_file_pseudo(struct engine *e, const struct object *in
 	TRY(kmem_cache_alloc(e, e->filp_cachep, GFP24_KERNEL, file));
 	TRY(object_open_writable(k, *file, S_file, &f));
 	memset((void *)f.bytes, 0, f.size);
-	SET(k, &f, file, f_count, 1);
+	file_ref_init(k, &f);
 	SET(k, &f, file, dentry, dentry);
 	SET(k, &f, file, mnt, mnt);
 	for (size_t i = 0; i < 2; i++) {

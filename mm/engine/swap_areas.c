@@ -168,6 +168,8 @@ static struct error *take_slot(struct engine *e, const struct area *a, uint64_t 
 
 struct error *get_swap_page_modern(struct engine *e, uint64_t *entry)
 {
+	TRY(members_require(e->k, "swap areas of this kernel are not changed", M_swap_info_struct_swap_map, M_swap_info_struct_lowest_bit,
+			    M_swap_info_struct_highest_bit, M_swap_info_struct_cluster_next, MEMBER_NONE));
 	unsigned count = swap_areas_count(e->k);
 	uint64_t offset;
 	*entry = 0;

@@ -36,7 +36,7 @@ static struct error *init_lock(struct engine *e, const struct object *vma)
 	TRY(object_open_writable(k, addr, S_vma_lock, &lock));
 	memset((void *)lock.bytes, 0, lock.size);
 	SET(k, vma, vm_area_struct, vm_lock, addr);
-	return list_init(k, MEMBER_ADDR(k, &lock, vma_lock, wait_list));
+	return HAS(k, vma_lock, wait_list) ? list_init(k, MEMBER_ADDR(k, &lock, vma_lock, wait_list)) : NULL;
 }
 
 static struct error *new_area(struct engine *e, struct object *vma)

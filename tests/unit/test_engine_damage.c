@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Damaged images: bits and words of a machine's, or a dump's, structures are changed at random, then commands read them
- * and act on them. Whatever they say, they come back, and undo gives every byte of all memory
+ * Damaged images: bits and words of a machine's, or a dump's, structures are changed at random, or one member with aim (directed.h), then commands
+ * read them and act on them. Whatever they say, they come back, and undo gives every byte of all memory
  * back. (A crash or a hang is what is looked for, best with SANITIZE=1.)
  *
  *   test_engine_damage [FLAVOUR [SEED [ROUNDS]]]     from the round's own seed
@@ -10,6 +10,7 @@
  * Without a seed: some that are always the same, and new ones until the time is up. A failure names
  * its seed and the command.
  */
+#include "tests/unit/directed.h"
 #include "tests/unit/random.h"
 #include "tests/unit/small_machine.h"
 
@@ -31,6 +32,7 @@
 #define PATIENCE    20 /* seconds for a command, with the slowest of builds */
 #define COMMANDS    12 /* of a round */
 #define DAMAGED     6  /* words at most */
+#define MEMORY	    (3ull << 29) /* bytes that this process may come to use: with the copies of the sanitizers' builds */
 #define MAX_TARGETS 65536
 #define MAX_GROUPS  256
 #define MAX_PLACES  256
@@ -68,9 +70,9 @@ static struct run {
 
 static void tell(const char *what)
 {
-	char line[300];
-	int n = snprintf(line, sizeof(line), "test_engine_damage: %s, seed %llu: %s: %s\n", r.dump ? "dump" : r.subject->flavour,
-			 (unsigned long long)r.seed, r.command, what);
+	char line[500];
+	int n = snprintf(line, sizeof(line), "test_engine_damage: %s, seed %llu: %s: %s%s%s\n", r.dump ? "dump" : r.subject->flavour,
+			 (unsigned long long)r.seed, r.command, what, aim.what[0] ? "; damaged: " : "", aim.what);
 	if (write(r.console, line, (size_t)n) < 0)
 		_exit(2);
 }
@@ -234,6 +236,15 @@ static void damage(void)
 	}
 }
 
+static void aimed(void)
+{
+	struct engine *e;
+	ok(engine_open(r.s.kernel, &e));
+	aim.k = r.s.kernel;
+	for (unsigned n = 1 + random_below(&r.state, 2); n; n--)
+		damage_directed(e->mem_map, e->max_pfn, e->page_size);
+}
+
 /* ---- Commands ---- */
 
 static const char *one_of(const char *const *from)
@@ -322,12 +333,26 @@ static void fill_in(const char *template)
 	r.command[n] = '\0';
 }
 
+/* Bytes of this process that are no file's; 0 where that is not told. */
+static uint64_t own_memory(void)
+{
+	char text[4096];
+	FILE *f = fopen("/proc/self/status", "r");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+	if (f)
+		fclose(f);
+	text[n] = '\0';
+	const char *at = strstr(text, "RssAnon:");
+	return at ? strtoull(at + 8, NULL, 10) << 10 : 0;
+}
+
 static void run_command(const char *template)
 {
 	fill_in(template);
 	alarm(PATIENCE);
 	session_run_line(&r.s, r.command);
 	alarm(0);
+	must(own_memory() < MEMORY, "takes too much memory");
 }
 
 static void plainly(const char *command)
@@ -382,7 +407,11 @@ static void act_round(void)
 	/* A snapshot would do, were it not that an undo among the commands can use it up. */
 	ok(vmcore_mark(r.s.vmcore, NULL));
 	plainly("snapshot");
-	damage();
+	aim.what[0] = '\0';
+	if (random_below(&r.state, 5) < 2)
+		damage();
+	else
+		aimed();
 	for (int i = 0; i < COMMANDS; i++)
 		run_command(one_of(random_below(&r.state, 3) ? r.subject->acts : r.subject->readers));
 	forget_acts();
@@ -396,6 +425,7 @@ static void act_round(void)
 static void attach_round(void)
 {
 	ok(vmcore_mark(r.s.vmcore, NULL));
+	aim.what[0] = '\0';
 	r.attaching = true;
 	damage();
 	r.attaching = false;
@@ -505,6 +535,7 @@ static void start(void)
 	ok(engine_open(r.s.kernel, &e));
 	find_targets(e);
 	find_ranges(e);
+	aim_at(r.s.kernel, &r.state);
 	if (r.dump)
 		return;
 	r.whole = malloc((size_t)r.subject->megabytes << 20);
