@@ -146,6 +146,8 @@ static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 	if (page)
 		get_page(e, page);
 	else
+		TRY(read_swap_alone(e, f->entry, &page));
+	if (!page)
 		TRY(read_swap_cache(e, f->entry, &page));
 	count_vm_event(e, f->result == FAULT_MAJOR ? e->modern->event_pgmajfault : -1);
 	return page ? map_swapped_in(f, page) : NULL;

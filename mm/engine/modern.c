@@ -194,6 +194,8 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->rss_anon = enumerator(k, "MM_ANONPAGES", 1);
 	m->rss_swap = enumerator(k, "MM_SWAPENTS", 2);
 	m->rss_shmem = enumerator(k, "MM_SHMEMPAGES", m->rss_file);
+	int64_t synchronous;
+	m->swap_synchronous = enumerator_find(k, "SWP_SYNCHRONOUS_IO", &synchronous) ? (uint64_t)synchronous : 0;
 	m->memory_cgrp = enumerator(k, "memory_cgrp_id", -1);
 	m->migrate_pcptypes = (unsigned)enumerator(k, "MIGRATE_PCPTYPES", 3);
 	m->migrate_unmovable = (unsigned)enumerator(k, "MIGRATE_UNMOVABLE", 0);

@@ -76,6 +76,7 @@ struct engine_modern {
 	int event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split,
 		event_split_page, event_split_failed, event_numa_hint, event_numa_local;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
+	uint64_t swap_synchronous; /* SWP_SYNCHRONOUS_IO of swap_info_struct.flags, 0 (until 4.15) */
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
 	uint64_t vm_events, lru_add, activate_page, lru_deactivate, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
 	uint64_t vm_zone_stat, vm_node_stat; /* the machine's counters (until 4.8 vm_stat has the zones'), 0 */

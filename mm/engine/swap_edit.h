@@ -22,6 +22,10 @@ struct error *swap_duplicate_modern(struct engine *e, uint64_t entry) MUST_CHECK
 struct error *swap_count_modern(struct engine *e, uint64_t entry, unsigned *count) MUST_CHECK;
 struct error *lookup_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
 struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
+/* Past the swap cache, where the device is done at once and nobody else needs the slot; *page 0: not so, or no memory. The slot stays the caller's to give back. */
+struct error *read_swap_alone(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
+/* Into the swap cache ahead of any fault, unless it is there. */
+struct error *read_swap_ahead(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *free_swap_and_cache_modern(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *add_to_swap_cache_modern(struct engine *e, uint64_t page, uint64_t entry) MUST_CHECK;
 struct error *delete_from_swap_cache_modern(struct engine *e, uint64_t page) MUST_CHECK;
