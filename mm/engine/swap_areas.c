@@ -432,21 +432,38 @@ struct error *read_swap_ahead(struct engine *e, uint64_t entry)
 
 /* ---- Out to swap ---- */
 
-struct error *add_to_swap(struct engine *e, uint64_t page, bool *added)
+struct error *add_to_new_slot(struct engine *e, uint64_t page, uint64_t *entry)
 {
-	uint64_t entry, shadow, left;
-	*added = false;
-	TRY(get_swap_page_modern(e, &entry));
-	if (!entry)
+	uint64_t shadow, left, slot;
+	*entry = 0;
+	TRY(get_swap_page_modern(e, &slot));
+	if (!slot)
 		return NULL;
-	struct error *failure = insert(e, page, entry, &shadow);
+	struct error *failure = insert(e, page, slot, &shadow);
 	if (failure && failure->code == ERR_KERNEL && failure->addr == ENOMEM) {
 		error_free(failure);
 		TRACE(e, "add_to_swap", "no memory for the swap cache's tree: the page stays", { "page", page });
-		return put_slot(e, entry, true, &left);
+		return put_slot(e, slot, true, &left);
 	}
-	TRY(failure);
-	*added = true;
+	*entry = slot;
+	return failure;
+}
+
+struct error *swap_shmem_alloc(struct engine *e, uint64_t entry)
+{
+	struct area a;
+	uint64_t offset, byte;
+	TRY(open_slot(e, entry, &a, &offset, &byte));
+	return set_byte(e, &a, offset, byte | SWAP_MAP_SHMEM);
+}
+
+struct error *add_to_swap(struct engine *e, uint64_t page, bool *added)
+{
+	uint64_t entry;
+	TRY(add_to_new_slot(e, page, &entry));
+	*added = entry != 0;
+	if (!entry)
+		return NULL;
 	/* A page that was never written through its entry has bytes all the same. */
 	return set_page_dirty(e, page);
 }

@@ -32,6 +32,10 @@ struct error *delete_from_swap_cache_modern(struct engine *e, uint64_t page) MUS
 struct error *sys_swapon_modern(struct engine *e, unsigned pages) MUST_CHECK;
 /* The same, and `shadow` (a value, or 0) stands in the page's place then. */
 struct error *evict_from_swap_cache(struct engine *e, uint64_t page, uint64_t shadow) MUST_CHECK;
+/* A slot for a page, which is in the swap cache then. *entry 0: the swap is full, or there is no memory for that. */
+struct error *add_to_new_slot(struct engine *e, uint64_t page, uint64_t *entry) MUST_CHECK;
+/* A file in shared memory names the slot: more than one never does. */
+struct error *swap_shmem_alloc(struct engine *e, uint64_t entry) MUST_CHECK;
 /* A slot for an anonymous page, which is in the swap cache then, dirty. Not *added: the swap is full, or there is no memory for that. */
 struct error *add_to_swap(struct engine *e, uint64_t page, bool *added) MUST_CHECK;
 /* To its slot on the disk. Not *written: no entry names the slot any more, so that the page leaves the swap cache instead. */
