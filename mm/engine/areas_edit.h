@@ -151,6 +151,8 @@ struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t st
 struct error *madvise_cold_or_pageout(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, bool pageout) MUST_CHECK;
 /* What the file has in the range comes into the page cache, if it is not there. */
 struct error *madvise_willneed_file(struct engine *e, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
+/* A hole in the file behind the area. EINVAL, EACCES, EBADF, EPERM, EOPNOTSUPP. */
+struct error *madvise_remove(struct engine *e, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
 
 /* ---- mm/engine/mremap_areas.c, move_pages.c ---- */
 

@@ -339,7 +339,7 @@ static struct error *madvise_vma(struct advising *a, const struct object *vma, u
 	case MADV_PAGEOUT:
 		return madvise_cold_or_pageout(a->e, a->mm, vma, start, end, a->advice == MADV_PAGEOUT);
 	case MADV_REMOVE:
-		return error_new(ERR_UNSUPPORTED, "this advice is not followed");
+		return madvise_remove(a->e, vma, start, end);
 	}
 	struct error *failure = madvise_behavior(a, vma, start, end);
 	if (!failure || failure->code != ERR_KERNEL || failure->addr != ENOMEM)
@@ -351,7 +351,7 @@ static struct error *madvise_vma(struct advising *a, const struct object *vma, u
 /* Does the advice leave the areas alone? */
 static bool pages_only(int advice)
 {
-	return advice == MADV_WILLNEED || advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_COLD || advice == MADV_PAGEOUT;
+	return advice == MADV_WILLNEED || advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE || advice == MADV_COLD || advice == MADV_PAGEOUT;
 }
 
 struct error *sys_madvise_areas(struct engine *e, uint64_t mm_addr, uint64_t start, uint64_t len, int advice)

@@ -276,6 +276,8 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out)
 	/* 5.5 lets go, 5.9 counts so: the nearest trace is the structure of all batches, of 5.8. */
 	int64_t completed;
 	m->retry_is_major = HAS_STRUCT(k, cpu_fbatches) && !enumerator_find(k, "VM_FAULT_COMPLETED", &completed);
+	/* With xas_for_each(), until "mm: fix madvise WILLNEED performance problem" (6.1); the nearest traces are the same. */
+	m->willneed_one_more = m->retry_is_major;
 	m->refcount_name = k->members[M_page_refcount].name[1] == 'c' ? "page->_count" : "page->_refcount";
 	m->late_tables = HAS(k, vm_fault, prealloc_pte);
 	m->list_poison = k->arch->pointer_size == 8 ? 0xdead000000000100ull : 0x100;

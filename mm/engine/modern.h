@@ -43,6 +43,7 @@ struct engine_modern {
 		vm_droppable, vm_wipeonfork;
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
+	bool willneed_one_more; /* MADV_WILLNEED of shared memory on swap reads a page past the range (5.10 to 6.0) */
 	const char *refcount_name; /* in what a trace says: "page->_count" until 4.5 */
 	bool late_tables;    /* the lowest page table is made when there is something to put into it (4.8); before, before anything else was decided */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (until 5.7, and since 6.13) */

@@ -33,8 +33,8 @@ struct error *shmem_recalc_inode(struct engine *e, const struct shmem *s) MUST_C
 struct error *shmem_new_page(struct fault *f, uint64_t mapping, uint64_t index, uint64_t *page) MUST_CHECK;
 /* Might the kernel take a huge page (shmem_huge, the mount's huge=; orders of anonymous shared memory since 6.11)? */
 bool shmem_huge_enabled(struct engine *e, const struct object *sbinfo);
-/* Can shmem_truncate() give back all that the file has? Not what is mapped, large, or being written; nor what is on a swap that is not the image's own. */
-struct error *shmem_can_truncate(struct engine *e, uint64_t mapping, bool *can) MUST_CHECK;
+/* Can shmem_truncate_range() give back all that the file has there? Not what is mapped, large, or being written; nor what is on a swap that is not the image's own. */
+struct error *shmem_can_truncate(struct engine *e, uint64_t mapping, uint64_t first, uint64_t last, bool *can) MUST_CHECK;
 /* shmem_truncate_range(): the pages `first` … `last`, which nobody maps. */
 struct error *shmem_truncate_range(struct engine *e, const struct object *inode, uint64_t first, uint64_t last) MUST_CHECK;
 

@@ -305,7 +305,7 @@ static struct error *goes_with_file(struct engine *e, const struct object *file,
 	    (!list_is_empty(e, info.addr, M_shmem_inode_info_swaplist) && !has_disk(e)) || !list_is_empty(e, info.addr, M_shmem_inode_info_xattr_list) ||
 	    !list_is_empty(e, file->addr, M_file_f_ep_links))
 		return NULL;
-	return shmem_can_truncate(e, GET(k, inode, inode, i_mapping), goes);
+	return shmem_can_truncate(e, GET(k, inode, inode, i_mapping), 0, UINT64_MAX, goes);
 }
 
 static struct error *security_free(struct engine *e, const char *cache, uint64_t blob)

@@ -185,12 +185,12 @@ static struct error *tree_head(struct engine *e, uint64_t mapping, uint64_t *hea
 	return kernel_get(e->k, mapping, M_address_space_i_pages, head);
 }
 
-struct error *shmem_can_truncate(struct engine *e, uint64_t mapping, bool *can)
+struct error *shmem_can_truncate(struct engine *e, uint64_t mapping, uint64_t first, uint64_t last, bool *can)
 {
 	struct surveying v = { e, true };
 	uint64_t head;
 	TRY(tree_head(e, mapping, &head));
-	TRY(xarray_for_each_range(e->k, head, 0, UINT64_MAX, survey_entry, &v));
+	TRY(xarray_for_each_range(e->k, head, first, last, survey_entry, &v));
 	*can = v.plain;
 	return NULL;
 }

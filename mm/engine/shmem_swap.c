@@ -106,7 +106,7 @@ struct error *shmem_swapin_ahead(struct engine *e, uint64_t inode, uint64_t firs
 {
 	struct shmem_swapped swapped = { 0 };
 	uint64_t mapping, value;
-	struct error *failure = shmem_swapped_find(e->k, inode, first, count, &swapped);
+	struct error *failure = shmem_swapped_find(e->k, inode, first, count + e->modern->willneed_one_more, &swapped);
 	if (!failure && swapped.count && !has_disk(e))
 		failure = error_at(ERR_UNSUPPORTED, inode, "%zu pages of shared memory would be read from swap ahead: that is not in memory", swapped.count);
 	for (size_t i = 0; !failure && i < swapped.count; i++) {

@@ -36,7 +36,7 @@ class Refusal(Exception):
     """The engine says that it does not do this."""
 
 
-ERRNOS = {"EPERM", "ENOENT", "EINTR", "EIO", "EBADF", "EAGAIN", "ENOMEM", "EACCES", "EFAULT", "EBUSY", "EEXIST", "EINVAL"}
+ERRNOS = {"EPERM", "ENOENT", "EINTR", "EIO", "EBADF", "EAGAIN", "ENOMEM", "EACCES", "EFAULT", "EBUSY", "EEXIST", "EINVAL", "EOPNOTSUPP"}
 
 
 def command(pid, step):

@@ -208,7 +208,7 @@ class Generator:
 
     def advice(self):
         known = sorted(known[8:] for known in self.can if known.startswith("madvise "))
-        often = {"pageout": 40, "free": 8, "willneed": 8, "cold": 4} if self.swaps else {}
+        often = {"pageout": 40, "free": 8, "willneed": 8, "cold": 4, "remove": 4} if self.swaps else {}
         return self.random.choices(known, [often.get(advice, 1) for advice in known])[0]
 
     def fork(self, process):
