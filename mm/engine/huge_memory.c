@@ -380,6 +380,8 @@ static struct error *new_huge_pmd(struct fault *f, bool *done)
 	global_bits(e, "transparent_hugepage_flags", &flags);
 	TRACE(e, "__handle_mm_fault", enabled ? "no table there: a huge page is allowed" : why, { "address", f->addr }, { "transparent_hugepage_flags", flags },
 	      { "vma->vm_start", f->vma->start }, { "vma->vm_end", f->vma->end }, { "vma->vm_flags", f->vma->flags }, { "mm->flags", GET(e->k, f->mm, mm_struct, flags) });
+	if (enabled && huge_fits(f) && (f->vma->flags & e->modern->vm_uffd_missing))
+		return userfaultfd_missing(f, done);
 	if (enabled && huge_fits(f))
 		return do_huge_pmd_anonymous_page(f, done);
 	return NULL;

@@ -78,7 +78,9 @@ struct error *madvise_remove(struct engine *e, const struct object *vma, uint64_
 		return kernel_error(EINVAL, "the area is locked: %" PRIx64, vma->addr);
 	if (!file)
 		return kernel_error(EINVAL, "no file is behind the area: %" PRIx64, vma->addr);
-	if ((flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+	/* Could it be made writable? So since 6.7 and its stable relatives, all with the structure of all batches (5.8); before, is it? */
+	uint64_t writable = HAS_STRUCT(k, cpu_fbatches) ? VM_MAYWRITE : VM_WRITE;
+	if ((flags & (VM_SHARED | writable)) != (VM_SHARED | writable))
 		return kernel_error(EACCES, "the area is not shared, or not writable: %" PRIx64, vma->addr);
 	if (GET(k, vma, vm_area_struct, uffd_ctx))
 		return error_at(ERR_UNSUPPORTED, vma->addr, "area %" PRIx64 " is watched by userfaultfd: telling it is not done", vma->addr);

@@ -95,6 +95,17 @@ static struct error *check_stack_guard_page(struct fault *f, bool *done)
 	return *done ? NULL : vma_open(e->k, f->vma->addr, (struct vma *)f->vma);
 }
 
+struct error *userfaultfd_missing(struct fault *f, bool *done)
+{
+	struct engine *e = f->e;
+	bool explained;
+	*done = true;
+	f->result = FAULT_MINOR;
+	fault_outcome(e, OUTCOME_USERFAULT);
+	TRACE(e, "handle_userfault", "what is missing in the area is another program's to give", { "address", f->addr }, { "vma->vm_flags", f->vma->flags });
+	return fault_refuse(e, &explained, "the fault is given to userfaultfd, which watches the area for missing pages");
+}
+
 /* What comes before: a table, and what makes a signal of it. */
 static struct error *may_be_anonymous(struct fault *f, bool *explained, bool *done)
 {
@@ -103,7 +114,8 @@ static struct error *may_be_anonymous(struct fault *f, bool *explained, bool *do
 	*done = e->modern->late_tables && (f->vma->flags & VM_SHARED);
 	if (!*done) {
 		TRY(fault_pte(f, explained));
-		return check_stack_guard_page(f, done);
+		TRY(check_stack_guard_page(f, done));
+		return *done || !(f->vma->flags & e->modern->vm_uffd_missing) ? NULL : userfaultfd_missing(f, done);
 	}
 	TRACE(e, "do_anonymous_page", "shared, and without operations", { "vma->vm_flags", f->vma->flags });
 	f->result = FAULT_SIGBUS;

@@ -204,6 +204,7 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 	if (!page_of_entry(f, b, b->page, b->index, p))
 		return error_at(ERR_BAD_OBJECT, b->page, "the page cache has no page of the file there: %" PRIx64, b->page);
 	if (has(p, e->modern->hwpoison)) {
+		TRACE(e, "__do_fault", "the page's frame is bad", { "page", p->object.addr }, { "page->flags", p->flags });
 		f->result = FAULT_SIGBUS;
 		return NULL;
 	}

@@ -119,6 +119,12 @@ static bool mapping_known(struct engine *e)
 	return e->modern->reuse_inferred != REUSE_BY_EXCLUSIVE && symbol_addr(e->k, "reuse_swap_page") && HAS(e->k, swap_info_struct, swap_map);
 }
 
+static bool is_poisoned(struct engine *e, uint64_t page)
+{
+	struct page p;
+	return e->modern->hwpoison >= 0 && !error_drop(page_open(e->k, page, &p)) && (p.flags >> e->modern->hwpoison & 1);
+}
+
 static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 {
 	struct engine *e = f->e;
@@ -136,6 +142,11 @@ static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 		return fault_refuse(e, &explained, "whether the swap cache has slot %" PRIu64 " is not known", s->offset);
 	TRACE(e, "do_swap_page", page ? "found in the swap cache" : "to be read from swap", { "pte", f->entry }, { "swp_type", s->type },
 	      { "swp_offset", s->offset }, { "page", page });
+	if (page && is_poisoned(e, page)) {
+		TRACE(e, "do_swap_page", "the page's frame is bad", { "page", page });
+		f->result = FAULT_SIGBUS;
+		return NULL;
+	}
 	f->result = page ? FAULT_MINOR : FAULT_MAJOR;
 	fault_outcome(e, page ? OUTCOME_SWAP_CACHE : OUTCOME_SWAP_READ);
 	if (page && !mapping_known(e))
@@ -183,6 +194,7 @@ struct error *do_absent_page(struct fault *f)
 		return fault_refuse(e, &explained, "a marker of userfaultfd: not followed");
 	case SWAP_DEVICE_PRIVATE:
 	case SWAP_DEVICE_EXCLUSIVE:
+		TRACE(e, "do_swap_page", "a device has the page", { "pte", f->entry }, { "pfn", s.pfn });
 		fault_outcome(e, OUTCOME_DRIVER);
 		return fault_refuse(e, &explained, "a device has the page: %s", text);
 	case SWAP_BAD:
