@@ -165,8 +165,6 @@ struct error *move_page_tables(struct engine *e, const struct object *mm, uint64
 
 bool vma_wants_writenotify(struct engine *e, const struct object *vma);
 void vma_set_page_prot(struct engine *e, const struct object *vma);
-/* VM_SOFTDIRTY where the kernel keeps track of that, else 0. */
-uint64_t soft_dirty_flag(struct engine *e, const struct object *mm);
 /* Does the acting task have READ_IMPLIES_EXEC? */
 bool reads_imply_exec(struct engine *e);
 

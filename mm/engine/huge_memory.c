@@ -206,7 +206,7 @@ struct error *do_set_pmd(struct fault *f, uint64_t page, bool *done)
 		return NULL;
 	uint64_t entry = mk_pte(e, l.head.object.addr, f->vma->page_prot) | X86_PSE;
 	if (f->write)
-		entry = pte_mkwrite(pte_mkdirty(entry)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+		entry = pte_mkwrite(pte_mkdirty(entry)) | soft_dirty_bit(f);
 	SET(k, &l.head.object, page, refcount, (uint64_t)(page_refcount(k, &l.head) + 1));
 	TRY(add_mm_counter(e, f->mm, page_counter_kind(e, &l.head), (int)l.pages, false));
 	TRY(large_add_whole(f, &l));
@@ -288,7 +288,7 @@ static struct error *huge_reuse(struct fault *f, uint64_t entry, struct large *l
 		SET(e->k, &l->head.object, page, flags, l->head.flags | 1ull << exclusive);
 	}
 	entry = pte_mkyoung(pte_mkdirty(pte_mkwrite(entry)));
-	set_pte(e, f->entry_addr, entry | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0));
+	set_pte(e, f->entry_addr, entry | soft_dirty_bit(f));
 	return NULL;
 }
 

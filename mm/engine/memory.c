@@ -38,12 +38,6 @@ static bool page_has(const struct page *p, int bit)
 
 /* ---- Leaves that a kernel has or has not ---- */
 
-/* The soft-dirty bit goes with the dirty one where areas show that it is kept. */
-static uint64_t dirty_bits(const struct fault *f)
-{
-	return f->e->modern && (f->vma->flags & f->e->modern->vm_softdirty) ? PTE_SOFT_DIRTY : 0;
-}
-
 struct error *alloc_user_page(struct fault *f, uint64_t *page)
 {
 	return f->e->modern ? alloc_pages_pcp(f->e, PAGES_MOVABLE, 0, page) : alloc_pages(f->e, GFP24_HIGHUSER, 0, page);
@@ -60,7 +54,7 @@ struct error *map_new_page(struct fault *f, uint64_t page)
 	TRY(lru_batch_add(f, page));
 	TRY(fault_pte(f, &explained));
 	if (!explained)
-		set_pte(f->e, f->entry_addr, entry | dirty_bits(f));
+		set_pte(f->e, f->entry_addr, entry | soft_dirty_bit(f));
 	return NULL;
 }
 
@@ -298,7 +292,7 @@ static struct error *map_copy_modern(struct fault *f, const struct page *old, ui
 	}
 	TRY(page_add_new_anon_rmap(f, page));
 	TRY(lru_batch_add(f, page));
-	set_pte(e, f->entry_addr, entry | dirty_bits(f));
+	set_pte(e, f->entry_addr, entry | soft_dirty_bit(f));
 	if (old->object.addr == e->empty_zero_page)
 		return NULL;
 	TRY(page_remove_rmap(f, old->object.addr));

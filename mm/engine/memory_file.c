@@ -225,7 +225,7 @@ static struct error *map_cached(struct fault *f, const struct page *p, uint64_t 
 	struct engine *e = f->e;
 	uint64_t entry = mk_pte(e, p->object.addr, f->vma->page_prot);
 	if (write)
-		entry = pte_mkwrite(pte_mkdirty(entry)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+		entry = pte_mkwrite(pte_mkdirty(entry)) | soft_dirty_bit(f);
 	get_page(e, p->object.addr);
 	TRY(page_add_file_rmap(f, p->object.addr));
 	TRY(add_mm_counter(e, f->mm, page_counter_kind(e, p), 1, true));

@@ -95,8 +95,8 @@ static struct error *map_swapped_in(struct fault *f, uint64_t page)
 	if (f->write)
 		TRY(reuse_swap_page(e, page, &reuse));
 	if (reuse && (f->vma->flags & VM_WRITE))
-		entry = pte_mkwrite(pte_mkdirty(entry));
-	if ((f->vma->flags & e->modern->vm_softdirty && reuse) || (slot & swap_entry_soft_dirty(e->k)))
+		entry = pte_mkwrite(pte_mkdirty(entry)) | soft_dirty_bit(f);
+	if (slot & swap_entry_soft_dirty(e->k))
 		entry |= PTE_SOFT_DIRTY;
 	set_pte(e, f->entry_addr, entry);
 	f->entry = entry;

@@ -8,6 +8,7 @@
 
 #include "mm/engine/engine.h"
 #include "mm/engine/fault.h"
+#include "mm/pte.h"
 
 /* When may a write-protected anonymous page be made writable instead of being copied? (do_wp_page()) */
 enum reuse_policy {
@@ -95,6 +96,14 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out) MUST_CHE
 
 /* VM_…, by its name without that; 0: this kernel has no such flag. */
 uint64_t vma_flag(struct kernel *k, const char *name);
+
+/* VM_SOFTDIRTY where the kernel keeps track of that, else 0. */
+uint64_t soft_dirty_flag(struct engine *e, const struct object *mm);
+/* The soft-dirty bit, which goes with an entry's dirty one where the kernel keeps it: also where the area has lost its flag, since it is watched which pages are written. */
+static inline uint64_t soft_dirty_bit(const struct fault *f)
+{
+	return (f->vma->flags & f->e->modern->vm_softdirty) || soft_dirty_flag(f->e, f->mm) ? PTE_SOFT_DIRTY : 0;
+}
 
 /* ---- Counters (mm/engine/vmstat_edit.c); `e->cpu` counts ---- */
 
