@@ -13,6 +13,7 @@ a page and of two megabytes; the flags of areas and of entries; `old`, in `then`
     page              the page that the entry maps
     second            the page behind it, which has a huge page's counts
     cache             the page that the page cache has for the address
+    last              the last area
     vma, below        the area of the address (or above it); the one below that
     ops, mm, task, anon_vma, file, inode, limits, zone
                       the area's operations, the mm, the task, the area's anon_vma, its file, that one's inode, the task's signal_struct,
@@ -400,20 +401,25 @@ row("a page on the move", "It is being copied to another frame (compaction, NUMA
     [GOOD, "handle_pte_fault: not present, not empty: swapped out", "migration_entry_wait: the page is being moved"], ["wait"], refused="waits until", sound=False,
     flips=[NO_ACCESS, GONE, ("entry", "NO_AREA", "do_swap_page", "the entry names no swap area", ["SIGBUS"])])
 
-row("shared memory, swapped out, read", "In the file the slot stands in the page's place: the page comes back into the file, and the slot is free.",
-    [*SHMEM, "swapon", "fault -c 700 -w {A}", "mmap -c 700 -A {S} 4k", "munmap -c 700 {S} 4k", "madvise -c 700 {A} 4k pageout"], "r A",
-    [*NEXT, AROUND, NOT_AROUND, ASKED, "shmem_fault: swapped out", "shmem_swapin_page: to be read from swap", SWAP_IN[0],
-     "workingset_refault: back soon enough: active", SWAP_IN[1], "delete_from_swap_cache: out of the swap cache", FINISH, SET],
+SHMEM_SWAP = [*SHMEM, "swapon", "fault -c 700 -w {A}", "fault -c 700 -w {A + K}", "mmap -c 700 -A {S} 4k", "munmap -c 700 {S} 4k", "madvise -c 700 {A} 8k pageout"]
+
+row("shared memory, swapped out, read", "In the file the slot stands in the page's place: the page comes back into the file, and the slot is free. (Of the next page the other one's slot was read ahead.)",
+    [*SHMEM_SWAP, "madvise -c 700 {A + K} 4k willneed"], "r A",
+    [*NEXT, AROUND, NOT_AROUND, ASKED, "shmem_fault: swapped out", "shmem_swapin_page: to be read from swap", SWAP_IN[0], "workingset_refault: back soon enough: active", SWAP_IN[1],
+     "delete_from_swap_cache: out of the swap cache", FINISH, SET],
     ["swap-read"], only="5.10", then=[("rss", "old + 1"), ("maj_flt", "old + 1"), ("page.index", "0"), ("page.flags & PG_dirty", "PG_dirty")],
     flips=[NO_ACCESS, ("inode.i_size", "0", "shmem_fault", "beyond the end of the file", ["SIGBUS"]),
+           ("vma.vm_pgoff", "1", "shmem_swapin_page", "found in the swap cache", ["swap-cache"]),
            ("access", "w", "do_shared_fault", "shared write: the page itself", ["swap-read"])])
 
-row("shared memory, in the swap cache, write", "Wanted soon (madvise) it was read ahead: a minor fault.",
-    [*SHMEM, "swapon", "fault -c 700 -w {A}", "mmap -c 700 -A {S} 4k", "munmap -c 700 {S} 4k", "madvise -c 700 {A} 4k pageout", "madvise -c 700 {A} 4k willneed"], "w A",
+row("shared memory, in the swap cache, write", "Wanted soon (madvise), it was read ahead: a minor fault.",
+    [*SHMEM_SWAP, "madvise -c 700 {A + K} 4k willneed"], "w A + K",
     [*NEXT, SHARED, ASKED, "shmem_fault: swapped out", "shmem_swapin_page: found in the swap cache", "delete_from_swap_cache: out of the swap cache",
      "do_shared_fault: mapped writable, and dirty", FINISH, SET, "fault_dirty_shared_page: dirty already: nothing to do"],
-    ["swap-cache"], only="5.10", then=[("rss", "old + 1"), ("min_flt", "old + 1"), ("page.index", "0"), ("entry & (RW | DIRTY)", "RW | DIRTY")],
-    flips=[NO_WRITE, ("access", "r", "do_read_fault", "with the pages around", ["swap-cache"])])
+    ["swap-cache"], only="5.10", then=[("rss", "old + 1"), ("min_flt", "old + 1"), ("page.index", "1"), ("entry & (RW | DIRTY)", "RW | DIRTY")],
+    flips=[NO_WRITE, ("access", "r", "do_read_fault", "with the pages around", ["swap-cache"]),
+           ("vma.vm_pgoff", "-1", "shmem_swapin_page", "to be read from swap", ["swap-read"]),
+           ("ops.page_mkwrite", "16", "do_shared_fault", "the file system is asked first", None)])
 
 row("in the swap cache, read", "The child has brought it back already: a minor fault, the same frame.",
     [*SWAP, "fork -c 700 -p 701", "fault -c 701 -r {A}"], "r A",
@@ -485,7 +491,7 @@ row("a hole", "No area there, and the one above does not grow down.",
 
 row("above everything", "No area at the address, nor above it.",
     [*ANON, "munmap -c 700 7fffff000000 16773120"], "w S", ["find_vma: no area at or above the address"], ["SIGSEGV"], then=[("min_flt", "old")],
-    flips=[])
+    flips=[("last.vm_end", "S + K", "access_error", "good area", ["new"])])
 
 row("not writable", "A write to an area that may only be read.",
     ["mmap -c 700 -A {A} 16k r"], "w A", ["access_error: the area is not writable"], ["SIGSEGV"], then=[("min_flt", "old"), ("rss", "old")],
