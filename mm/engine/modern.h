@@ -63,7 +63,7 @@ struct engine_modern {
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
 	struct stat_item file_pages, swapcached, shmem, file_dirty, write_pending, dirtied;
-	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
+	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, vmalloc, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	/* mm/engine/vmscan_…: isolated and workingset_… have those of files behind those of anonymous pages; so have the events scan_anon and steal_anon;
 	 * allocstall is that of zone 0; scan and steal: of who reclaims, directly or as kswapd */
 	struct stat_item isolated, workingset_refault, workingset_activate, workingset_restore, vmscan_write, vmscan_immediate, written;
@@ -83,6 +83,7 @@ struct engine_modern {
 	uint64_t vm_events, lru_add, activate_page, lru_deactivate, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
 	uint64_t vm_zone_stat, vm_node_stat; /* the machine's counters (until 4.8 vm_stat has the zones'), 0 */
 	uint64_t numa_node;	  /* per-CPU: the CPU's node, 0 */
+	uint64_t huge_flags; /* transparent_hugepage_flags, 0 */
 	uint64_t lru_gen_caps;	  /* the static key of LRU_GEN_CORE, 0 */
 	unsigned zone_normal, zone_movable; /* enum zone_type; a number above all where there is none */
 	uint64_t zero_pfn;
@@ -111,8 +112,16 @@ void mod_zone_state(struct engine *e, uint64_t zone, struct stat_item item, int 
 void mod_node_state(struct engine *e, uint64_t pgdat, struct stat_item item, int delta);
 /* Of the zone or node that the page lies in, whichever counts it. */
 void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int delta);
-void count_vm_event(struct engine *e, int event);
-void count_vm_events(struct engine *e, int event, uint64_t n);
+static inline void count_vm_events(struct engine *e, int event, uint64_t n)
+{
+	struct kernel *k = e->k;
+	if (e->modern->vm_events && event >= 0)
+		error_drop(kernel_add_uint(k, percpu_addr(k, e->modern->vm_events, e->cpu) + (uint64_t)event * (k->wide ? 8 : 4), k->wide ? 8 : 4, (int64_t)n));
+}
+static inline void count_vm_event(struct engine *e, int event)
+{
+	count_vm_events(e, event, 1);
+}
 /* lib/percpu_counter.c: what one CPU keeps to itself stays below the batch. */
 struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64_t n, int64_t batch) MUST_CHECK;
 /* Of folios of that order (mthp_stats, 6.8): the enumerator of enum mthp_stat_item. Nothing where there is none. */
