@@ -253,7 +253,7 @@ COMMAND(madvise) = {
 	.summary = "a process says how it will use its memory",
 	.synopsis = "[-c pid | task] ADDR LENGTH ADVICE",
 	.options = "-c",
-	.words = "normal random sequential willneed dontneed free cold pageout dontfork dofork mergeable unmergeable hugepage nohugepage dontdump dodump wipeonfork keeponfork",
+	.words = "normal random sequential willneed dontneed free remove cold pageout dontfork dofork mergeable unmergeable hugepage nohugepage dontdump dodump wipeonfork keeponfork",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  Gives the kernel advice on a range. Most kinds set or clear flags of the areas, which are split and\n"
@@ -270,9 +270,10 @@ COMMAND(madvise) = {
 		"\n"
 		"    dontneed    they go at once; what comes back when it is touched is empty, or the file's\n"
 		"    free        they may go when memory is short, if nobody has written to them until then (since 4.5)\n"
+		"    remove      they go from the file, too: a hole there; of shared memory\n"
 		"    cold        as if they had not been used for a while: reclaim takes them first (since 5.4)\n"
 		"    pageout     they go now, to swap or by being dropped, if nobody else maps them (since 5.4)\n"
-		"    willneed    they are read ahead, from the machine's disk\n"
+		"    willneed    they are read ahead, from the machine's disk or its swap\n"
 		"\n"
 		"  Kernels like 2.4 know normal, random, sequential, willneed and dontneed. khugepaged and ksmd, which do\n"
 		"  not run here, are not told.\n"

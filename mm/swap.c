@@ -223,11 +223,16 @@ uint64_t swap_entry_encode(struct kernel *k, unsigned type, uint64_t offset)
 	return (l->inverted ? bits ^ mask : bits) | (uint64_t)type << l->type_shift;
 }
 
-/* SWP_TYPE_SHIFT: below the bits that mark a value in a tree, one since 4.20, two in radix trees. */
+/* Bits that mark a value in a tree: one since 4.20, two in radix trees. */
+static unsigned value_mark_bits(struct kernel *k)
+{
+	return HAS_STRUCT(k, xa_node) && !strcmp(k->structs[S_xa_node].name, "radix_tree_node") ? 2 : 1;
+}
+
+/* SWP_TYPE_SHIFT: below those. */
 static unsigned value_type_shift(struct kernel *k)
 {
-	bool radix = HAS_STRUCT(k, xa_node) && !strcmp(k->structs[S_xa_node].name, "radix_tree_node");
-	return 64 - TYPE_BITS - (radix ? 2 : 1);
+	return 64 - TYPE_BITS - value_mark_bits(k);
 }
 
 uint64_t swap_entry_value(struct kernel *k, uint64_t entry)
@@ -241,6 +246,17 @@ uint64_t swap_value_entry(struct kernel *k, uint64_t value)
 {
 	unsigned shift = value_type_shift(k);
 	return swap_entry_encode(k, (unsigned)(value >> shift) & ((1u << TYPE_BITS) - 1), value & ((1ull << shift) - 1));
+}
+
+uint64_t swap_entry_xa_value(struct kernel *k, uint64_t entry)
+{
+	unsigned bits = value_mark_bits(k);
+	return swap_entry_value(k, entry) << bits | bits;
+}
+
+uint64_t swap_xa_value_entry(struct kernel *k, uint64_t value)
+{
+	return swap_value_entry(k, value >> value_mark_bits(k));
 }
 
 /* Bit 7 until 4.13; then huge pages could be moved, and needed it. */

@@ -58,7 +58,7 @@ static struct error *map_folio(struct fault *f, uint64_t page, unsigned order, u
 	count_mthp_stat(e, order, "MTHP_STAT_NR_ANON", 1);
 	TRY(lru_batch_add(f, page));
 	for (uint64_t i = 0; i < l.pages; i++) {
-		uint64_t entry = pte_mkdirty(mk_pte(e, page + i * e->page_size, f->vma->page_prot)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+		uint64_t entry = pte_mkdirty(mk_pte(e, page + i * e->page_size, f->vma->page_prot)) | soft_dirty_bit(f);
 		set_pte(e, at + i * k->geometry.entry_size, f->vma->flags & VM_WRITE ? pte_mkwrite(entry) : entry);
 	}
 	return NULL;

@@ -151,6 +151,8 @@ struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t st
 struct error *madvise_cold_or_pageout(struct engine *e, const struct object *mm, const struct object *vma, uint64_t start, uint64_t end, bool pageout) MUST_CHECK;
 /* What the file has in the range comes into the page cache, if it is not there. */
 struct error *madvise_willneed_file(struct engine *e, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
+/* A hole in the file behind the area. EINVAL, EACCES, EBADF, EPERM, EOPNOTSUPP. */
+struct error *madvise_remove(struct engine *e, const struct object *vma, uint64_t start, uint64_t end) MUST_CHECK;
 
 /* ---- mm/engine/mremap_areas.c, move_pages.c ---- */
 
@@ -163,8 +165,6 @@ struct error *move_page_tables(struct engine *e, const struct object *mm, uint64
 
 bool vma_wants_writenotify(struct engine *e, const struct object *vma);
 void vma_set_page_prot(struct engine *e, const struct object *vma);
-/* VM_SOFTDIRTY where the kernel keeps track of that, else 0. */
-uint64_t soft_dirty_flag(struct engine *e, const struct object *mm);
 /* Does the acting task have READ_IMPLIES_EXEC? */
 bool reads_imply_exec(struct engine *e);
 

@@ -30,6 +30,8 @@ static inline void fault_outcome(struct engine *e, enum fault_outcome outcome)
  * *explained is true: the caller does nothing more.
  */
 struct error *fault_refuse(struct engine *e, bool *explained, const char *format, ...) MUST_CHECK UNLIKELY_CALL __attribute__((format(printf, 3, 4)));
+/* An area whose missing pages userfaultfd is told of: the fault ends here, refused. */
+struct error *userfaultfd_missing(struct fault *f, bool *done) MUST_CHECK;
 
 /* ---- Parts ---- */
 

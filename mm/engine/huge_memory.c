@@ -215,7 +215,7 @@ struct error *do_set_pmd(struct fault *f, uint64_t page, bool *done)
 		return NULL;
 	uint64_t entry = mk_pte(e, l.head.object.addr, f->vma->page_prot) | X86_PSE;
 	if (f->write)
-		entry = pte_mkwrite(pte_mkdirty(entry)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+		entry = pte_mkwrite(pte_mkdirty(entry)) | soft_dirty_bit(f);
 	SET(k, &l.head.object, page, refcount, (uint64_t)(page_refcount(k, &l.head) + 1));
 	TRY(add_mm_counter(e, f->mm, page_counter_kind(e, &l.head), (int)l.pages, false));
 	TRY(large_add_whole(f, &l));
@@ -297,7 +297,7 @@ static struct error *huge_reuse(struct fault *f, uint64_t entry, struct large *l
 		SET(e->k, &l->head.object, page, flags, l->head.flags | 1ull << exclusive);
 	}
 	entry = pte_mkyoung(pte_mkdirty(pte_mkwrite(entry)));
-	set_pte(e, f->entry_addr, entry | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0));
+	set_pte(e, f->entry_addr, entry | soft_dirty_bit(f));
 	return NULL;
 }
 
@@ -389,6 +389,8 @@ static struct error *new_huge_pmd(struct fault *f, bool *done)
 	switches(e, &flags);
 	TRACE(e, "__handle_mm_fault", enabled ? "no table there: a huge page is allowed" : why, { "address", f->addr }, { "transparent_hugepage_flags", flags },
 	      { "vma->vm_start", f->vma->start }, { "vma->vm_end", f->vma->end }, { "vma->vm_flags", f->vma->flags }, { "mm->flags", GET(e->k, f->mm, mm_struct, flags) });
+	if (enabled && huge_fits(f) && (f->vma->flags & e->modern->vm_uffd_missing))
+		return userfaultfd_missing(f, done);
 	if (enabled && huge_fits(f))
 		return do_huge_pmd_anonymous_page(f, done);
 	return NULL;

@@ -127,7 +127,7 @@ struct error *map_new_huge_page(struct fault *f, enum huge_before before, uint64
 	entry = pte_mkdirty(mk_pte(e, page, f->vma->page_prot));
 	if (f->vma->flags & VM_WRITE)
 		entry = pte_mkwrite(entry);
-	TRY(set_huge_entry(f, entry | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0)));
+	TRY(set_huge_entry(f, entry | soft_dirty_bit(f)));
 	if (before != HUGE_SHARED)
 		TRY(add_mm_counter(e, f->mm, e->modern->rss_anon, (int)l.pages, false));
 	if (replace)
@@ -142,7 +142,7 @@ static struct error *map_part(struct fault *f, uint64_t page, uint64_t addr, uin
 {
 	struct engine *e = f->e;
 	struct fault part = *f;
-	uint64_t entry = pte_mkdirty(mk_pte(e, page, f->vma->page_prot)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+	uint64_t entry = pte_mkdirty(mk_pte(e, page, f->vma->page_prot)) | soft_dirty_bit(f);
 	part.addr = addr;
 	TRY(charge_page(&part, page));
 	TRY(page_add_new_anon_rmap(&part, page));

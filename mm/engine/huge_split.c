@@ -147,7 +147,7 @@ static struct error *put_table(struct fault *f, uint64_t at, uint64_t entry, uin
 struct error *map_parts_of_huge(struct fault *f, uint64_t at, uint64_t page, uint64_t entry)
 {
 	uint64_t small = mk_pte(f->e, page, f->vma->page_prot) & ~(X86_RW | X86_ACCESSED);
-	small |= X86_DIRTY | (entry & X86_ACCESSED) | (f->vma->flags & f->e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+	small |= X86_DIRTY | (entry & X86_ACCESSED) | soft_dirty_bit(f);
 	if (f->vma->flags & VM_WRITE)
 		small |= entry & X86_RW;
 	return put_table(f, at, small, 1ull << f->e->k->arch->page_shift);

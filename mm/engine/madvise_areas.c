@@ -9,6 +9,8 @@
 
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/huge.h"
+#include "mm/engine/page_cache.h"
+#include "mm/engine/swap_edit.h"
 #include "mm/pte.h"
 #include "mm/swap.h"
 #include "mm/zero_page.h"
@@ -239,12 +241,18 @@ static struct error *free_entry(void *context, uint64_t addr, uint64_t end, uint
 	const struct engine_modern *m = e->modern;
 	uint64_t frame = entry & e->k->geometry.frame_mask, page;
 	struct page p;
+	bool freed = false;
 	if (shift > e->k->arch->page_shift)
 		return free_huge(a, addr, end, at, entry, shift);
 	if (!(entry & (X86_PRESENT | X86_GLOBAL))) {
 		struct swap_entry s;
 		swap_entry_decode(e->k, entry, &s);
-		return s.kind == SWAP_PAGE ? error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " is swapped out: giving it up is not done yet", addr) : NULL;
+		if (s.kind != SWAP_PAGE)
+			return NULL;
+		TRACE(e, "madvise_free_pte_range", "swapped out: the slot is given up", { "addr", addr }, { "pte", entry });
+		set_pte(e, at, 0);
+		TRY(add_mm_counter(e, a->mm, m->rss_swap, -1, false));
+		return free_swap_and_cache(e, entry);
 	}
 	if (!(entry & X86_PRESENT) && e->k->geometry.inverts_absent)
 		frame ^= e->k->geometry.frame_mask;
@@ -265,7 +273,10 @@ static struct error *free_entry(void *context, uint64_t addr, uint64_t end, uint
 		if (page_mapcount_word(e->k, &p))
 			return NULL;
 		if (cached)
-			return error_at(ERR_UNSUPPORTED, addr, "page %" PRIx64 " is in the swap cache: giving it up later is not done yet", page);
+			TRY(try_to_free_swap(e, page, &freed));
+		if (cached && !freed)
+			return NULL;
+		TRY(page_open_writable(e, page, &p));
 		p.flags &= ~(1ull << e->bit_dirty);
 		SET(e->k, &p.object, page, flags, p.flags);
 	}
@@ -292,7 +303,12 @@ static struct error *wanted_entry(void *context, uint64_t addr, uint64_t end, ui
 	if (shift > e->k->arch->page_shift || (entry & (X86_PRESENT | X86_GLOBAL)))
 		return NULL;
 	swap_entry_decode(e->k, entry, &s);
-	return s.kind == SWAP_PAGE ? error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " would be read from swap ahead: that is not done yet", addr) : NULL;
+	if (s.kind != SWAP_PAGE)
+		return NULL;
+	if (!has_disk(e))
+		return error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " would be read from swap ahead: that is not in memory", addr);
+	TRACE(e, "swapin_walk_pmd_entry", "swapped out: read ahead, into the swap cache", { "addr", addr }, { "pte", entry });
+	return read_swap_ahead(e, entry);
 }
 
 static struct error *madvise_willneed(struct advising *a, const struct object *vma, uint64_t start, uint64_t end)
@@ -323,7 +339,7 @@ static struct error *madvise_vma(struct advising *a, const struct object *vma, u
 	case MADV_PAGEOUT:
 		return madvise_cold_or_pageout(a->e, a->mm, vma, start, end, a->advice == MADV_PAGEOUT);
 	case MADV_REMOVE:
-		return error_new(ERR_UNSUPPORTED, "this advice is not followed");
+		return madvise_remove(a->e, vma, start, end);
 	}
 	struct error *failure = madvise_behavior(a, vma, start, end);
 	if (!failure || failure->code != ERR_KERNEL || failure->addr != ENOMEM)
@@ -335,7 +351,7 @@ static struct error *madvise_vma(struct advising *a, const struct object *vma, u
 /* Does the advice leave the areas alone? */
 static bool pages_only(int advice)
 {
-	return advice == MADV_WILLNEED || advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_COLD || advice == MADV_PAGEOUT;
+	return advice == MADV_WILLNEED || advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE || advice == MADV_COLD || advice == MADV_PAGEOUT;
 }
 
 struct error *sys_madvise_areas(struct engine *e, uint64_t mm_addr, uint64_t start, uint64_t len, int advice)

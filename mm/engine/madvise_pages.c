@@ -4,13 +4,13 @@
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/file_edit.h"
 #include "mm/engine/huge.h"
 #include "mm/engine/page_cache.h"
 #include "mm/engine/reclaim.h"
+#include "mm/engine/shmem_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/path.h"
 #include "mm/pte.h"
@@ -124,19 +124,6 @@ struct error *madvise_cold_or_pageout(struct engine *e, const struct object *mm,
 
 /* ---- MADV_WILLNEED of files ---- */
 
-/* force_shm_swapin_readahead(): of shared memory what is swapped out would come; there is nothing to read of what never was. */
-static struct error *swap_in_ahead(struct engine *e, const struct object *vma, uint64_t inode, uint64_t first, uint64_t count)
-{
-	struct shmem_swapped swapped = { 0 };
-	struct error *failure = shmem_swapped_find(e->k, inode, first, count, &swapped);
-	free(swapped.index);
-	if (failure)
-		return failure;
-	if (swapped.count)
-		return error_at(ERR_UNSUPPORTED, vma->addr, "%zu pages of shared memory would be read from swap ahead: that is not done yet", swapped.count);
-	return lru_add_drain(e);
-}
-
 struct error *madvise_willneed_file(struct engine *e, const struct object *vma, uint64_t start, uint64_t end)
 {
 	struct kernel *k = e->k;
@@ -146,7 +133,7 @@ struct error *madvise_willneed_file(struct engine *e, const struct object *vma, 
 	TRY(kernel_get(k, file, M_file_f_mapping, &mapping));
 	TRY(kernel_get(k, mapping, M_address_space_host, &host));
 	if (inode_is_shmem(k, host))
-		return swap_in_ahead(e, vma, host, first, last - first);
+		return shmem_swapin_ahead(e, host, first, last - first);
 	TRY(kernel_get(k, host, M_inode_i_size, &size));
 	pages = (size >> shift) + !!(size & (VMCORE_PAGE_SIZE - 1));
 	last = last < pages ? last : pages;

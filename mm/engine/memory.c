@@ -38,12 +38,6 @@ static bool page_has(const struct page *p, int bit)
 
 /* ---- Leaves that a kernel has or has not ---- */
 
-/* The soft-dirty bit goes with the dirty one where areas show that it is kept. */
-static uint64_t dirty_bits(const struct fault *f)
-{
-	return f->e->modern && (f->vma->flags & f->e->modern->vm_softdirty) ? PTE_SOFT_DIRTY : 0;
-}
-
 struct error *alloc_user_page(struct fault *f, uint64_t *page)
 {
 	return f->e->modern ? alloc_pages_pcp(f->e, PAGES_MOVABLE, 0, page) : alloc_pages(f->e, GFP24_HIGHUSER, 0, page);
@@ -60,7 +54,7 @@ EVERY_FAULT struct error *map_new_page(struct fault *f, uint64_t page)
 	TRY(lru_batch_add(f, page));
 	TRY(fault_pte(f, &explained));
 	if (!explained)
-		set_pte(f->e, f->entry_addr, entry | dirty_bits(f));
+		set_pte(f->e, f->entry_addr, entry | soft_dirty_bit(f));
 	return NULL;
 }
 
@@ -95,6 +89,17 @@ static struct error *check_stack_guard_page(struct fault *f, bool *done)
 	return *done ? NULL : vma_open(e->k, f->vma->addr, (struct vma *)f->vma);
 }
 
+struct error *userfaultfd_missing(struct fault *f, bool *done)
+{
+	struct engine *e = f->e;
+	bool explained;
+	*done = true;
+	f->result = FAULT_MINOR;
+	fault_outcome(e, OUTCOME_USERFAULT);
+	TRACE(e, "handle_userfault", "what is missing in the area is another program's to give", { "address", f->addr }, { "vma->vm_flags", f->vma->flags });
+	return fault_refuse(e, &explained, "the fault is given to userfaultfd, which watches the area for missing pages");
+}
+
 /* What comes before: a table, and what makes a signal of it. */
 static struct error *may_be_anonymous(struct fault *f, bool *explained, bool *done)
 {
@@ -103,7 +108,8 @@ static struct error *may_be_anonymous(struct fault *f, bool *explained, bool *do
 	*done = e->modern->late_tables && (f->vma->flags & VM_SHARED);
 	if (!*done) {
 		TRY(fault_pte(f, explained));
-		return check_stack_guard_page(f, done);
+		TRY(check_stack_guard_page(f, done));
+		return *done || !(f->vma->flags & e->modern->vm_uffd_missing) ? NULL : userfaultfd_missing(f, done);
 	}
 	TRACE(e, "do_anonymous_page", "shared, and without operations", { "vma->vm_flags", f->vma->flags });
 	f->result = FAULT_SIGBUS;
@@ -286,7 +292,7 @@ static EVERY_FAULT struct error *map_copy_modern(struct fault *f, const struct p
 	}
 	TRY(page_add_new_anon_rmap(f, page));
 	TRY(lru_batch_add(f, page));
-	set_pte(e, f->entry_addr, entry | dirty_bits(f));
+	set_pte(e, f->entry_addr, entry | soft_dirty_bit(f));
 	if (old->object.addr == e->empty_zero_page)
 		return NULL;
 	TRY(page_remove_rmap(f, old->object.addr));

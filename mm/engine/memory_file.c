@@ -105,22 +105,28 @@ static struct error *would_read(struct fault *f, const struct backing *b)
 			    path_of_file(k, f->vma->file)->path);
 }
 
-/* shmem_fault(): what was swapped out is not followed; where there is nothing comes a new page, unless the fault ends here. */
+/* shmem_fault(): what was swapped out comes back, from the image's own disk; where there is nothing comes a new page, unless the fault ends here. */
 static struct error *shmem_absent(struct fault *f, struct backing *b)
 {
 	struct engine *e = f->e;
+	uint64_t value;
 	bool explained;
 	TRACE(e, "shmem_fault", b->value ? "swapped out" : "no page there yet: a new one in its page cache", { "mapping", b->mapping }, { "pgoff", b->index },
 	      { "size in pages", b->size });
-	fault_outcome(e, b->value ? OUTCOME_SWAP_READ : OUTCOME_SHMEM_NEW);
-	if (b->value) {
+	if (!b->value || !has_disk(e))
+		fault_outcome(e, b->value ? OUTCOME_SWAP_READ : OUTCOME_SHMEM_NEW);
+	if (b->value && has_disk(e)) {
+		TRY(page_cache_entry(e, b->mapping, b->index, &value));
+		TRY(shmem_swapin_page(f, b->mapping, b->index, value, &b->page));
+	} else if (b->value) {
 		f->result = FAULT_MAJOR;
 		if (f->write && !(f->vma->flags & VM_SHARED))
 			fault_outcome(e, OUTCOME_COPY_FILE);
 		return fault_refuse(e, &explained, "page %" PRIu64 " of %s is swapped out: it would be looked for in the swap cache, or read", b->index,
 				    path_of_file(e->k, f->vma->file)->path);
 	}
-	TRY(shmem_new_page(f, b->mapping, b->index, &b->page));
+	if (!b->value)
+		TRY(shmem_new_page(f, b->mapping, b->index, &b->page));
 	TRY(kernel_get(e->k, b->mapping, M_address_space_i_pages, &b->tree));
 	b->made = b->page != 0;
 	return NULL;
@@ -198,6 +204,7 @@ static struct error *find_page(struct fault *f, struct backing *b, struct page *
 	if (!page_of_entry(f, b, b->page, b->index, p))
 		return error_at(ERR_BAD_OBJECT, b->page, "the page cache has no page of the file there: %" PRIx64, b->page);
 	if (has(p, e->modern->hwpoison)) {
+		TRACE(e, "__do_fault", "the page's frame is bad", { "page", p->object.addr }, { "page->flags", p->flags });
 		f->result = FAULT_SIGBUS;
 		return NULL;
 	}
@@ -218,7 +225,7 @@ static struct error *map_cached(struct fault *f, const struct page *p, uint64_t 
 	struct engine *e = f->e;
 	uint64_t entry = mk_pte(e, p->object.addr, f->vma->page_prot);
 	if (write)
-		entry = pte_mkwrite(pte_mkdirty(entry)) | (f->vma->flags & e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0);
+		entry = pte_mkwrite(pte_mkdirty(entry)) | soft_dirty_bit(f);
 	get_page(e, p->object.addr);
 	TRY(page_add_file_rmap(f, p->object.addr));
 	TRY(add_mm_counter(e, f->mm, page_counter_kind(e, p), 1, true));

@@ -95,8 +95,8 @@ static struct error *map_swapped_in(struct fault *f, uint64_t page)
 	if (f->write)
 		TRY(reuse_swap_page(e, page, &reuse));
 	if (reuse && (f->vma->flags & VM_WRITE))
-		entry = pte_mkwrite(pte_mkdirty(entry));
-	if ((f->vma->flags & e->modern->vm_softdirty && reuse) || (slot & swap_entry_soft_dirty(e->k)))
+		entry = pte_mkwrite(pte_mkdirty(entry)) | soft_dirty_bit(f);
+	if (slot & swap_entry_soft_dirty(e->k))
 		entry |= PTE_SOFT_DIRTY;
 	set_pte(e, f->entry_addr, entry);
 	f->entry = entry;
@@ -119,6 +119,12 @@ static bool mapping_known(struct engine *e)
 	return e->modern->reuse_inferred != REUSE_BY_EXCLUSIVE && symbol_addr(e->k, "reuse_swap_page") && HAS(e->k, swap_info_struct, swap_map);
 }
 
+static bool is_poisoned(struct engine *e, uint64_t page)
+{
+	struct page p;
+	return e->modern->hwpoison >= 0 && !error_drop(page_open(e->k, page, &p)) && (p.flags >> e->modern->hwpoison & 1);
+}
+
 static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 {
 	struct engine *e = f->e;
@@ -136,6 +142,11 @@ static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 		return fault_refuse(e, &explained, "whether the swap cache has slot %" PRIu64 " is not known", s->offset);
 	TRACE(e, "do_swap_page", page ? "found in the swap cache" : "to be read from swap", { "pte", f->entry }, { "swp_type", s->type },
 	      { "swp_offset", s->offset }, { "page", page });
+	if (page && is_poisoned(e, page)) {
+		TRACE(e, "do_swap_page", "the page's frame is bad", { "page", page });
+		f->result = FAULT_SIGBUS;
+		return NULL;
+	}
 	f->result = page ? FAULT_MINOR : FAULT_MAJOR;
 	fault_outcome(e, page ? OUTCOME_SWAP_CACHE : OUTCOME_SWAP_READ);
 	if (page && !mapping_known(e))
@@ -146,6 +157,8 @@ static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 	if (page)
 		get_page(e, page);
 	else
+		TRY(read_swap_alone(e, f->entry, &page));
+	if (!page)
 		TRY(read_swap_cache(e, f->entry, &page));
 	count_vm_event(e, f->result == FAULT_MAJOR ? e->modern->event_pgmajfault : -1);
 	return page ? map_swapped_in(f, page) : NULL;
@@ -181,6 +194,7 @@ struct error *do_absent_page(struct fault *f)
 		return fault_refuse(e, &explained, "a marker of userfaultfd: not followed");
 	case SWAP_DEVICE_PRIVATE:
 	case SWAP_DEVICE_EXCLUSIVE:
+		TRACE(e, "do_swap_page", "a device has the page", { "pte", f->entry }, { "pfn", s.pfn });
 		fault_outcome(e, OUTCOME_DRIVER);
 		return fault_refuse(e, &explained, "a device has the page: %s", text);
 	case SWAP_BAD:

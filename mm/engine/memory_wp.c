@@ -24,8 +24,7 @@ static struct error *wp_page_reuse(struct fault *f, enum fault_outcome outcome)
 	struct engine *e = f->e;
 	uint64_t entry = pte_mkyoung(pte_mkdirty(pte_mkwrite(f->entry)));
 	fault_outcome(e, outcome);
-	if (f->vma->flags & e->modern->vm_softdirty)
-		entry |= PTE_SOFT_DIRTY;
+	entry |= soft_dirty_bit(f);
 	set_pte(e, f->entry_addr, entry);
 	TRACE(e, "wp_page_reuse", "made writable", { "pte", entry });
 	return NULL;
@@ -170,6 +169,7 @@ EVERY_FAULT struct error *do_wp_page_modern(struct fault *f)
 	f->result = FAULT_MINOR;
 	if ((f->vma->flags & e->modern->vm_uffd_wp) && (f->entry & PTE_UFFD_WP)) {
 		fault_outcome(e, OUTCOME_USERFAULT);
+		TRACE(e, "handle_userfault", "the page is write-protected for another program", { "pte", f->entry }, { "vma->vm_flags", f->vma->flags });
 		return fault_refuse(e, &explained, "the fault is given to userfaultfd, which write-protected the page");
 	}
 	bool zero = pfn == e->modern->zero_pfn;

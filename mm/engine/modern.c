@@ -195,6 +195,8 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->rss_anon = enumerator(k, "MM_ANONPAGES", 1);
 	m->rss_swap = enumerator(k, "MM_SWAPENTS", 2);
 	m->rss_shmem = enumerator(k, "MM_SHMEMPAGES", m->rss_file);
+	int64_t synchronous;
+	m->swap_synchronous = enumerator_find(k, "SWP_SYNCHRONOUS_IO", &synchronous) ? (uint64_t)synchronous : 0;
 	m->memory_cgrp = enumerator(k, "memory_cgrp_id", -1);
 	m->migrate_pcptypes = (unsigned)enumerator(k, "MIGRATE_PCPTYPES", 3);
 	m->migrate_unmovable = (unsigned)enumerator(k, "MIGRATE_UNMOVABLE", 0);
@@ -279,6 +281,8 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out)
 	/* 5.5 lets go, 5.9 counts so: the nearest trace is the structure of all batches, of 5.8. */
 	int64_t completed;
 	m->retry_is_major = HAS_STRUCT(k, cpu_fbatches) && !enumerator_find(k, "VM_FAULT_COMPLETED", &completed);
+	/* With xas_for_each(), until "mm: fix madvise WILLNEED performance problem" (6.1); the nearest traces are the same. */
+	m->willneed_one_more = m->retry_is_major;
 	m->refcount_name = k->members[M_page_refcount].name[1] == 'c' ? "page->_count" : "page->_refcount";
 	m->late_tables = HAS(k, vm_fault, prealloc_pte);
 	m->list_poison = k->arch->pointer_size == 8 ? 0xdead000000000100ull : 0x100;

@@ -8,6 +8,7 @@
 
 #include "mm/engine/engine.h"
 #include "mm/engine/fault.h"
+#include "mm/pte.h"
 
 /* When may a write-protected anonymous page be made writable instead of being copied? (do_wp_page()) */
 enum reuse_policy {
@@ -43,6 +44,7 @@ struct engine_modern {
 		vm_droppable, vm_wipeonfork;
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
+	bool willneed_one_more; /* MADV_WILLNEED of shared memory on swap reads a page past the range (5.10 to 6.0) */
 	const char *refcount_name; /* in what a trace says: "page->_count" until 4.5 */
 	bool late_tables;    /* the lowest page table is made when there is something to put into it (4.8); before, before anything else was decided */
 	bool huge_zero_wp;   /* a write to the huge zero page gets a new huge page, where one is free (until 5.7, and since 6.13) */
@@ -76,6 +78,7 @@ struct engine_modern {
 	int event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split,
 		event_split_page, event_split_failed, event_numa_hint, event_numa_local;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
+	uint64_t swap_synchronous; /* SWP_SYNCHRONOUS_IO of swap_info_struct.flags, 0 (until 4.15) */
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
 	uint64_t vm_events, lru_add, activate_page, lru_deactivate, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
 	uint64_t vm_zone_stat, vm_node_stat; /* the machine's counters (until 4.8 vm_stat has the zones'), 0 */
@@ -96,6 +99,14 @@ struct error *modern_open(struct kernel *k, struct engine_modern **out) MUST_CHE
 
 /* VM_…, by its name without that; 0: this kernel has no such flag. */
 uint64_t vma_flag(struct kernel *k, const char *name);
+
+/* VM_SOFTDIRTY where the kernel keeps track of that, else 0. */
+uint64_t soft_dirty_flag(struct engine *e, const struct object *mm);
+/* The soft-dirty bit, which goes with an entry's dirty one where the kernel keeps it: also where the area has lost its flag, since it is watched which pages are written. */
+static inline uint64_t soft_dirty_bit(const struct fault *f)
+{
+	return (f->vma->flags & f->e->modern->vm_softdirty) || soft_dirty_flag(f->e, f->mm) ? PTE_SOFT_DIRTY : 0;
+}
 
 /* ---- Counters (mm/engine/vmstat_edit.c); `e->cpu` counts ---- */
 

@@ -13,6 +13,7 @@
 #include "mm/engine/dcache.h"
 #include "mm/engine/file_edit.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/page_cache.h"
 #include "mm/engine/shmem_edit.h"
 
 #define FMODE_OF_FILE	  0x60003u	/* include/linux/fs.h: FMODE_READ, WRITE, CAN_READ, CAN_WRITE */
@@ -299,12 +300,12 @@ static struct error *goes_with_file(struct engine *e, const struct object *file,
 	TRY(object_open(k, inode->addr - OFFSET(k, shmem_inode_info, vfs_inode), S_shmem_inode_info, &info));
 	TRY(open_fs_info(e, sb, &sbinfo));
 	if (GET(k, dentry, dentry, d_count) != 1 || GET(k, dentry, dentry, d_hash_pprev) || GET(k, dentry, dentry, name) != MEMBER_ADDR(k, dentry, dentry, d_iname) ||
-	    GET(k, inode, inode, i_count) != 1 || GET(k, inode, inode, i_nlink) || GET(k, &info, shmem_inode_info, swapped) || GET(k, &info, shmem_inode_info, policy_root) ||
+	    GET(k, inode, inode, i_count) != 1 || GET(k, inode, inode, i_nlink) || (GET(k, &info, shmem_inode_info, swapped) && !has_disk(e)) || GET(k, &info, shmem_inode_info, policy_root) ||
 	    GET(k, &info, shmem_inode_info, xattr_tree) || GET(k, &sbinfo, shmem_sb_info, max_inodes) || !list_is_empty(e, info.addr, M_shmem_inode_info_shrinklist) ||
-	    !list_is_empty(e, info.addr, M_shmem_inode_info_swaplist) || !list_is_empty(e, info.addr, M_shmem_inode_info_xattr_list) ||
+	    (!list_is_empty(e, info.addr, M_shmem_inode_info_swaplist) && !has_disk(e)) || !list_is_empty(e, info.addr, M_shmem_inode_info_xattr_list) ||
 	    !list_is_empty(e, file->addr, M_file_f_ep_links))
 		return NULL;
-	return shmem_can_truncate(e, GET(k, inode, inode, i_mapping), goes);
+	return shmem_can_truncate(e, GET(k, inode, inode, i_mapping), 0, UINT64_MAX, goes);
 }
 
 static struct error *security_free(struct engine *e, const char *cache, uint64_t blob)
@@ -323,7 +324,9 @@ static struct error *evict(struct engine *e, const struct object *inode)
 	if (!(flags & VM_NORESERVE))
 		TRY(vm_unacct_memory(e, (size + VMCORE_PAGE_SIZE - 1) >> k->arch->page_shift));
 	SET(k, inode, inode, i_size, 0);
-	TRY(shmem_truncate(e, inode));
+	TRY(shmem_truncate_range(e, inode, 0, UINT64_MAX));
+	if (!list_is_empty(e, info, M_shmem_inode_info_swaplist))
+		TRY(list_del(k, info + OFFSET(k, shmem_inode_info, swaplist)));
 	TRY(list_del(k, MEMBER_ADDR(k, inode, inode, i_sb_list)));
 	SET(k, inode, inode, i_count, 0);
 	TRY(security_free(e, "lsm_inode_cache", GET(k, inode, inode, i_security)));

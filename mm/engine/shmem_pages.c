@@ -19,12 +19,7 @@
 #define SHMEM_HUGE_FORCE (-2)
 #define BLOCKS_PER_PAGE	 (VMCORE_PAGE_SIZE / 512)
 
-/* A file's inode with what shmem keeps of it and of the file system. */
-struct shmem {
-	struct object inode, info, sbinfo;
-};
-
-static struct error *shmem_open(struct engine *e, uint64_t inode, struct shmem *s)
+struct error *shmem_open(struct engine *e, uint64_t inode, struct shmem *s)
 {
 	struct kernel *k = e->k;
 	uint64_t sbinfo;
@@ -64,8 +59,7 @@ static struct error *shmem_inode_acct_block(struct engine *e, const struct objec
 	return flags & VM_NORESERVE ? vm_unacct_memory(e, 1) : NULL;
 }
 
-/* shmem_recalc_inode(): what the file had, and has neither in memory nor in swap any more. */
-static struct error *shmem_recalc_inode(struct engine *e, const struct shmem *s)
+struct error *shmem_recalc_inode(struct engine *e, const struct shmem *s)
 {
 	struct kernel *k = e->k;
 	uint64_t pages, batch = 32, at = symbol_addr(k, "percpu_counter_batch");
@@ -177,7 +171,11 @@ static bool survey_entry(void *context, uint64_t index, unsigned order, uint64_t
 {
 	struct surveying *v = context;
 	struct page p;
-	v->plain = !order && !is_value && !error_drop(page_open(v->e->k, entry, &p)) && !page_is_large(v->e, &p) && page_mapcount_word(v->e->k, &p) < 0 &&
+	if (is_value) {
+		v->plain = !order && has_disk(v->e);
+		return v->plain;
+	}
+	v->plain = !order && !error_drop(page_open(v->e->k, entry, &p)) && !page_is_large(v->e, &p) && page_mapcount_word(v->e->k, &p) < 0 &&
 		   !(p.flags & (1ull << v->e->bit_locked)) && (v->e->modern->writeback < 0 || !(p.flags >> v->e->modern->writeback & 1));
 	return v->plain;
 }
@@ -187,12 +185,12 @@ static struct error *tree_head(struct engine *e, uint64_t mapping, uint64_t *hea
 	return kernel_get(e->k, mapping, M_address_space_i_pages, head);
 }
 
-struct error *shmem_can_truncate(struct engine *e, uint64_t mapping, bool *can)
+struct error *shmem_can_truncate(struct engine *e, uint64_t mapping, uint64_t first, uint64_t last, bool *can)
 {
 	struct surveying v = { e, true };
 	uint64_t head;
 	TRY(tree_head(e, mapping, &head));
-	TRY(xarray_for_each_range(e->k, head, 0, UINT64_MAX, survey_entry, &v));
+	TRY(xarray_for_each_range(e->k, head, first, last, survey_entry, &v));
 	*can = v.plain;
 	return NULL;
 }
@@ -201,19 +199,45 @@ struct error *shmem_can_truncate(struct engine *e, uint64_t mapping, bool *can)
 #define BATCH_MOST 31u
 
 struct batch {
-	uint64_t page[BATCH_MOST];
+	struct {
+		uint64_t index, entry;
+		bool is_value;
+	} of[BATCH_MOST];
 	unsigned count, room;
 };
 
-static bool take_page(void *context, uint64_t index, unsigned order, uint64_t entry, bool is_value)
+static bool take_entry(void *context, uint64_t index, unsigned order, uint64_t entry, bool is_value)
 {
 	struct batch *b = context;
-	b->page[b->count++] = entry;
+	b->of[b->count].index = index;
+	b->of[b->count].is_value = is_value;
+	b->of[b->count++].entry = entry;
 	return b->count < b->room;
 }
 
-/* shmem_undo_range(): by batches, which go back to the CPU's list last page first (release_pages()). */
-static struct error *shmem_undo_range(struct engine *e, uint64_t mapping)
+/* Pages out of the file, which go back last page first (release_pages()), and slots given up. */
+static struct error *undo_batch(struct engine *e, uint64_t mapping, const struct batch *b, const struct shmem *s)
+{
+	for (unsigned i = 0; i < b->count; i++) {
+		if (!b->of[i].is_value) {
+			TRY(page_cache_delete(e, b->of[i].entry, 0));
+			continue;
+		}
+		/* As it stands there: visitors get the values of radix trees otherwise. */
+		uint64_t value;
+		TRY(page_cache_entry(e, mapping, b->of[i].index, &value));
+		TRY(shmem_free_swap(e, mapping, b->of[i].index, value));
+		ADD(e->k, &s->info, shmem_inode_info, swapped, -1);
+	}
+	TRY(lru_add_drain(e));
+	for (unsigned i = b->count; i-- > 0;)
+		if (!b->of[i].is_value)
+			TRY(put_user_page(e, b->of[i].entry));
+	return NULL;
+}
+
+/* shmem_undo_range(): by batches. */
+static struct error *shmem_undo_range(struct engine *e, uint64_t mapping, const struct shmem *s, uint64_t first, uint64_t last)
 {
 	struct batch b = { .room = e->k->members[M_folio_batch_folios].count };
 	if (!b.room || b.room > BATCH_MOST)
@@ -223,24 +247,20 @@ static struct error *shmem_undo_range(struct engine *e, uint64_t mapping)
 		TRY(check_interrupt());
 		b.count = 0;
 		TRY(tree_head(e, mapping, &head));
-		TRY(xarray_for_each_range(e->k, head, 0, UINT64_MAX, take_page, &b));
+		TRY(xarray_for_each_range(e->k, head, first, last, take_entry, &b));
 		if (!b.count)
 			return NULL;
-		for (unsigned i = 0; i < b.count; i++)
-			TRY(page_cache_delete(e, b.page[i], 0));
-		TRY(lru_add_drain(e));
-		for (unsigned i = b.count; i-- > 0;)
-			TRY(put_user_page(e, b.page[i]));
+		TRY(undo_batch(e, mapping, &b, s));
 	}
 }
 
-struct error *shmem_truncate(struct engine *e, const struct object *inode)
+struct error *shmem_truncate_range(struct engine *e, const struct object *inode, uint64_t first, uint64_t last)
 {
 	struct shmem s;
 	uint64_t mapping = GET(e->k, inode, inode, i_mapping), pages;
 	TRY(shmem_open(e, inode->addr, &s));
 	TRY(kernel_get(e->k, mapping, M_address_space_nrpages, &pages));
-	TRACE(e, "shmem_truncate_range", "its pages go back", { "inode", inode->addr }, { "nrpages", pages });
-	TRY(shmem_undo_range(e, mapping));
+	TRACE(e, "shmem_truncate_range", "its pages go back", { "inode", inode->addr }, { "nrpages", pages }, { "start", first }, { "end", last });
+	TRY(shmem_undo_range(e, mapping, &s, first, last));
 	return shmem_recalc_inode(e, &s);
 }

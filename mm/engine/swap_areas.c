@@ -361,14 +361,27 @@ struct error *lookup_swap_cache_modern(struct engine *e, uint64_t entry, uint64_
 	return NULL;
 }
 
+/* What a page that comes back from its slot gets, besides its place. */
+static struct error *fill_from_slot(struct engine *e, const struct area *a, uint64_t offset, uint64_t page, uint64_t shadow)
+{
+	struct page p;
+	void *bytes;
+	if (shadow && workingset_followed(e))
+		TRY(workingset_refault(e, page, shadow));
+	TRY(lru_cache_add(e, page));
+	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
+	TRY(swap_read(e, a->type, offset, bytes));
+	count_vm_event(e, e->modern->reclaim_events.pswpin);
+	TRY(page_open_writable(e, page, &p));
+	SET(e->k, &p.object, page, flags, p.flags | 1ull << e->bit_uptodate);
+	return NULL;
+}
+
 /* __read_swap_cache_async(): a new page in the swap cache with the slot's bytes; the caller has a reference. */
 struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t *page)
 {
-	struct kernel *k = e->k;
 	struct area a;
-	struct page p;
 	uint64_t offset, byte, shadow, left;
-	void *bytes;
 	TRY(open_slot(e, entry, &a, &offset, &byte));
 	if (!byte || (byte & SWAP_HAS_CACHE))
 		return error_new(ERR_BAD_OBJECT, "swap slot %" PRIu64 " is not used, or its page is cached already", offset);
@@ -384,34 +397,75 @@ struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t 
 		failure = error_worse(failure, put_slot(e, entry, true, &left));
 		return error_worse(failure, put_user_page(e, *page));
 	}
-	if (shadow && workingset_followed(e))
-		TRY(workingset_refault(e, *page, shadow));
-	TRY(lru_cache_add(e, *page));
-	TRY(frame_bytes(e, engine_page_phys(e, *page), &bytes));
-	TRY(swap_read(e, a.type, offset, bytes));
-	count_vm_event(e, e->modern->reclaim_events.pswpin);
+	return fill_from_slot(e, &a, offset, *page, shadow);
+}
+
+struct error *read_swap_alone(struct engine *e, uint64_t entry, uint64_t *page)
+{
+	struct kernel *k = e->k;
+	struct area a;
+	struct page p;
+	uint64_t offset, byte, space, index, shadow;
+	*page = 0;
+	TRY(open_slot(e, entry, &a, &offset, &byte));
+	if (!(GET(k, &a.o, swap_info_struct, flags) & e->modern->swap_synchronous) || (byte & ~(uint64_t)SWAP_HAS_CACHE) != 1)
+		return NULL;
+	TRY(alloc_pages_pcp(e, PAGES_MOVABLE, 0, page));
+	if (!*page)
+		return NULL;
+	TRACE(e, "do_swap_page", "the device is done at once, and nobody else needs the slot: past the swap cache", { "swap_info->flags", GET(k, &a.o, swap_info_struct, flags) },
+	      { "swap_map", byte }, { "page", *page });
 	TRY(page_open_writable(e, *page, &p));
-	SET(k, &p.object, page, flags, p.flags | 1ull << e->bit_uptodate);
-	return NULL;
+	SET(k, &p.object, page, flags, p.flags | 1ull << e->modern->swapbacked);
+	SET(k, &p.object, page, private, swap_entry_value(k, entry));
+	TRY(space_of(e, entry, &space, &index));
+	TRY(page_cache_entry(e, space, index, &shadow));
+	return fill_from_slot(e, &a, offset, *page, shadow & 3 ? shadow : 0);
+}
+
+struct error *read_swap_ahead(struct engine *e, uint64_t entry)
+{
+	uint64_t page;
+	TRY(lookup_swap_cache_modern(e, entry, &page));
+	if (!page)
+		TRY(read_swap_cache_modern(e, entry, &page));
+	return page ? put_user_page(e, page) : NULL;
 }
 
 /* ---- Out to swap ---- */
 
-struct error *add_to_swap(struct engine *e, uint64_t page, bool *added)
+struct error *add_to_new_slot(struct engine *e, uint64_t page, uint64_t *entry)
 {
-	uint64_t entry, shadow, left;
-	*added = false;
-	TRY(get_swap_page_modern(e, &entry));
-	if (!entry)
+	uint64_t shadow, left, slot;
+	*entry = 0;
+	TRY(get_swap_page_modern(e, &slot));
+	if (!slot)
 		return NULL;
-	struct error *failure = insert(e, page, entry, &shadow);
+	struct error *failure = insert(e, page, slot, &shadow);
 	if (failure && failure->code == ERR_KERNEL && failure->addr == ENOMEM) {
 		error_free(failure);
 		TRACE(e, "add_to_swap", "no memory for the swap cache's tree: the page stays", { "page", page });
-		return put_slot(e, entry, true, &left);
+		return put_slot(e, slot, true, &left);
 	}
-	TRY(failure);
-	*added = true;
+	*entry = slot;
+	return failure;
+}
+
+struct error *swap_shmem_alloc(struct engine *e, uint64_t entry)
+{
+	struct area a;
+	uint64_t offset, byte;
+	TRY(open_slot(e, entry, &a, &offset, &byte));
+	return set_byte(e, &a, offset, byte | SWAP_MAP_SHMEM);
+}
+
+struct error *add_to_swap(struct engine *e, uint64_t page, bool *added)
+{
+	uint64_t entry;
+	TRY(add_to_new_slot(e, page, &entry));
+	*added = entry != 0;
+	if (!entry)
+		return NULL;
 	/* A page that was never written through its entry has bytes all the same. */
 	return set_page_dirty(e, page);
 }

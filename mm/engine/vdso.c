@@ -8,6 +8,7 @@
 #include "mm/engine/exec_edit.h"
 #include "mm/engine/fault.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/modern.h"
 #include "mm/pte.h"
 
 #define VM_DONTDUMP 0x4000000ull

@@ -9,6 +9,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/shmem_edit.h"
 #include "mm/engine/swap_edit.h"
 #include "mm/engine/vmscan_parts.h"
 #include "mm/engine/zap.h"
@@ -168,8 +169,8 @@ static struct error *remove_mapping(struct scan_control *sc, struct page *p, enu
 	return put_user_page(e, page);
 }
 
-/* pageout() of a dirty page of the swap cache; *clean: its bytes are in its slot. */
-static struct error *pageout(struct scan_control *sc, struct page *p, bool *clean)
+/* pageout() of a dirty page of the swap cache, or of shared memory; *clean: its bytes are in its slot. *fate is changed when that cannot be. */
+static struct error *pageout(struct scan_control *sc, struct page *p, bool anon, bool *clean, enum fate *fate)
 {
 	struct engine *e = sc->e;
 	int32_t count = page_refcount(e->k, p);
@@ -178,8 +179,13 @@ static struct error *pageout(struct scan_control *sc, struct page *p, bool *clea
 	if (!*clean)
 		return NULL;
 	set_flag(e, p, e->bit_dirty, false);
-	TRY(swap_writepage(e, p->object.addr, clean));
+	TRY(anon ? swap_writepage(e, p->object.addr, clean) : shmem_writepage(e, p->object.addr, clean));
 	p->flags = GET(e->k, &p->object, page, flags);
+	if (!anon && !*clean) {
+		set_flag(e, p, e->bit_dirty, true);
+		*fate = FATE_ACTIVATED;
+		return NULL;
+	}
 	mod_page_state(e, p->object.addr, e->modern->vmscan_write, 1);
 	sc->pageout++;
 	return NULL;
@@ -199,18 +205,8 @@ static struct error *give_up(struct scan_control *sc, struct page *p, enum fate 
 		*fate = FATE_ACTIVATED;
 		return NULL;
 	}
-	if (has(p, e->bit_dirty) && !anon) {
-		uint64_t swap = 0;
-		if (e->areas.total_swap_pages)
-			TRY(kernel_read_pointer(e->k, e->areas.total_swap_pages, &swap));
-		if (swap)
-			return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " of shared memory would be swapped out: that is not done yet", p->object.addr);
-		TRACE(e, "shmem_writepage", "no swap to write it to: stays, dirty", { "page", p->object.addr }, { "total_swap_pages", swap });
-		*fate = FATE_ACTIVATED;
-		return NULL;
-	}
 	if (has(p, e->bit_dirty)) {
-		TRY(pageout(sc, p, &clean));
+		TRY(pageout(sc, p, anon, &clean, fate));
 		if (!clean)
 			return NULL;
 	}

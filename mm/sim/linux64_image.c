@@ -225,6 +225,7 @@ static void place_huge(struct linux64 *m)
 	if (l64_has(m, "pglist_data", "vm_stat"))
 		place_word(i, 'D', "huge_zero_pfn", UINT64_MAX);
 	image_list_init(i, image_place(i, 'D', "khugepaged_scan", 32, 32));
+	place_list(i, "shmem_swaplist"); /* mm/shmem.c */
 }
 
 static void place_mm(struct linux64 *m)

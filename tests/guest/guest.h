@@ -35,6 +35,8 @@ void tell(const char *what, size_t number);
 void hear(void);
 
 /* Runs the programs of tests/oracle instead of all that follows (tests/oracle/agent.c). */
+/* Swap to so many bytes of /dev/ram0, with the header included; nothing where there is no such device. */
+void turn_swap_on(size_t bytes);
 void oracle_serve(void) __attribute__((noreturn));
 
 /* The same for the programs of tests/exec (tests/exec/agent.c). */

@@ -461,7 +461,7 @@ static void system_v(long unused)
 
 /* ---- swap ---- */
 
-static void turn_swap_on(void)
+void turn_swap_on(size_t bytes)
 {
 	static union {
 		struct {
@@ -476,7 +476,7 @@ static void turn_swap_on(void)
 		return;
 	/* The header that mkswap writes: include/linux/swap.h, union swap_header. */
 	header.version = 1;
-	header.last_page = 64 * MB / PAGE - 1;
+	header.last_page = bytes / PAGE - 1;
 	memcpy(header.page + PAGE - 10, "SWAPSPACE2", 10);
 	must(write(fd, &header, sizeof(header)));
 	must(fsync(fd));
@@ -530,7 +530,7 @@ void start_memory_roles(void)
 {
 	long big_processes = parameter("guest_big", 0);
 
-	turn_swap_on();
+	turn_swap_on(64 * MB);
 	put("/proc/sys/vm/nr_hugepages", "16");
 	put("/sys/kernel/mm/ksm/pages_to_scan", "2000");
 	put("/sys/kernel/mm/ksm/run", "1");

@@ -18,6 +18,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -264,6 +265,7 @@ static struct world {
 } world[PROCESSES];
 
 static int kcore, kpageflags, trace;
+static long swap_pages;
 static uint64_t direct_map;	/* where /proc/kcore has frame 0 */
 static uint64_t direct_frames;
 static char smaps[1 << 18]; /* also what is traced */
@@ -550,6 +552,15 @@ static void print_answer(const struct order *o, const struct answer *a)
 		print("R ok\n");
 }
 
+/* Slots of swap in use. */
+static void print_swap(void)
+{
+	struct sysinfo info;
+
+	must(sysinfo(&info));
+	print("U %lu\n", (info.totalswap - info.freeswap) * info.mem_unit / PAGE);
+}
+
 /* "0 mmap PAGE PAGES A B VALUE PROT FLAGS FILE": all numbers, as program.py writes them. */
 static void step(const char *line, int last)
 {
@@ -577,6 +588,8 @@ static void step(const char *line, int last)
 		}
 	}
 	print_answer(&o, &a);
+	if (swap_pages)
+		print_swap();
 	if (tracing >= 0 && a.faults[0])
 		print_trace();
 	describe(last);
@@ -637,6 +650,13 @@ void oracle_serve(void)
 	put("/sys/kernel/mm/ksm/run", "0");
 	if (parameter("guest_huge", 0))
 		warm_up();
+	swap_pages = parameter("guest_swap", 0);
+	if (swap_pages) {
+		/* A disk that rotates has no clusters of slots; each slot is read by itself. */
+		put("/sys/block/ram0/queue/rotational", "1");
+		put("/proc/sys/vm/page-cluster", "0");
+		turn_swap_on(swap_pages * PAGE);
+	}
 	kpageflags = must(open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
 	open_kcore();
 	if (parameter("guest_trace", 0))

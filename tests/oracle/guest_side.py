@@ -59,11 +59,11 @@ def order(number, step):
 
 
 class Guest:
-    def __init__(self, kernel, huge=False, trace=False, timeout=3600):
+    def __init__(self, kernel, huge=False, trace=False, swap=0, timeout=3600):
         self.work = tempfile.TemporaryDirectory(prefix="oracle")
         work = self.work.name
         opts = run_guest.options(["--cpu", "max,pku=off", "--cpus", "1", "--memory", "512M", "--levels", "4",
-                                  "--set", "oracle=1", "--set", "huge=%d" % huge, "--set", "trace=%d" % trace, "--append", "norandmaps", kernel, work])
+                                  "--set", "oracle=1", "--set", "huge=%d" % huge, "--set", "trace=%d" % trace, "--set", "swap=%d" % swap, "--append", "norandmaps", kernel, work])
         path = os.path.join(work, "s")
         run_guest.initramfs(opts.kernel, opts.bits, os.path.join(work, "initramfs"))
         started = time.monotonic()
@@ -120,6 +120,9 @@ def results(text, programs):
             answer, state = line[2:], {}
             process = None
             line = next(lines, None)
+            if line is not None and line[0] == "U":
+                answer += program.SLOTS + line[2:]
+                line = next(lines, None)
             if line is not None and line[0] == "T":
                 answer += " through " + " ".join(without_slabs(line.split()[1:]))
                 line = next(lines, None)

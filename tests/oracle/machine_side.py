@@ -36,7 +36,7 @@ class Refusal(Exception):
     """The engine says that it does not do this."""
 
 
-ERRNOS = {"EPERM", "ENOENT", "EINTR", "EIO", "EBADF", "EAGAIN", "ENOMEM", "EACCES", "EFAULT", "EBUSY", "EEXIST", "EINVAL"}
+ERRNOS = {"EPERM", "ENOENT", "EINTR", "EIO", "EBADF", "EAGAIN", "ENOMEM", "EACCES", "EFAULT", "EBUSY", "EEXIST", "EINVAL", "EOPNOTSUPP"}
 
 
 def command(pid, step):
@@ -103,7 +103,7 @@ def access_result(step, answers):
 class Machine:
     """`image`: a dump whose process `pid` runs the programs (without forks); or None: a machine, whose processes do."""
 
-    def __init__(self, flavour, image=None, pid=None, huge=False, trace=False):
+    def __init__(self, flavour, image=None, pid=None, huge=False, trace=False, swap=0):
         self.scope = scope.Scope(image or ["--sim", flavour])
         self.image, self.pid = image, pid
         self.zero = self.symbol_frame("empty_zero_page")
@@ -114,6 +114,9 @@ class Machine:
             self.scope.ask_one("wr transparent_hugepage_flags " + (HUGE_FLAGS if huge else "0"))
             if huge:
                 self.warm_up()
+        self.swap = swap
+        if swap:
+            self.swap_on(swap)
         self.huge = huge
         self.trace = trace
         if trace:
@@ -126,6 +129,14 @@ class Machine:
         for access in "-r", "-w":
             for command in "mmap -c 1 -A %s %d rw", "touch -c 1 " + access + " %s %d", "munmap -c 1 %s %d":
                 self.scope.ask_one(command % (ALIGNED, HUGE * program.PAGE))
+
+    def swap_on(self, pages):
+        """On a device that is done at once, as the guest's is, a disk in memory."""
+        self.scope.ask_one("swapon %d" % pages)
+        area = self.scope.ask_one("swap")["areas"][0]["swap_info"]
+        at, flags, synchronous = (self.scope.ask_one("p " + what % area)["value"] for what in (
+            "&((struct swap_info_struct *)%s)->flags", "((struct swap_info_struct *)%s)->flags", "%.0s(int)SWP_SYNCHRONOUS_IO"))
+        self.scope.ask_one("wr %s 0x%x" % (at, int(str(flags), 0) + int(str(synchronous), 0)))
 
     def make_file(self, path):
         """As fill_files() in agent.c makes them: all their pages cached, clean, read once, and of a mapping that keeps them in memory, as ramfs's do."""
@@ -164,7 +175,7 @@ class Machine:
                 alive.remove(step.process)
             commands += acts
             commands += [text % self.pid_of(process) for process in sorted(alive) for text in ("smaps %d", "vm -p %d")]
-            commands += [HUGE_ZERO] * self.huge
+            commands += [HUGE_ZERO] * self.huge + ["swap"] * bool(self.swap)
             shape.append((len(DRAIN), len(acts), sorted(alive)))
         answers = list(self.scope.lines(commands))
         for line in answers[:len(begin)]:
@@ -209,6 +220,9 @@ class Machine:
                 state[process] = self.describe(answers[at], answers[at + 1], huge_zero)
                 at += 2
             at += self.huge
+            if self.swap:
+                answer += program.SLOTS + str(scope.json.loads(answers[at])["areas"][0]["used_kb"] // 4)
+                at += 1
             outcome.append((answer, state))
         return outcome
 

@@ -26,6 +26,7 @@ PROCESSES = 8
 FILES = 4
 FILE_PAGES = 24
 MOST_TOUCHED = 64
+SLOTS = "; slots in use: "     # follows what came of a step, where there is swap
 
 ACCESSES = {"read": "-r", "write": "-w", "exec": "-x"}
 PROT = {"r": mmap.PROT_READ, "w": mmap.PROT_WRITE, "x": mmap.PROT_EXEC, "-": 0}
@@ -115,16 +116,17 @@ class Generator:
     SPAN = 40       # pages that a program uses, from FIRST on
     FIRST = 16
 
-    def __init__(self, seed, can, span=None, unit=1, most_touched=12):
+    def __init__(self, seed, can, span=None, unit=1, most_touched=12, swaps=False):
         """
         `can`: names of steps, kinds of mmap ("mmap shared", "mmap private file" …) and advice ("madvise free") to use. `unit`: pages of a huge
-        page, which many areas and ranges are then aligned to.
+        page, which many areas and ranges are then aligned to. `swaps`: advice that moves pages to swap and back comes most often.
         """
         self.random = random.Random(seed)
         self.can = can
         self.span = span or self.SPAN
         self.unit = unit
         self.most_touched = most_touched
+        self.swaps = swaps
         self.alive, self.born = [0], 1
         self.mapped = {0: set()}
 
@@ -175,7 +177,7 @@ class Generator:
         r = self.random
         process = r.choice(self.alive)
         mapped = self.mapped[process]
-        names = {"write": 22, "read": 14, "exec": 2, "mmap": 10, "munmap": 7, "mprotect": 10, "madvise": 6, "mremap": 6, "mlock": 2,
+        names = {"write": 22, "read": 14, "exec": 2, "mmap": 10, "munmap": 7, "mprotect": 10, "madvise": 24 if self.swaps else 6, "mremap": 6, "mlock": 2,
                  "munlock": 2, "fork": 6, "exit": 3}
         if not mapped or r.random() < 0.5 / (1 + len(mapped)):
             return self.mmap(process)
@@ -201,8 +203,13 @@ class Generator:
         elif name == "mprotect":
             words.append(self.prot())
         elif name == "madvise":
-            words.append(r.choice([known[8:] for known in self.can if known.startswith("madvise ")]))
+            words.append(self.advice())
         return Step(process, name, tuple(words))
+
+    def advice(self):
+        known = sorted(known[8:] for known in self.can if known.startswith("madvise "))
+        often = {"pageout": 40, "free": 8, "willneed": 8, "cold": 4, "remove": 4} if self.swaps else {}
+        return self.random.choices(known, [often.get(advice, 1) for advice in known])[0]
 
     def fork(self, process):
         child = self.born

@@ -13,10 +13,12 @@ a page and of two megabytes; the flags of areas and of entries; `old`, in `then`
     page              the page that the entry maps
     second            the page behind it, which has a huge page's counts
     cache             the page that the page cache has for the address
+    last              the last area
     vma, below        the area of the address (or above it); the one below that
     ops, mm, task, anon_vma, file, inode, limits, zone
                       the area's operations, the mm, the task, the area's anon_vma, its file, that one's inode, the task's signal_struct,
                       the zone that frames come from
+    swap              the swap area
     slot, other       the swap slot's byte in swap_map, and that of a slot that nobody uses
     $SYMBOL           a variable of the kernel
 
@@ -30,14 +32,14 @@ Flip = collections.namedtuple("Flip", "what value function decision outcomes")
 ROWS = []
 
 
-def row(name, text, setup, act, way, outcomes, then=(), flips=(), only=None, sound=True, refused=None):
+def row(name, text, setup, act, way, outcomes, then=(), flips=(), only=None, sound=True, refused=None, memory=None):
     """
     `then`: (what, value). `flips`: (what, value, function, decision, outcomes): with that value the function decides so, and the fault comes to
     that; a decision of None: it does not say what it said; outcomes of None: they are not the point. `only`: of one kernel. `sound`: not for
-    rows whose set-up leaves what no kernel would.
+    rows whose set-up leaves what no kernel would. `refused`: what the engine says that it does not do: the way ends there. `memory`: of the machine.
     """
     ROWS.append({"name": name, "text": text, "setup": setup, "act": act, "way": way, "outcomes": outcomes, "then": then, "flips": [Flip(*flip) for flip in flips],
-                 "only": only, "sound": sound, "refused": refused})
+                 "only": only, "sound": sound, "refused": refused, "memory": memory})
 
 
 # ---- Pieces of a way ----
@@ -123,6 +125,33 @@ row("anonymous, write, a neighbour", "An area that could merge with its neighbou
            ("vma.vm_pgoff", "5", "anon_vma_prepare", "a new anon_vma", ["new"]),
            ("below.anon_vma", "0", "anon_vma_prepare", "a new anon_vma", ["new"]), NO_WRITE])
 
+row("anonymous, write, a neighbour above", "The same with the area above: the kernel looks there first.",
+    ["mmap -c 700 -A {A + 4 * K} 16k rwx", "fault -c 700 -w {A + 4 * K}", *ANON], "w A",
+    [*NEXT, NEW, "anon_vma_prepare: a neighbour could merge: its anon_vma", *RMAP], ["new"],
+    then=[("vma.anon_vma != 0", "1"), ("page.mapping", "vma_anon_vma | 1"), ("rss", "old + 1")],
+    flips=[("vma.vm_flags", "old | VM_DONTCOPY", "anon_vma_prepare", "a new anon_vma", ["new"]),
+           ("vma.vm_pgoff", "5", "anon_vma_prepare", "a new anon_vma", ["new"]), NO_WRITE])
+
+row("anonymous, write, no memory", "Nothing is free, nothing can be reclaimed: a process is killed for its memory, here the one that asks, whose fault ends with that.",
+    ["wr -32 sysctl_overcommit_memory 1", "mmap -c 700 -A {A} 256M rw", "fault -c 700 -w {A}", "fill memory {A + K}"], "w NEXT",
+    [*NEXT, NEW, "out_of_memory: the process with most points is chosen"], ["new", "OOM"], memory="128M",
+    flips=[("zone.watermark", "0", "page_add_new_anon_rmap", "the page is this area's alone", ["new"]), NO_WRITE,
+           ("access", "r", "do_anonymous_page", "read: the zero page, write-protected", ["zero"])])
+
+row("anonymous, written, since when", "Where it is watched which pages are written (clear_refs: soft-dirty) the area has lost its flag, and the entry says so.",
+    [*ANON, "fault -c 700 -w {A}", "wr {vma:A}.vm_flags {vm_flags & ~VM_SOFTDIRTY}"], "w A + K", [*NEXT, NEW, *RMAP], ["new"],
+    then=[("entry & (DIRTY | SOFT_DIRTY)", {"3.19": "DIRTY | SOFT_DIRTY", "5.10": "DIRTY | SOFT_DIRTY"})], flips=[NO_WRITE])
+
+row("anonymous, locked", "In an area that is locked in memory the page is counted as locked at once, and never goes onto a list that reclaim looks at.",
+    [*ANON, "fault -c 700 -w {A}", "wr {vma:A}.vm_flags {vm_flags | VM_LOCKED}"], "w A + K",
+    [*NEXT, NEW, *RMAP], ["new"], sound=False, only="5.10",
+    then=[("rss", "old + 1"), ("page.flags & PG_mlocked", "PG_mlocked")], flips=[NO_WRITE])
+
+row("anonymous, watched by userfaultfd", "Another program gives this one its memory (VM_UFFD_MISSING): the kernel tells it, and the fault waits. That is said, and not done.",
+    [*ANON, "wr {vma:A}.vm_flags {vm_flags | VM_UFFD_MISSING}"], "w A",
+    [*FIRST, "handle_userfault: what is missing in the area is another program's to give"], ["userfault"], only="5.10", refused="userfaultfd", sound=False,
+    flips=[("vma.vm_flags", "old & ~VM_UFFD_MISSING", "do_anonymous_page", "write: a new frame, cleared", ["new"]), NO_WRITE])
+
 row("anonymous, shared", "No area is anonymous and shared (shared memory has a file): 5.10 says so with a signal, 3.19 does not look.",
     [*ANON, "wr {vma:A}.vm_flags {0x8100073 | VM_SHARED}"], "r A",
     [*FIRST[:4], "3.19|" + TABLE, EMPTY, "3.19|" + ZERO, "5.10|do_anonymous_page: shared, and without operations"], {"3.19": ["zero"], "5.10": ["SIGBUS"]},
@@ -166,6 +195,18 @@ row("reuse, held once more", "A reference more, as of a page that is on the CPU'
     {"3.19": ["reuse"], "5.10": ["copy"]}, then=[("rss", "old")],
     flips=[("5.10|page.refcount", "1", "do_wp_page", "nobody else has it", ["reuse"]),
            ("3.19|page.mapcount", "1", "do_wp_page", "somebody else has it", ["copy"])])
+
+row("written, and write-protected by userfaultfd", "Another program wants to hear of the first write (VM_UFFD_WP, and the entry says so): said, and not done.",
+    [*ANON, "poke -c 700 {A} 1234", "fork -c 700 -p 701", "wr {vma:A}.vm_flags {vm_flags | VM_UFFD_WP}", "wr -p {entry:A} {entry | ENTRY_UFFD_WP}"], "w A",
+    [GOOD, PROTECTED, "handle_userfault: the page is write-protected for another program"], ["userfault"], only="5.10", refused="userfaultfd", sound=False,
+    flips=[NO_WRITE, ("vma.vm_flags", "old & ~VM_UFFD_WP", "do_wp_page", "somebody else has it", ["copy"]),
+           ("entry", "old & ~ENTRY_UFFD_WP", "do_wp_page", "somebody else has it", ["copy"])])
+
+row("copy on write, locked", "The copy is locked in memory, as the area asks; the page is not any more.",
+    [*ANON, "poke -c 700 {A} 1234", "mlock -c 700 {A} 16k", "fork -c 700 -p 701"], "w A",
+    [GOOD, PROTECTED, OTHERS, COPIED, *RMAP, "munlock_vma_page: not locked any more: to the list that it would be on", RMAP[1]], ["copy"],
+    then=[("rss", "old"), ("page.flags & PG_mlocked", "PG_mlocked")],
+    flips=[NO_WRITE, ("page.refcount = 1, page.mapcount", "0", "do_wp_page", "nobody else has it", ["reuse"])])
 
 row("a file's page, private, written", "Read first, written then: a page of the cache is never made writable in a private mapping, it is copied.",
     [*FILE, "mmap -c 700 -A {A} -f /tmp/data 64k rw", "fault -c 700 -r {A}"], "w A",
@@ -258,6 +299,35 @@ row("a file, shared write", "The page itself, writable at once: the file system 
            ("5.10|ops.page_mkwrite = 0, cache.flags", "old | PG_dirty", "fault_dirty_shared_page", "dirty already: nothing to do", ["shared"]),
            ("inode.i_size", "4096", "filemap_fault", "beyond the end of the file", ["SIGBUS"])])
 
+row("a file, shared write, not cached", "The file is read first, and the fault taken again: then as above.",
+    ["mkfile -z 32k /tmp/data", "mmap -c 700 -A {A} -s -f /tmp/data 64k rw"], "w A",
+    [*FIRST_FILE, SHARED, ASKED, READY, READ, "page_cache_ra_unbounded: read from the disk", *[RMAP[1]] * 8, NEEDLESS, AGAIN, SHARED, ASKED, READY, CACHED,
+     "do_shared_fault: the file system is asked first", MKWRITE, DIRTIED, FINISH, SET, RETRY], ["file-read", "shared"],
+    then=[("rss", "old + 1"), ("maj_flt", "old + 1"), ("entry & (RW | DIRTY)", "RW | DIRTY")],
+    flips=[NO_WRITE, ("inode.i_size", "0", "filemap_fault", "beyond the end of the file", ["SIGBUS"])])
+
+row("a file, shared write, beyond its end", "There is no page, and none is made: files grow by write() alone.",
+    FILE + ["mmap -c 700 -A {A} -s -f /tmp/data 64k rw"], "w A + 9 * K", [*NEXT, SHARED, ASKED, BEYOND], ["SIGBUS"],
+    then=[("rss", "old"), ("entry", "0")], flips=[NO_WRITE, ("inode.i_size", "65536", "filemap_fault", "not in the page cache: read from the disk", ["file-read", "shared"])])
+
+row("a file, the last page", "The file ends within it: it is the file's, and with it those around as far as the file goes; beyond there is nothing to map.",
+    ["mkfile -z 20k /tmp/data", "mmap -c 700 -A {S} -f /tmp/data 64k r", "fault -c 700 -r {S}", "mmap -c 700 -A {A} -f /tmp/data 64k r", "wr {inode:A}.i_size 17000"], "r A + 4 * K",
+    [*NEXT, AROUND, *[SET] * 5, MAPPED_AROUND], ["cached"], then=[("rss", "old + 5"), ("page.index", "4")], sound=False,
+    flips=[("inode.i_size", "16384", "filemap_fault", "beyond the end of the file", ["SIGBUS"]), NO_ACCESS])
+
+row("a frame of a device, shared, written", "An entry of a bare frame (a device's memory, DAX), of which no page is known: made writable. Whoever must be asked first is a driver, and that is said.",
+    [*FILE, "mmap -c 700 -A {A} -s -f /tmp/data 64k rw", "fault -c 700 -r {A}", "wr -p {entry:A} {entry | SPECIAL}"], "w A",
+    [GOOD, PROTECTED, "wp_pfn_shared: a shared mapping: made writable, and dirty", REUSED], ["shared-dirty"], then=[("rss", "old"), ("entry & (RW | DIRTY)", "RW | DIRTY"), ("page.flags & PG_dirty", "0")],
+    flips=[NO_WRITE, ALLOWED, GONE, ("entry", "old & ~SPECIAL", "wp_page_shared", "a shared mapping: made writable, and dirty", ["shared-dirty"]),
+           ("5.10|ops.pfn_mkwrite", "16", "wp_page_reuse", None, ["shared-dirty"]),
+           ("vma.vm_flags", "old & ~VM_SHARED", "do_wp_page", "a frame without a page of its own: copied", ["copy"])], sound=False)
+
+row("a frame of a device, private, written", "Copied, as any page; what the frame holds is a device's to say, so that is not done.",
+    [*FILE, "mmap -c 700 -A {A} -f /tmp/data 64k rw", "fault -c 700 -r {A}", "wr -p {entry:A} {entry | SPECIAL}"], "w A",
+    [GOOD, PROTECTED, "do_wp_page: a frame without a page of its own: copied"], ["copy"], refused="a raw frame", sound=False,
+    flips=[NO_WRITE, ("entry", "old & ~SPECIAL", "do_wp_page", "a page of a file, mapped privately", ["copy"]),
+           ("vma.vm_flags", "old | VM_SHARED", "wp_pfn_shared", "a shared mapping: made writable, and dirty", ["shared-dirty"])])
+
 row("an area without a handler", "Operations, but none for faults: 5.10 ends it with a signal.",
     FILE + ["mmap -c 700 -A {A} -f /tmp/data 64k r", "wr {ops:A}.fault 0"], "r A", [*NEXT, "do_fault: the area has no handler"], ["SIGBUS"],
     then=[("rss", "old")], flips=[("ops.fault", "saved", "do_read_fault", "with the pages around", ["cached"]), NO_ACCESS], only="5.10", sound=False)
@@ -303,6 +373,53 @@ row("swapped out, write", "Nobody else has the slot: the page leaves the swap ca
     then=[("rss", "old + 1"), ("maj_flt", "old + 1"), ("entry & (RW | DIRTY)", "RW | DIRTY")],
     flips=[NO_WRITE, GONE, ("slot", "2", "reuse_swap_page", "others have it too", ["swap-read", "copy"]),
            ("access", "r", "reuse_swap_page", None, ["swap-read"])])
+
+row("swapped out, read, swap short of slots", "More than half of the swap is used: what comes back gives its slot up at once, and is dirty.",
+    [*SWAP, "wr -64 nr_swap_pages 1"], "r A",
+    [GOOD, "handle_pte_fault: not present, not empty: swapped out", "do_swap_page: to be read from swap", *SWAP_IN, "do_swap_page: mapped again",
+     "delete_from_swap_cache: out of the swap cache"], ["swap-read"], sound=False,
+    then=[("rss", "old + 1"), ("page.flags & PG_dirty", "PG_dirty"), ("slot", "0")],
+    flips=[NO_ACCESS, ("$nr_swap_pages", "1 << 17", "delete_from_swap_cache", None, ["swap-read"])])
+
+row("swapped out, read, locked", "In an area that is locked in memory the page will not go again: it gives its slot up.",
+    [*SWAP, "wr {vma:A}.vm_flags {vm_flags | VM_LOCKED}"], "r A",
+    [GOOD, "handle_pte_fault: not present, not empty: swapped out", "do_swap_page: to be read from swap", *SWAP_IN, "do_swap_page: mapped again",
+     "delete_from_swap_cache: out of the swap cache"], ["swap-read"], sound=False,
+    then=[("rss", "old + 1"), ("page.flags & PG_mlocked", "0"), ("slot", "0")],
+    flips=[NO_ACCESS, ("vma.vm_flags", "old & ~VM_LOCKED", "delete_from_swap_cache", None, ["swap-read"])])
+
+row("swapped out, read, a device that is done at once", "Memory as a disk (zram, brd): what nobody else needs comes past the swap cache, and its slot is free (5.10).",
+    [*SWAP, "wr {swap:A}.flags {flags | 1 << 12}"], "r A",
+    [GOOD, "handle_pte_fault: not present, not empty: swapped out", "do_swap_page: to be read from swap",
+     "do_swap_page: the device is done at once, and nobody else needs the slot: past the swap cache", RMAP[1], "do_swap_page: mapped again"], ["swap-read"], only="5.10",
+    then=[("rss", "old + 1"), ("maj_flt", "old + 1"), ("page.mapcount", "0"), ("slot", "0"), ("entry & (PRESENT | RW)", "PRESENT")],
+    flips=[NO_ACCESS, GONE, ("swap.flags", "old & ~(1 << 12)", "add_to_swap_cache", "into the swap cache", ["swap-read"]),
+           ("slot", "2", "add_to_swap_cache", "into the swap cache", ["swap-read"])])
+
+row("a page on the move", "It is being copied to another frame (compaction, NUMA): the fault waits for that.",
+    [*ANON, "fault -c 700 -w {A}", "wr -p {entry:A} {MIGRATION}"], "r A",
+    [GOOD, "handle_pte_fault: not present, not empty: swapped out", "migration_entry_wait: the page is being moved"], ["wait"], refused="waits until", sound=False,
+    flips=[NO_ACCESS, GONE, ("entry", "NO_AREA", "do_swap_page", "the entry names no swap area", ["SIGBUS"])])
+
+SHMEM_SWAP = [*SHMEM, "swapon", "fault -c 700 -w {A}", "fault -c 700 -w {A + K}", "mmap -c 700 -A {S} 4k", "munmap -c 700 {S} 4k", "madvise -c 700 {A} 8k pageout"]
+
+row("shared memory, swapped out, read", "In the file the slot stands in the page's place: the page comes back into the file, and the slot is free. (Of the next page the other one's slot was read ahead.)",
+    [*SHMEM_SWAP, "madvise -c 700 {A + K} 4k willneed"], "r A",
+    [*NEXT, AROUND, NOT_AROUND, ASKED, "shmem_fault: swapped out", "shmem_swapin_page: to be read from swap", SWAP_IN[0], "workingset_refault: back soon enough: active", SWAP_IN[1],
+     "delete_from_swap_cache: out of the swap cache", FINISH, SET],
+    ["swap-read"], only="5.10", then=[("rss", "old + 1"), ("maj_flt", "old + 1"), ("page.index", "0"), ("page.flags & PG_dirty", "PG_dirty")],
+    flips=[NO_ACCESS, ("inode.i_size", "0", "shmem_fault", "beyond the end of the file", ["SIGBUS"]),
+           ("vma.vm_pgoff", "1", "shmem_swapin_page", "found in the swap cache", ["swap-cache"]),
+           ("access", "w", "do_shared_fault", "shared write: the page itself", ["swap-read"])])
+
+row("shared memory, in the swap cache, write", "Wanted soon (madvise), it was read ahead: a minor fault.",
+    [*SHMEM_SWAP, "madvise -c 700 {A + K} 4k willneed"], "w A + K",
+    [*NEXT, SHARED, ASKED, "shmem_fault: swapped out", "shmem_swapin_page: found in the swap cache", "delete_from_swap_cache: out of the swap cache",
+     "do_shared_fault: mapped writable, and dirty", FINISH, SET, "fault_dirty_shared_page: dirty already: nothing to do"],
+    ["swap-cache"], only="5.10", then=[("rss", "old + 1"), ("min_flt", "old + 1"), ("page.index", "1"), ("entry & (RW | DIRTY)", "RW | DIRTY")],
+    flips=[NO_WRITE, ("access", "r", "do_read_fault", "with the pages around", ["swap-cache"]),
+           ("vma.vm_pgoff", "-1", "shmem_swapin_page", "to be read from swap", ["swap-read"]),
+           ("ops.page_mkwrite", "16", "do_shared_fault", "the file system is asked first", None)])
 
 row("in the swap cache, read", "The child has brought it back already: a minor fault, the same frame.",
     [*SWAP, "fork -c 700 -p 701", "fault -c 701 -r {A}"], "r A",
@@ -353,6 +470,7 @@ row("a stack, too near", "An area is nearer below than the gap that is kept, a m
     {"3.19": ["new"], "5.10": ["SIGSEGV"]}, then=[("vma.vm_start", {"3.19": "A + 4 * K", "5.10": "old"})],
     flips=[("3.19|below.vm_end", "A + 5 * K", "check_stack_guard_page", "the area below is too near", ["SIGSEGV"]),
            ("5.10|$stack_guard_gap", "K", "access_error", "good area", ["new"]),
+           ("5.10|below.vm_flags", "old | VM_GROWSDOWN", "access_error", "good area", ["new"]),
            ("5.10|below.vm_flags", "old & ~(VM_READ | VM_WRITE | VM_EXEC)", "access_error", "good area", ["new"]),
            ("vma.vm_flags", "old & ~VM_GROWSDOWN", "find_vma", "the area above does not grow down", ["SIGSEGV"])])
 
@@ -370,6 +488,10 @@ row("a hole", "No area there, and the one above does not grow down.",
     ANON, "w A - K", ["find_vma: the area above does not grow down"], ["SIGSEGV"], then=[("min_flt", "old"), ("rss", "old")],
     flips=[("vma.vm_flags", "old | VM_GROWSDOWN", "access_error", "good area", ["new"]),
            ("vma.vm_start", "A - K", "access_error", "good area", ["new"])])
+
+row("above everything", "No area at the address, nor above it.",
+    [*ANON, "munmap -c 700 7fffff000000 16773120"], "w S", ["find_vma: no area at or above the address"], ["SIGSEGV"], then=[("min_flt", "old")],
+    flips=[("last.vm_end", "S + K", "access_error", "good area", ["new"])])
 
 row("not writable", "A write to an area that may only be read.",
     ["mmap -c 700 -A {A} 16k r"], "w A", ["access_error: the area is not writable"], ["SIGSEGV"], then=[("min_flt", "old"), ("rss", "old")],
@@ -412,6 +534,35 @@ row("huge, read", "The huge zero page, if it may be used.",
     then=[("rss", "old"), ("pmd & (PRESENT | RW | PSE)", "PRESENT | PSE")],
     flips=[NO_ACCESS, ("$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG", "do_huge_pmd_anonymous_page", "read, and no huge zero page: a huge page", ["huge-new"]),
            ("access", "w", "do_huge_pmd_anonymous_page", "write: a huge page", ["huge-new"])])
+
+row("huge, no block free", "No two megabytes side by side are free: small pages then (thp_fault_fallback). Where memory is to be compacted for them first, that is said.",
+    ["wr -32 sysctl_overcommit_memory 1", "mmap -c 700 -A {A} 6M rw", "fault -c 700 -w {A}", "mmap -c 700 -A {A + (1 << 40)} 256M rw", "fill memory {A + (1 << 40)}",
+     "munmap -c 700 {A + (1 << 40)} 1M", "wr transparent_hugepage_flags 0x{TRANSPARENT_HUGEPAGE_FLAG}"], "w A + M",
+    [GOOD, ALLOWED_HUGE, KHUGEPAGED, "do_huge_pmd_anonymous_page: no huge page is free: falls back to small ones", *["3.19|" + TABLE], EMPTY, "5.10|" + TABLE, NEW, *RMAP], ["new"],
+    memory="128M", then=[("rss", "old + 1"), ("pmd & PSE", "0")],
+    flips=[NO_WRITE, ("5.10|$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG | TRANSPARENT_HUGEPAGE_DEFRAG_DIRECT_FLAG", "do_huge_pmd_anonymous_page",
+                      "no huge page is free: memory would be compacted for one", []),
+           ("3.19|$transparent_hugepage_flags", "TRANSPARENT_HUGEPAGE_FLAG | TRANSPARENT_HUGEPAGE_DEFRAG_FLAG", "do_huge_pmd_anonymous_page",
+            "no huge page is free: memory would be compacted for one", [])])
+
+row("huge, on the move", "An entry of a huge page that is being moved: the fault waits.",
+    [*HUGE, "fault -c 700 -w {A}", "wr -p {pmd:A} {MIGRATION}"], "r A",
+    [GOOD, "__handle_mm_fault: a huge page that is not there"], ["wait"], refused="waits for the huge page", sound=False, only="5.10",
+    flips=[NO_ACCESS, ("pmd", "0", "__handle_mm_fault", "no table there: a huge page is allowed", ["huge-new"])])
+
+row("huge, watched by userfaultfd", "As small pages: another program is told.",
+    [*HUGE, "wr {vma:A}.vm_flags {vm_flags | VM_UFFD_MISSING}"], "w A",
+    [GOOD, *UPPER, ALLOWED_HUGE, "handle_userfault: what is missing in the area is another program's to give"], ["userfault"], refused="userfaultfd", sound=False, only="5.10",
+    flips=[NO_WRITE, ("vma.vm_flags", "old & ~VM_UFFD_MISSING", "do_huge_pmd_anonymous_page", "write: a huge page", ["huge-new"])])
+
+row("huge zero page, written", "5.10 gives the whole range small pages, of which one becomes a new frame; 3.19 a new huge page.",
+    [*HUGE, "wr transparent_hugepage_flags 0x{TRANSPARENT_HUGEPAGE_USE_ZERO_PAGE_FLAG | TRANSPARENT_HUGEPAGE_FLAG}", "fault -c 700 -r {A}"], "w A + K",
+    [GOOD, "3.19|do_huge_pmd_wp_page: the huge zero page: a new huge page", *["3.19|" + line for line in HUGE_RMAP],
+     "5.10|do_huge_pmd_wp_page: the huge zero page: split, and one page copied", "5.10|__split_huge_pmd: the huge zero page: each part gets an entry of the zero page",
+     "5.10|" + PROTECTED, "5.10|do_wp_page: the zero page", "5.10|wp_page_copy: the zero page is everybody's: a new frame, cleared", *["5.10|" + line for line in RMAP]],
+    {"3.19": ["huge-new"], "5.10": ["huge-split", "copy"]}, then=[("rss", {"3.19": "old + 512", "5.10": "old + 1"}), ("min_flt", "old + 1")],
+    flips=[NO_WRITE, ("pmd", "old | RW", "(processor)", "the entry allows it: no fault", ["none"]),
+           ("pmd", "0", "__handle_mm_fault", "no table there: a huge page is allowed", ["huge-new"])])
 
 row("huge, copy on write", "Both have it since the fork: the mapping is split, and one page copied.",
     [*HUGE, "fault -c 700 -w {A}", "fork -c 700 -p 701"], "w A + K",
