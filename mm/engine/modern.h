@@ -40,7 +40,7 @@ struct engine_modern {
 	int double_map, partially_mapped, large_rmappable;
 	/* Bits of vm_flags, 0 for none. */
 	uint64_t vm_uffd_missing, vm_uffd_wp, vm_uffd_minor, vm_hugepage, vm_nohugepage, vm_account, vm_softdirty, vm_pfnmap, vm_mixedmap,
-		vm_droppable, vm_wipeonfork;
+		vm_droppable, vm_wipeonfork, vm_sealed;
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
 	const char *refcount_name; /* in what a trace says: "page->_count" until 4.5 */
