@@ -61,7 +61,7 @@ static struct error *add_failure(struct engine *e, const struct node *node, bool
 static struct error *balance_pgdat(struct engine *e, const struct node *node, unsigned order, unsigned highest)
 {
 	struct scan_control sc = { .e = e, .kswapd = true, .reclaim_idx = highest };
-	scan_node(&sc, node);
+	TRY(scan_node(&sc, node));
 	count_vm_event(e, e->modern->reclaim_events.pageoutrun);
 	for (sc.priority = DEF_PRIORITY; sc.priority >= 1 && !pgdat_balanced(e, node, order, highest);) {
 		uint64_t before = sc.reclaimed;

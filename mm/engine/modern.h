@@ -142,11 +142,15 @@ struct error *page_remove_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_memcg(struct engine *e, const struct page *p, uint64_t *memcg) MUST_CHECK;
 /* mem_cgroup_charge(): whose page it is. */
 struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
+/* The same to that group; 0: to nobody. */
+struct error *charge_page_to(struct engine *e, uint64_t page, uint64_t memcg) MUST_CHECK;
 /* lru_cache_add_inactive_or_unevictable(): lru_cache_add(), but for locked areas. */
 struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
 /* mm/engine/lru_batch.c, for mm/engine/lru.c: onto the CPU's batch, which takes a reference; used once more. */
 struct error *lru_cache_add_modern(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *mark_page_accessed_modern(struct engine *e, uint64_t page) MUST_CHECK;
+/* The lists of the group (0: the root's) on the node, and what the group keeps of that; without memory cgroups (*info 0) the node's own, 0 where those are the zones'. */
+struct error *mem_cgroup_lruvec(struct engine *e, uint64_t memcg, uint64_t pgdat, uint64_t *lruvec, uint64_t *info) MUST_CHECK;
 /* The lists that the page belongs on: its cgroup's on its node (*info: what that cgroup keeps of the node), or without memory cgroups (*info 0) the node's own, until 4.8 the zone's. */
 struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info) MUST_CHECK;
 /* To the lists at once, as a batch's pages would; a reference is the caller's to put. */

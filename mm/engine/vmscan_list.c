@@ -106,7 +106,7 @@ static struct error *put_back(struct scan_control *sc, struct page *p)
 	TRY(lru_change_list(e, p, true));
 	/* Gone with our reference, it does not count as one that is in use. */
 	if (has(p, e->bit_active) && page_refcount(e->k, p) > 1 && !sc->zone)
-		TRY(workingset_age_nonresident(e, sc->lruvec, frames_of(e, p)));
+		TRY(workingset_age_nonresident(e, sc->pgdat, sc->lruvec, frames_of(e, p)));
 	return put_user_page(e, p->object.addr);
 }
 
@@ -160,7 +160,7 @@ static struct error *remove_mapping(struct scan_control *sc, struct page *p, enu
 	if (sc->zone && !has(p, e->modern->swapbacked))
 		TRY(zone_eviction(sc, &shadow));
 	else if (!sc->zone && (cached || !has(p, e->modern->swapbacked)))
-		TRY(workingset_eviction(e, p, sc->lruvec, sc->node, &shadow));
+		TRY(workingset_eviction(e, p, sc->pgdat, sc->lruvec, sc->node, &shadow));
 	if (cached)
 		return evict_from_swap_cache(e, page, shadow);
 	TRY(page_cache_delete(e, page, shadow));
@@ -313,7 +313,7 @@ static struct error *shrink_page_list(struct scan_control *sc, struct taken *t, 
 		p->flags = GET(e->k, &p->object, page, flags);
 		if (fate[i] == FATE_ACTIVATED) {
 			/* No candidate for swapping: its slot is better used otherwise, when there are few. */
-			if (page_is_swap_cache(e, p) && (swap_is_short(e) || has(p, e->modern->mlocked)))
+			if (page_is_swap_cache(e, p) && (mem_cgroup_swap_full(e, p) || has(p, e->modern->mlocked)))
 				TRY(try_to_free_swap(e, p->object.addr, &gone));
 			if (!has(p, e->modern->mlocked)) {
 				set_flag(e, p, e->bit_active, true);
@@ -399,9 +399,10 @@ struct error *reclaim_pages(struct engine *e, const uint64_t *pages, unsigned co
 	unsigned now, activated;
 	*freed = 0;
 	TRY(nodes_open(e->k));
-	TRY(reclaim_check(e));
-	if (HAS(e->k, zone, lruvec))
+	if (!workingset_followed(e))
 		return error_new(ERR_UNSUPPORTED, "pages given up on request, where zones have LRU lists: that is not followed");
+	if (lru_gen_enabled(e))
+		return error_new(ERR_UNSUPPORTED, "the LRU lists of this kernel go by generations: what is remembered of pages given up is not followed there");
 	for (unsigned first = 0; first < count; first += t.count) {
 		/* Pages of one node at once. */
 		for (t.count = 0; first + t.count < count && t.count < SWAP_CLUSTER_MAX; t.count++) {
@@ -414,7 +415,7 @@ struct error *reclaim_pages(struct engine *e, const uint64_t *pages, unsigned co
 				;
 			if (!z || !node)
 				return error_at(ERR_BAD_OBJECT, p->object.addr, "page %" PRIx64 " is in no zone", p->object.addr);
-			scan_node(&sc, node);
+			TRY(scan_node(&sc, node));
 			set_flag(e, p, e->bit_active, false);
 		}
 		e->reclaiming = true;

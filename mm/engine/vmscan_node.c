@@ -243,16 +243,15 @@ struct error *reclaim_check(struct engine *e)
 		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
 	if (root && HAS(k, mem_cgroup_per_node, lruvec))
 		return error_new(ERR_UNSUPPORTED, "the pages lie on lists by control group: reclaim from those is not followed");
-	if (swap_pages(e, "nr_swap_pages") && !has_disk(e))
-		return error_new(ERR_UNSUPPORTED, "anonymous pages would be swapped out, and the image has no disk of its own to hold them");
 	return NULL;
 }
 
-void scan_node(struct scan_control *sc, const struct node *node)
+struct error *scan_node(struct scan_control *sc, const struct node *node)
 {
+	uint64_t info;
 	sc->pgdat = node->addr;
 	sc->node = node->id;
-	sc->lruvec = node->addr + OFFSET(sc->e->k, pglist_data, lruvec);
+	return mem_cgroup_lruvec(sc->e, 0, node->addr, &sc->lruvec, &info);
 }
 
 /* The nodes in the order of the zonelist would come here, the acting CPU's own first; each once. */
@@ -265,7 +264,7 @@ static struct error *shrink_zones(struct scan_control *sc)
 {
 	const struct node *node;
 	for (size_t n = 0; (node = node_in_turn(sc->e, n)); n++) {
-		scan_node(sc, node);
+		TRY(scan_node(sc, node));
 		TRY(shrink_node(sc));
 	}
 	return NULL;

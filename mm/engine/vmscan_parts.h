@@ -60,7 +60,8 @@ struct error *shrink_harder(struct scan_control *sc, struct error *(*shrink)(str
 const struct zone *zones_of_node(struct engine *e, unsigned node, unsigned highest, size_t *i);
 /* What kswapd keeps free in the zone. */
 uint64_t high_wmark_pages(struct engine *e, const struct zone *z);
-void scan_node(struct scan_control *sc, const struct node *node);
+/* The node, and the lists of all its pages, or of the root's control group. */
+struct error *scan_node(struct scan_control *sc, const struct node *node) MUST_CHECK;
 /* What is followed: classic lists of nodes or zones, without memory cgroups. ERR_UNSUPPORTED. */
 struct error *reclaim_check(struct engine *e) MUST_CHECK;
 /* Of the node that scan_node() named. */
