@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Inside mm/engine/: shared memory, changed (mm/shmem.c), on kernels with reverse mapping: files of the kernel's own mount of tmpfs, and the pages of any file of tmpfs. Pages
- * of one frame each; what is swapped out is refused.
+ * of one frame each.
  */
 #ifndef MM_SHMEM_EDIT_H
 #define MM_SHMEM_EDIT_H
@@ -23,6 +23,10 @@ struct error *shmem_fill_super(struct engine *e) MUST_CHECK;
  * shmem_getpage_gfp(), shmem_get_folio_gfp(): a new page, cleared, where the file has none. *page 0: f->result says why (FAULT_SIGBUS), or it was only explained.
  */
 struct error *shmem_new_page(struct fault *f, uint64_t mapping, uint64_t index, uint64_t *page) MUST_CHECK;
+/* shmem_writepage(): to swap; the file's tree names the slot then, and the swap cache alone has the page. Not *written: no slot, or the file is locked. */
+struct error *shmem_writepage(struct engine *e, struct page *p, bool *written) MUST_CHECK;
+/* shmem_swapin_page(): back from the slot that the value in the tree names, into the file's cache. *page 0: no memory, or it was only explained; *major: it was read. */
+struct error *shmem_swapin_page(struct fault *f, uint64_t mapping, uint64_t index, uint64_t value, uint64_t *page, bool *major) MUST_CHECK;
 /* Might the kernel take a huge page (shmem_huge, the mount's huge=; orders of anonymous shared memory since 6.11)? */
 bool shmem_huge_enabled(struct engine *e, const struct object *sbinfo);
 /* Can shmem_truncate() give back all that the file has? Not what is swapped out, mapped, large, or being written. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Pages of files in shared memory (mm/shmem.c): a new one where a file has none, all of them given back. What the file system and the kernel count of them.
+ * Pages of files in shared memory (mm/shmem.c): a new one where a file has none, out to swap and back, all of them given back. What the file
+ * system and the kernel count of them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -8,11 +9,17 @@
 #include "core/interrupt.h"
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/clear_page.h"
+#include "mm/engine/file_edit.h"
 #include "mm/engine/huge.h"
+#include "mm/engine/list_edit.h"
 #include "mm/engine/page_cache.h"
 #include "mm/engine/shmem_edit.h"
+#include "mm/engine/swap_edit.h"
+#include "mm/engine/xarray_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/meminfo.h"
+#include "mm/shmem.h"
+#include "mm/swap.h"
 #include "mm/xarray.h"
 
 #define SHMEM_HUGE_DENY	 (-1) /* include/linux/shmem_fs.h, mm/shmem.c */
@@ -164,6 +171,123 @@ struct error *shmem_new_page(struct fault *f, uint64_t mapping, uint64_t index, 
 		return NULL;
 	TRACE(e, "shmem_getpage_gfp", "a new page, cleared, in the file's cache", { "mapping", mapping }, { "index", index }, { "page", *page });
 	return make_page(f, &s, index, *page);
+}
+
+/* ---- Out to swap, and back ---- */
+
+/* swp_to_radix_entry(), and back: a value of the tree. */
+static struct error *value_bits(struct engine *e, unsigned *bits, unsigned *mark)
+{
+	struct xa_form form;
+	TRY(xa_form_of(e->k, &form));
+	*bits = form.radix ? 2 : 1;
+	*mark = form.radix ? 2 : 1;
+	return NULL;
+}
+
+/* The tree's entry goes from `from` to `to`; a page more or less of the mapping. */
+static struct error *replace_entry(struct engine *e, uint64_t page, uint64_t mapping, uint64_t index, uint64_t from, uint64_t to, int pages)
+{
+	struct kernel *k = e->k;
+	struct object m;
+	uint64_t old;
+	TRY(xa_store(e, mapping + OFFSET(k, address_space, tree), index, to, &old));
+	if (old != from)
+		return error_at(ERR_BAD_OBJECT, mapping, "the file's tree has %" PRIx64 " at %" PRIu64 ", not %" PRIx64, old, index, from);
+	TRY(object_open_writable(k, mapping, S_address_space, &m));
+	ADD(k, &m, address_space, nrpages, pages);
+	mod_page_state(e, page, e->modern->file_pages, pages);
+	mod_page_state(e, page, e->modern->shmem, pages);
+	return NULL;
+}
+
+/* What shmem_unuse() goes through. */
+static struct error *note_swapped(struct engine *e, const struct shmem *s)
+{
+	struct kernel *k = e->k;
+	uint64_t node = MEMBER_ADDR(k, &s->info, shmem_inode_info, swaplist), head = symbol_addr(k, "shmem_swaplist"), next;
+	TRY(members_require(k, "shared memory in swap", M_shmem_inode_info_swaplist, MEMBER_NONE));
+	if (!head)
+		return error_new(ERR_UNSUPPORTED, "which files have pages in swap is not known: there is no shmem_swaplist");
+	TRY(kernel_read_pointer(k, node, &next));
+	return next == node ? list_add(k, node, head) : NULL;
+}
+
+struct error *shmem_writepage(struct engine *e, struct page *p, bool *written)
+{
+	struct kernel *k = e->k;
+	struct shmem s;
+	uint64_t page = p->object.addr, mapping = GET(k, &p->object, page, mapping), index = GET(k, &p->object, page, index), host, entry;
+	unsigned bits, mark;
+	*written = false;
+	TRY(kernel_get(k, mapping, M_address_space_host, &host));
+	if (!inode_is_shmem(k, host))
+		return error_at(ERR_UNSUPPORTED, page, "page %" PRIx64 " is swap-backed, and of no file of shared memory: writing it is not done", page);
+	TRY(shmem_open(e, host, &s));
+	bool locked = GET(k, &s.info, shmem_inode_info, flags) & VM_LOCKED;
+	TRACE(e, "shmem_writepage", locked ? "the file is locked in memory: stays" : "to swap", { "page", page }, { "mapping", mapping }, { "index", index });
+	if (locked)
+		return NULL;
+	TRY(add_shmem_to_swap(e, page, &entry, written));
+	if (!*written)
+		return NULL;
+	TRY(note_swapped(e, &s));
+	TRY(shmem_recalc_inode(e, &s));
+	ADD(k, &s.info, shmem_inode_info, swapped, 1);
+	/* shmem_delete_from_page_cache() */
+	TRY(value_bits(e, &bits, &mark));
+	TRY(replace_entry(e, page, mapping, index, page, swap_entry_value(k, entry) << bits | mark, -1));
+	TRY(page_open_writable(e, page, p));
+	SET(k, &p->object, page, mapping, 0);
+	return put_user_page(e, page);
+}
+
+struct error *shmem_swapin_page(struct fault *f, uint64_t mapping, uint64_t index, uint64_t value, uint64_t *page, bool *major)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	struct swap_entry slot;
+	struct shmem s;
+	struct page p;
+	uint64_t host, entry;
+	unsigned bits, mark;
+	bool explained;
+	TRY(value_bits(e, &bits, &mark));
+	entry = swap_value_entry(k, value >> bits);
+	swap_entry_decode(k, entry, &slot);
+	*page = 0;
+	*major = false;
+	if (slot.kind != SWAP_PAGE)
+		return error_at(ERR_BAD_OBJECT, mapping, "the file's tree names no swap slot at %" PRIu64 ": %" PRIx64, index, value);
+	if (!HAS(k, swap_info_struct, swap_map))
+		return fault_refuse(e, &explained, "page %" PRIu64 " of shared memory is swapped out: bringing it back is not done on kernels like this one", index);
+	TRY(lookup_swap_cache_modern(e, entry, page));
+	*major = !*page;
+	fault_outcome(e, *page ? OUTCOME_SWAP_CACHE : OUTCOME_SWAP_READ);
+	if (!*page && !swap_has(e, slot.type, slot.offset))
+		return fault_refuse(e, &explained, "page %" PRIu64 " of shared memory is swapped out: slot %" PRIu64 " would be read, which is not in memory", index, slot.offset);
+	if (!*page) {
+		TRY(read_swap_cache_modern(e, entry, page));
+		count_vm_event(e, e->modern->event_pgmajfault);
+	}
+	if (!*page)
+		return NULL;
+	TRACE(e, "shmem_swapin_page", *major ? "read from its slot, into the file's cache" : "from the swap cache into the file's", { "page", *page }, { "mapping", mapping },
+	      { "index", index }, { "swp_offset", slot.offset });
+	TRY(kernel_get(k, mapping, M_address_space_host, &host));
+	TRY(shmem_open(e, host, &s));
+	get_page(e, *page);
+	TRY(page_open_writable(e, *page, &p));
+	SET(k, &p.object, page, mapping, mapping);
+	SET(k, &p.object, page, index, index);
+	TRY(replace_entry(e, *page, mapping, index, value, *page, 1));
+	ADD(k, &s.info, shmem_inode_info, swapped, -1);
+	TRY(shmem_recalc_inode(e, &s));
+	TRY(delete_from_swap_cache_modern(e, *page));
+	TRY(set_page_dirty(e, *page));
+	TRY(swap_free_modern(e, entry));
+	/* The reference of who looked for it; an entry of a page table will have its own. */
+	return put_user_page(e, *page);
 }
 
 /* ---- All pages given back ---- */

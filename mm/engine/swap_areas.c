@@ -275,23 +275,43 @@ bool swap_is_synchronous(struct engine *e, uint64_t entry)
 
 /* ---- Out to swap ---- */
 
-struct error *add_to_swap(struct engine *e, uint64_t page, bool *added)
+/* A slot for the page, which is in the swap cache then. */
+static struct error *give_page_slot(struct engine *e, uint64_t page, uint64_t *entry, bool *added)
 {
-	uint64_t entry, shadow, left;
+	uint64_t shadow, left;
 	*added = false;
-	TRY(get_swap_page_modern(e, page, &entry));
-	if (!entry)
+	TRY(get_swap_page_modern(e, page, entry));
+	if (!*entry)
 		return NULL;
-	struct error *failure = insert(e, page, entry, &shadow);
+	struct error *failure = insert(e, page, *entry, &shadow);
 	if (failure && failure->code == ERR_KERNEL && failure->addr == ENOMEM) {
 		error_free(failure);
 		TRACE(e, "add_to_swap", "no memory for the swap cache's tree: the page stays", { "page", page });
-		return put_slot(e, entry, true, &left);
+		return put_slot(e, *entry, true, &left);
 	}
 	TRY(failure);
 	*added = true;
+	return NULL;
+}
+
+struct error *add_to_swap(struct engine *e, uint64_t page, bool *added)
+{
+	uint64_t entry;
+	TRY(give_page_slot(e, page, &entry, added));
 	/* A page that was never written through its entry has bytes all the same. */
-	return set_page_dirty(e, page);
+	return *added ? set_page_dirty(e, page) : NULL;
+}
+
+struct error *add_shmem_to_swap(struct engine *e, uint64_t page, uint64_t *entry, bool *added)
+{
+	struct swap_slots a;
+	uint64_t offset, byte;
+	TRY(give_page_slot(e, page, entry, added));
+	if (!*added)
+		return NULL;
+	/* swap_shmem_alloc() */
+	TRY(open_slot(e, *entry, &a, &offset, &byte));
+	return swap_slot_set(e, &a, offset, SWAP_MAP_SHMEM | SWAP_HAS_CACHE);
 }
 
 struct error *swap_writepage(struct engine *e, uint64_t page, bool *written)

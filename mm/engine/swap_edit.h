@@ -31,6 +31,8 @@ struct error *sys_swapon_modern(struct engine *e, unsigned pages) MUST_CHECK;
 struct error *evict_from_swap_cache(struct engine *e, uint64_t page, uint64_t shadow) MUST_CHECK;
 /* A slot for an anonymous page, which is in the swap cache then, dirty. Not *added: the swap is full, or there is no memory for that. */
 struct error *add_to_swap(struct engine *e, uint64_t page, bool *added) MUST_CHECK;
+/* The same for a page of shared memory, whose file will name the slot (SWAP_MAP_SHMEM). */
+struct error *add_shmem_to_swap(struct engine *e, uint64_t page, uint64_t *entry, bool *added) MUST_CHECK;
 /* To its slot on the disk. Not *written: no entry names the slot any more, so that the page leaves the swap cache instead. */
 struct error *swap_writepage(struct engine *e, uint64_t page, bool *written) MUST_CHECK;
 bool page_is_swap_cache(const struct engine *e, const struct page *p);

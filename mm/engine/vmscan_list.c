@@ -9,6 +9,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/page_cache.h"
+#include "mm/engine/shmem_edit.h"
 #include "mm/engine/swap_edit.h"
 #include "mm/engine/vmscan_parts.h"
 #include "mm/engine/zap.h"
@@ -199,15 +200,20 @@ static struct error *give_up(struct scan_control *sc, struct page *p, enum fate 
 		*fate = FATE_ACTIVATED;
 		return NULL;
 	}
-	if (has(p, e->bit_dirty) && !anon) {
-		uint64_t swap = 0;
-		if (e->areas.total_swap_pages)
-			TRY(kernel_read_pointer(e->k, e->areas.total_swap_pages, &swap));
-		if (swap)
-			return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " of shared memory would be swapped out: that is not done yet", p->object.addr);
-		TRACE(e, "shmem_writepage", "no swap to write it to: stays, dirty", { "page", p->object.addr }, { "total_swap_pages", swap });
-		*fate = FATE_ACTIVATED;
-		return NULL;
+	if (has(p, e->bit_dirty) && !anon && mapping) {
+		if (!swap_pages(e, "total_swap_pages")) {
+			TRACE(e, "shmem_writepage", "no swap to write it to: stays, dirty", { "page", p->object.addr }, { "total_swap_pages", 0 });
+			*fate = FATE_ACTIVATED;
+			return NULL;
+		}
+		if (page_refcount(e->k, p) != 2)
+			return NULL;
+		TRY(shmem_writepage(e, p, &clean));
+		p->flags = GET(e->k, &p->object, page, flags);
+		if (!clean) {
+			*fate = FATE_ACTIVATED;
+			return NULL;
+		}
 	}
 	if (has(p, e->bit_dirty)) {
 		TRY(pageout(sc, p, &clean));
@@ -221,9 +227,9 @@ static struct error *give_up(struct scan_control *sc, struct page *p, enum fate 
 			count_vm_event(e, e->modern->reclaim_events.lazyfreed);
 		return NULL;
 	}
-	if (!mapping)
+	if (!mapping && !page_is_swap_cache(e, p))
 		return NULL;
-	if (GET(e->k, &p->object, page, private) && has(p, e->modern->has_private))
+	if (!page_is_swap_cache(e, p) && GET(e->k, &p->object, page, private) && has(p, e->modern->has_private))
 		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " has what its file system keeps of it: giving that up is not done yet", p->object.addr);
 	return remove_mapping(sc, p, fate);
 }

@@ -83,7 +83,7 @@ def acted(scope, judge, before, after):
             base = fact.swap_used - now
         judge.equal("reclaim: swap used", what, fact.swap_used, now + base)
     if not refused:
-        judge.at_least("reclaim: pages", 150)
+        judge.at_least("reclaim: pages", 120)
     answers = scope.ask(["audit", "undo", "diff"])
     left = [(rule["rule"], rule["found"]) for rule in answers[0]["rules"] if rule["findings"]]
     judge.equal("reclaim: audit", "after %d acts" % len(facts), sound, left)
