@@ -154,6 +154,26 @@ struct error *mem_cgroup_uncharge_swap(struct engine *e, unsigned type, uint64_t
 	return count_holder(e, memcg, -1);
 }
 
+int64_t mem_cgroup_get_nr_swap_pages(struct engine *e, uint64_t memcg)
+{
+	struct kernel *k = e->k;
+	uint64_t root, v = 0;
+	struct object c;
+	bool does;
+	if (!symbol_addr(k, "nr_swap_pages") || error_drop(kernel_read_symbol(k, "nr_swap_pages", 0, &v)))
+		return 0;
+	int64_t free = (int64_t)v;
+	if (!memcg || error_drop(charges_swap(e, &does)) || !does || error_drop(kernel_read_symbol(k, "root_mem_cgroup", 0, &root)) || memcg == root)
+		return free;
+	uint64_t at = memcg + OFFSET(k, mem_cgroup, swap);
+	for (unsigned depth = 0; at && depth < COUNTERS_MOST && object_try_open(k, at, S_page_counter, &c); depth++) {
+		int64_t left = (int64_t)(GET(k, &c, page_counter, max) - GET(k, &c, page_counter, usage));
+		free = left < free ? left : free;
+		at = GET(k, &c, page_counter, parent);
+	}
+	return free;
+}
+
 /* vm_swap_full() */
 static bool machine_is_short(struct engine *e)
 {

@@ -54,6 +54,8 @@ struct error *cluster_put_slot(struct engine *e, const struct swap_slots *a, uin
 struct error *mem_cgroup_try_charge_swap(struct engine *e, uint64_t page, unsigned type, uint64_t offset, bool *charged) MUST_CHECK;
 /* mem_cgroup_uncharge_swap() */
 struct error *mem_cgroup_uncharge_swap(struct engine *e, unsigned type, uint64_t offset) MUST_CHECK;
+/* How many slots the group (0: nobody in particular) may have yet: of the machine's, and within its limits and those above it. */
+int64_t mem_cgroup_get_nr_swap_pages(struct engine *e, uint64_t memcg);
 /* lookup_swap_cgroup_id(), mem_cgroup_from_id(): 0 for nobody. */
 struct error *swap_slot_memcg(struct engine *e, unsigned type, uint64_t offset, uint64_t *memcg) MUST_CHECK;
 

@@ -161,7 +161,7 @@ static struct error *remove_mapping(struct scan_control *sc, struct page *p, enu
 	if (sc->zone && !has(p, e->modern->swapbacked))
 		TRY(zone_eviction(sc, &shadow));
 	else if (!sc->zone && (cached || !has(p, e->modern->swapbacked)))
-		TRY(workingset_eviction(e, p, sc->pgdat, sc->lruvec, sc->node, &shadow));
+		TRY(workingset_eviction(e, p, sc->pgdat, sc->target, sc->node, &shadow));
 	if (cached)
 		return evict_from_swap_cache(e, page, shadow);
 	TRY(page_cache_delete(e, page, shadow));
