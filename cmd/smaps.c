@@ -19,23 +19,29 @@ struct field {
 	enum member_id member; /* a kernel that counts it has this; MEMBER_NONE: every one */
 	enum { BYTES, PROPORTIONAL } unit;
 	enum { BOTH, AREA_ONLY, ROLLUP_ONLY } where;
+	enum { EITHER, SIZES_FIRST, SIZES_LAST } order; /* of kernels whose pages' sizes stand there */
 };
 
-#define FIELD(name, member)	 {name, offsetof(struct smaps, member), MEMBER_NONE, BYTES, BOTH}
-#define FIELD_OF(name, member)	 {name, offsetof(struct smaps, member), M_mem_size_stats_##member, BYTES, BOTH}
-#define SHARE_OF(name, member, where) {name, offsetof(struct smaps, member), M_mem_size_stats_##member, PROPORTIONAL, where}
+#define ROW(name, member, presence, unit, where, order)	 {name, offsetof(struct smaps, member), presence, unit, where, order}
+#define FIELD(name, member)		 ROW(name, member, MEMBER_NONE, BYTES, BOTH, EITHER)
+#define FIELD_OF(name, member)		 ROW(name, member, M_mem_size_stats_##member, BYTES, BOTH, EITHER)
+#define SHARE_OF(name, member, where)	 ROW(name, member, M_mem_size_stats_##member, PROPORTIONAL, where, EITHER)
+#define PAGE_SIZE(name, order)		 ROW(name, page_size, MEMBER_NONE, BYTES, AREA_ONLY, order)
 
-/* fs/proc/task_mmu.c: show_smap(), __show_smap() */
+/*
+ * fs/proc/task_mmu.c: show_smap(), __show_smap(). Until 4.13 (493b0e9d945f) the sizes of pages stood near the end, and what is locked, known since
+ * 2.6.39, had no count of its own.
+ */
 static const struct field fields[] = {
-	{"Size", offsetof(struct smaps, size), MEMBER_NONE, BYTES, AREA_ONLY},
-	{"KernelPageSize", offsetof(struct smaps, page_size), MEMBER_NONE, BYTES, AREA_ONLY},
-	{"MMUPageSize", offsetof(struct smaps, page_size), MEMBER_NONE, BYTES, AREA_ONLY},
+	ROW("Size", size, MEMBER_NONE, BYTES, AREA_ONLY, EITHER),
+	PAGE_SIZE("KernelPageSize", SIZES_FIRST),
+	PAGE_SIZE("MMUPageSize", SIZES_FIRST),
 	FIELD("Rss", resident),
-	{"Pss", offsetof(struct smaps, pss), MEMBER_NONE, PROPORTIONAL, BOTH},
+	ROW("Pss", pss, MEMBER_NONE, PROPORTIONAL, BOTH, EITHER),
 	SHARE_OF("Pss_Dirty", pss_dirty, BOTH),
 	SHARE_OF("Pss_Anon", pss_anon, ROLLUP_ONLY),
-	{"Pss_File", offsetof(struct smaps, pss_file), M_mem_size_stats_pss_anon, PROPORTIONAL, ROLLUP_ONLY},
-	{"Pss_Shmem", offsetof(struct smaps, pss_shmem), M_mem_size_stats_pss_anon, PROPORTIONAL, ROLLUP_ONLY},
+	ROW("Pss_File", pss_file, M_mem_size_stats_pss_anon, PROPORTIONAL, ROLLUP_ONLY, EITHER),
+	ROW("Pss_Shmem", pss_shmem, M_mem_size_stats_pss_anon, PROPORTIONAL, ROLLUP_ONLY, EITHER),
 	FIELD("Shared_Clean", shared_clean),
 	FIELD("Shared_Dirty", shared_dirty),
 	FIELD("Private_Clean", private_clean),
@@ -51,6 +57,9 @@ static const struct field fields[] = {
 	FIELD_OF("Private_Hugetlb", private_hugetlb),
 	FIELD("Swap", swap),
 	SHARE_OF("SwapPss", swap_pss, BOTH),
+	PAGE_SIZE("KernelPageSize", SIZES_LAST),
+	PAGE_SIZE("MMUPageSize", SIZES_LAST),
+	ROW("Locked", pss_locked, M_mem_size_stats_anonymous_thp, PROPORTIONAL, BOTH, SIZES_LAST),
 	SHARE_OF("Locked", pss_locked, BOTH),
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
@@ -75,21 +84,57 @@ static void put_number(struct out *o, const char *name, uint64_t value, const ch
 	o->at = p + unit_len;
 }
 
-static void print_fields(struct session *s, const struct smaps *sums, bool rollup)
+/* A line of this kernel's, with a 0: what most numbers are, and what others are written over. */
+struct line {
+	const struct field *field;
+	unsigned shift;	/* the number's, to kB */
+	char text[32];	/* "%-16s%8lu kB\n": LINE_LEN of them */
+};
+#define LINE_LEN  28
+#define FITS_LINE 100000000
+
+struct lines {
+	size_t count;
+	struct line line[FIELDS];
+};
+
+static void make_lines(struct kernel *k, bool rollup, struct lines *l)
 {
-	struct out *o = s->out;
-	for (size_t i = 0; i < FIELDS; i++) {
-		const struct field *f = &fields[i];
-		uint64_t value;
-		if ((f->member != MEMBER_NONE && !s->kernel->members[f->member].present) ||
-		    f->where == (rollup ? AREA_ONLY : ROLLUP_ONLY))
+	const bool sizes_last = HAS(k, mem_size_stats, resident) && !HAS(k, mem_size_stats, pss_locked);
+	l->count = 0;
+	for (const struct field *f = fields; f < fields + FIELDS; f++) {
+		struct line *line = &l->line[l->count];
+		if ((f->member != MEMBER_NONE && !k->members[f->member].present) || f->where == (rollup ? AREA_ONLY : ROLLUP_ONLY) ||
+		    f->order == (sizes_last ? SIZES_FIRST : SIZES_LAST))
 			continue;
-		memcpy(&value, (const char *)sums + f->offset, sizeof(value));
-		value >>= f->unit == PROPORTIONAL ? 10 + SMAPS_PSS_SHIFT : 10;
-		if (out_json(o))
-			out_dec(o, f->name, NULL, value);
-		else
-			put_number(o, f->name, value, " kB\n");
+		char *p = line->text;
+		line->field = f;
+		line->shift = f->unit == PROPORTIONAL ? 10 + SMAPS_PSS_SHIFT : 10;
+		memset(p, ' ', sizeof(line->text));
+		*stpcpy(p, f->name) = ':';
+		memcpy(p + NUMBER_END - 1, "0 kB\n", LINE_LEN - NUMBER_END + 1);
+		l->count++;
+	}
+}
+
+static void print_fields(struct out *o, const struct lines *l, const struct smaps *sums)
+{
+	for (const struct line *line = l->line; line < l->line + l->count; line++) {
+		uint64_t value;
+		memcpy(&value, (const char *)sums + line->field->offset, sizeof(value));
+		value >>= line->shift;
+		if (out_json(o)) {
+			out_dec(o, line->field->name, NULL, value);
+		} else if (value < FITS_LINE) {
+			char *p = out_reserve(o, sizeof(line->text));
+			unsigned digits = dec_length(value);
+			memcpy(p, line->text, sizeof(line->text));
+			if (value)
+				put_dec_digits(p + NUMBER_END - digits, value, digits);
+			o->at = p + LINE_LEN;
+		} else {
+			put_number(o, line->field->name, value, " kB\n");
+		}
 	}
 }
 
@@ -165,6 +210,7 @@ static void print_flags(struct out *o, const struct mnemonics *m, uint64_t flags
 struct work {
 	struct session *s;
 	bool rollup;
+	struct lines lines;
 	struct mnemonics mnemonics;
 	struct smaps sums; /* of all areas, for -r */
 	uint64_t start, end;
@@ -245,7 +291,7 @@ static bool print_area(struct work *w, const struct vma *vma, const struct smaps
 	out_object_begin(s->out, NULL);
 	print_heading(s, vma->start, vma->end, permissions, vma->file ? vma->pgoff << k->arch->page_shift : 0, vma_inode(k, vma),
 		      path ? path->path : special, path && path->deleted);
-	print_fields(s, sums, false);
+	print_fields(s->out, &w->lines, sums);
 	if (smaps_protection_key(k, vma, &key)) {
 		if (out_json(s->out))
 			out_dec(s->out, "ProtectionKey", NULL, key);
@@ -280,6 +326,7 @@ static struct error *print_task(struct session *s, const struct task *t, void *c
 	/* A kernel thread has no memory of its own: its file is empty. */
 	if (!t->mm)
 		return NULL;
+	make_lines(s->kernel, w.rollup, &w.lines);
 	if (!w.rollup) {
 		find_mnemonics(s->kernel, &w.mnemonics);
 		out_array_begin(s->out, "areas");
@@ -288,7 +335,7 @@ static struct error *print_task(struct session *s, const struct task *t, void *c
 	out_close(s->out, depth);
 	if (w.rollup && w.end) {
 		print_heading(s, w.start, w.end, "---p", 0, 0, "[rollup]", false);
-		print_fields(s, &w.sums, true);
+		print_fields(s->out, &w.lines, &w.sums);
 	}
 	if (!w.error)
 		return e;

@@ -112,6 +112,25 @@ const unsigned char *frame_page_far(struct frames *f, uint64_t pfn)
 	return bytes + offset;
 }
 
+bool frame_piece_find(struct frames *f, uint64_t pfn, struct frame_piece *out)
+{
+	*out = (struct frame_piece){0};
+	if (!frame_page(f, pfn))
+		return false;
+	uint64_t index = pfn - f->run_pfn, number = (f->run_page + index * f->page_size) >> 12, start = number << 12;
+	uint64_t first = start > f->run_page ? (start - f->run_page + f->page_size - 1) / f->page_size : 0;
+	uint64_t end = (start + 4096 - f->run_page) / f->page_size;
+	if (f->window[number % FRAMES_WINDOWS].number != number || index < first || index >= end)
+		return false;
+	*out = (struct frame_piece){
+		.pfn = f->run_pfn + first,
+		.count = (end < f->run_count ? end : f->run_count) - first,
+		.bytes = f->window[number % FRAMES_WINDOWS].bytes + (f->run_page + first * f->page_size - start),
+		.page_size = f->page_size,
+	};
+	return true;
+}
+
 /* ---- Compound pages ---- */
 
 /* A gigantic page of 1 GB: there is none greater on x86. */

@@ -51,6 +51,31 @@ static inline const unsigned char *frame_page(struct frames *f, uint64_t pfn)
 	return f->window[(addr >> 12) % FRAMES_WINDOWS].bytes + offset;
 }
 
+/*
+ * Frames whose struct pages stand in one piece of memory, which stays good: in one page of the array, but for those that reach over its ends. A pass
+ * that meets neighbours asks for a piece instead of each.
+ */
+struct frame_piece {
+	uint64_t pfn, count; /* frames; 0: none */
+	const unsigned char *bytes;
+	uint32_t page_size;
+};
+
+/* The piece that has the frame; false, and an empty piece, where frame_page() must be asked. */
+bool frame_piece_find(struct frames *f, uint64_t pfn, struct frame_piece *out);
+
+/* Its struct page; NULL when it is in none. */
+static inline const unsigned char *frame_piece_page(struct frames *f, uint64_t pfn, struct frame_piece *piece)
+{
+	uint64_t index = pfn - piece->pfn;
+	if (__builtin_expect(index >= piece->count, 0)) {
+		if (!frame_piece_find(f, pfn, piece))
+			return NULL;
+		index = pfn - piece->pfn;
+	}
+	return piece->bytes + index * piece->page_size;
+}
+
 /* A member of a struct page at `bytes`, as GET() has it. */
 static inline uint64_t frame_get(const struct frames *f, const unsigned char *bytes, enum member_id id)
 {

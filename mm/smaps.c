@@ -15,6 +15,34 @@
 #include "mm/task.h"
 #include "mm/vma_pages.h"
 
+/* What pages have in common. */
+enum {
+	KIND_ANON = 1,
+	KIND_KSM = 2,
+	KIND_SWAPBACKED = 4,
+	KIND_DIRTY = 8,
+	KIND_REFERENCED = 16,
+	KIND_SHARED = 32,
+};
+
+/* Pages of one kind that are mapped equally often, as neighbours mostly are: they are added up together. */
+struct run {
+	unsigned kind;
+	int32_t mapcount;
+	uint64_t pages;
+};
+
+/* What the passes over pages ask of each, at hand: where its words stand, and masks of the bits of page.flags. */
+struct page_reader {
+	bool wide;	      /* words have 8 bytes, not 4 */
+	bool anon_by_pointer; /* 2.4: an anonymous page is one without a mapping, or in the swap cache */
+	uint32_t flags_at, mapping_at, refcount_at, mapcount_at, tail_at;
+	uint64_t head, tail, dirty, referenced, swapbacked, swapcache; /* tail: in the word at tail_at */
+	uint64_t mapping_bits; /* those of page.mapping that matter */
+	const uint32_t *counts; /* mappings of each frame, where the kernel does not count them */
+	uint64_t count_end;
+};
+
 struct gather {
 	struct kernel *k;
 	struct frames *frames;
@@ -23,9 +51,8 @@ struct gather {
 	uint64_t page_bytes;
 	uint64_t dirty_bits; /* of an entry */
 	bool locked;
-	bool anon_by_pointer; /* 2.4: an anonymous page is one without a mapping, or in the swap cache */
-	const uint32_t *counts; /* mappings of each frame, where the kernel does not count them */
-	uint64_t count_end;
+	struct page_reader reader;
+	struct frame_piece near; /* where the last struct page was */
 	struct folio folio; /* the compound page seen last */
 	bool has_folio;
 	struct swap_area area; /* of the swap entry seen last; addr 0: none */
@@ -110,95 +137,129 @@ static struct error *count_mappings(struct gather *g)
 		}
 		s->map_counts = c;
 	}
-	g->counts = s->map_counts->count;
-	g->count_end = s->map_counts->end;
+	g->reader.counts = s->map_counts->count;
+	g->reader.count_end = s->map_counts->end;
 	return NULL;
 }
 
-/* ---- One page: smaps_account(), smaps_page_accumulate() ---- */
+/* ---- Pages: smaps_account(), smaps_page_accumulate() ---- */
 
-struct page_words {
-	uint64_t flags; /* of the head */
-	bool anon, ksm;
-	int32_t refcount;
-};
-
-static inline void accumulate(struct gather *g, const struct page_words *w, uint64_t size, uint64_t pss, bool dirty,
-			      bool private)
+static void add_bytes(struct gather *g, unsigned kind, uint64_t size, uint64_t pss)
 {
 	struct smaps *s = g->s;
+	bool dirty = kind & KIND_DIRTY, shared = kind & KIND_SHARED;
+	s->resident += size;
 	s->pss += pss;
-	if (w->anon)
+	if (kind & KIND_ANON) {
+		s->anonymous += size;
 		s->pss_anon += pss;
-	else if (w->flags & g->frames->swapbacked)
+		if (!(kind & (KIND_SWAPBACKED | KIND_DIRTY)))
+			s->lazyfree += size;
+	} else if (kind & KIND_SWAPBACKED) {
 		s->pss_shmem += pss;
-	else
+	} else {
 		s->pss_file += pss;
+	}
+	if (kind & KIND_KSM)
+		s->ksm += size;
+	if (kind & KIND_REFERENCED)
+		s->referenced += size;
 	if (g->locked)
 		s->pss_locked += pss;
-	if (dirty || w->flags & g->frames->dirty) {
+	if (dirty)
 		s->pss_dirty += pss;
-		*(private ? &s->private_dirty : &s->shared_dirty) += size;
-	} else {
-		*(private ? &s->private_clean : &s->shared_clean) += size;
-	}
+	if (shared)
+		*(dirty ? &s->shared_dirty : &s->shared_clean) += size;
+	else
+		*(dirty ? &s->private_dirty : &s->private_clean) += size;
 }
 
-/* What depends on the size alone. */
-static inline void add_size(struct gather *g, const struct page_words *w, uint64_t size, bool young, bool dirty)
+static __attribute__((noinline)) void end_run(struct gather *g, struct run run)
 {
-	struct smaps *s = g->s;
+	uint32_t share = (uint32_t)(g->page_bytes << SMAPS_PSS_SHIFT);
+	if (run.mapcount >= 2)
+		share /= (uint32_t)run.mapcount;
+	add_bytes(g, run.kind, run.pages * g->page_bytes, run.pages * share);
+}
+
+static inline void add_to_run(struct gather *g, struct run *run, unsigned kind, int32_t mapcount)
+{
+	if (kind != run->kind || mapcount != run->mapcount) {
+		end_run(g, *run);
+		*run = (struct run){kind, mapcount, 0};
+	}
+	run->pages++;
+}
+
+static void make_reader(struct gather *g)
+{
 	const struct frames *f = g->frames;
-	if (w->anon) {
-		s->anonymous += size;
-		if (!(w->flags & f->swapbacked) && !dirty && !(w->flags & f->dirty))
-			s->lazyfree += size;
-	}
-	if (w->ksm)
-		s->ksm += size;
-	s->resident += size;
-	if (young || w->flags & (f->young | f->referenced))
-		s->referenced += size;
-}
-
-/* A page's share. Of 32 bits: divisions of 64 would be what costs most here. */
-static inline uint64_t share(const struct gather *g, int32_t mapcount)
-{
-	uint32_t pss = (uint32_t)(g->page_bytes << SMAPS_PSS_SHIFT);
-	return mapcount >= 2 ? pss / (uint32_t)mapcount : pss;
-}
-
-static inline struct page_words words_of(const struct gather *g, uint64_t flags, uint64_t mapping, const unsigned char *head)
-{
-	struct page_words w = {
-		.flags = flags,
-		.anon = mapping & PAGE_MAPPING_ANON,
-		.ksm = (mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_FLAGS,
-		.refcount = frame_count(head, g->frames->refcount_at),
+	g->reader = (struct page_reader){
+		.wide = g->k->wide,
+		.anon_by_pointer = !HAS_STRUCT(g->k, anon_vma),
+		.flags_at = f->flags_at,
+		.mapping_at = f->mapping_at,
+		.refcount_at = f->refcount_at,
+		.mapcount_at = f->mapcount_at,
+		.tail_at = f->tails_by_flag ? f->flags_at : f->compound_head_at,
+		.head = f->head,
+		.tail = f->tails_by_flag ? f->tail : 1,
+		.dirty = f->dirty,
+		.referenced = f->young | f->referenced,
+		.swapbacked = f->swapbacked,
+		.swapcache = f->swapcache,
+		.mapping_bits = HAS_STRUCT(g->k, anon_vma) ? PAGE_MAPPING_FLAGS : UINT64_MAX,
 	};
-	if (g->anon_by_pointer) {
-		w.anon = !mapping || flags & g->frames->swapcache;
-		w.ksm = false;
-	}
-	return w;
 }
 
-static inline void add_single(struct gather *g, uint64_t pfn, const unsigned char *page, uint64_t flags, bool young, bool dirty,
-		       bool present)
+/* `young`, `dirty`: bits of the entry, or 0. */
+static inline unsigned page_kind(const struct page_reader *r, uint64_t flags, uint64_t mapping, uint64_t young, uint64_t dirty)
 {
-	struct page_words w = words_of(g, flags, frame_word(g->frames, page, g->frames->mapping_at), page);
-	int32_t mapcount;
-	add_size(g, &w, g->page_bytes, young, dirty);
-	if (g->counts) {
-		mapcount = pfn < g->count_end ? (int32_t)g->counts[pfn] : 0;
-	} else if (w.refcount == 1 || !present) {
-		/* One reference is that of the one mapping. */
-		accumulate(g, &w, g->page_bytes, g->page_bytes << SMAPS_PSS_SHIFT, dirty, true);
-		return;
-	} else {
-		mapcount = frame_count(page, g->frames->mapcount_at) + 1;
-	}
-	accumulate(g, &w, g->page_bytes, share(g, mapcount), dirty, mapcount < 2);
+	unsigned kind = (flags & r->swapbacked ? KIND_SWAPBACKED : 0) | (dirty | (flags & r->dirty) ? KIND_DIRTY : 0) |
+			(young | (flags & r->referenced) ? KIND_REFERENCED : 0);
+	if (__builtin_expect(r->anon_by_pointer, 0))
+		return kind | (!mapping || flags & r->swapcache ? KIND_ANON : 0);
+	return kind | (mapping & PAGE_MAPPING_ANON ? KIND_ANON : 0) |
+	       ((mapping & PAGE_MAPPING_FLAGS) == PAGE_MAPPING_FLAGS ? KIND_KSM : 0);
+}
+
+/* What of a page and its entry tells what it is. */
+struct page_words {
+	uint64_t flags, mapping, tail;
+	uint64_t young, dirty; /* bits of the entry, or 0 */
+	uint32_t refcount, mapcount;
+};
+
+static inline struct page_words read_words(const struct page_reader *r, const unsigned char *page, uint64_t young, uint64_t dirty,
+					   bool wide)
+{
+	const unsigned size = wide ? 8 : 4;
+	return (struct page_words){
+		.flags = load_uint(page + r->flags_at, size),
+		.mapping = load_uint(page + r->mapping_at, size) & r->mapping_bits,
+		.tail = load_uint(page + r->tail_at, size) & r->tail,
+		.young = young,
+		.dirty = dirty,
+		.refcount = (uint32_t)load_uint(page + r->refcount_at, 4),
+		.mapcount = (uint32_t)load_uint(page + r->mapcount_at, 4),
+	};
+}
+
+static inline bool same_words(const struct page_words *a, const struct page_words *b)
+{
+	return !((a->flags ^ b->flags) | (a->mapping ^ b->mapping) | (a->tail ^ b->tail) | (a->young ^ b->young) | (a->dirty ^ b->dirty) |
+		 (a->refcount ^ b->refcount) | (a->mapcount ^ b->mapcount));
+}
+
+/* A page that is part of no compound page. */
+static void single_run(const struct page_reader *r, uint64_t pfn, const struct page_words *w, bool present, struct run *out)
+{
+	int32_t mapcount = 1;
+	if (r->counts)
+		mapcount = pfn < r->count_end ? (int32_t)r->counts[pfn] : 0;
+	else if (present && w->refcount != 1) /* One reference is that of the one mapping. */
+		mapcount = (int32_t)w->mapcount + 1;
+	*out = (struct run){page_kind(r, w->flags, w->mapping, w->young, w->dirty) | (mapcount >= 2 ? KIND_SHARED : 0), mapcount, 1};
 }
 
 /* The compound page of a frame; NULL when its words cannot be. */
@@ -209,29 +270,6 @@ static const struct folio *folio_of(struct gather *g, uint64_t pfn)
 	return g->has_folio ? &g->folio : NULL;
 }
 
-/* `count` pages of a compound page from `pfn` on: one mapped by itself, or all of them together. */
-static void add_compound(struct gather *g, const struct folio *folio, uint64_t pfn, uint64_t count, bool young, bool dirty,
-			 bool present)
-{
-	struct page_words w = words_of(g, folio->flags, folio->mapping, folio->head);
-	uint64_t size = count * g->page_bytes;
-	add_size(g, &w, size, young, dirty);
-	if (w.refcount == 1 || !present) {
-		/* The kernel shifts an unsigned long: of 32 bits, it loses all of a huge page. */
-		uint64_t pss = size << SMAPS_PSS_SHIFT;
-		accumulate(g, &w, size, g->k->arch->pointer_size == 8 ? pss : (uint32_t)pss, dirty, true);
-		return;
-	}
-	for (; count; count--, pfn++) {
-		const unsigned char *page = frame_page(g->frames, pfn);
-		if (!page)
-			return;
-		int32_t mapcount = folio_page_mapcount(g->frames, folio, page);
-		bool private = folio->no_page_mapcounts ? !folio->maybe_mapped_shared : mapcount < 2;
-		accumulate(g, &w, g->page_bytes, share(g, mapcount), dirty, private);
-	}
-}
-
 static void page_missing(struct gather *g, uint64_t pfn)
 {
 	uint64_t page;
@@ -240,24 +278,56 @@ static void page_missing(struct gather *g, uint64_t pfn)
 				    "struct page %016" PRIx64 " is not in the image, or damaged: the counts are too low", page);
 }
 
-static inline void add_page(struct gather *g, uint64_t pfn, bool young, bool dirty, bool present)
+/* So many pages of a compound page from `pfn` on: one mapped by itself, or all of them together. */
+static void add_compound(struct gather *g, const struct folio *folio, uint64_t pfn, uint64_t pages, uint64_t young, uint64_t dirty,
+			 bool present)
 {
-	struct frames *f = g->frames;
-	const unsigned char *page = frame_page(f, pfn);
+	unsigned kind = page_kind(&g->reader, folio->flags, folio->mapping, young, dirty);
+	struct run run = {0};
+	if (!present || frame_count(folio->head, g->reader.refcount_at) == 1) {
+		/* The kernel shifts an unsigned long: of 32 bits, it loses all of a huge page. */
+		uint64_t size = pages * g->page_bytes, pss = size << SMAPS_PSS_SHIFT;
+		add_bytes(g, kind, size, g->reader.wide ? pss : (uint32_t)pss);
+		return;
+	}
+	if (g->frames->counts_whole) { /* and looked at as a whole, too */
+		uint32_t mapcount = folio->entire_mapcount >= 2 ? (uint32_t)folio->entire_mapcount : 1;
+		uint64_t size = pages * g->page_bytes;
+		add_bytes(g, kind | (mapcount >= 2 ? KIND_SHARED : 0), size, (size << SMAPS_PSS_SHIFT) / mapcount);
+		return;
+	}
+	for (; pages; pages--, pfn++) {
+		const unsigned char *page = frame_page(g->frames, pfn);
+		if (!page) {
+			page_missing(g, pfn);
+			break;
+		}
+		int32_t mapcount = folio_page_mapcount(g->frames, folio, page);
+		bool shared = folio->no_page_mapcounts ? folio->maybe_mapped_shared : mapcount >= 2;
+		add_to_run(g, &run, kind | (shared ? KIND_SHARED : 0), mapcount);
+	}
+	end_run(g, run);
+}
+
+static void add_page(struct gather *g, uint64_t pfn, uint64_t young, uint64_t dirty, bool present)
+{
+	const struct page_reader *r = &g->reader;
+	const unsigned char *page = frame_page(g->frames, pfn);
+	const struct folio *folio;
+	struct run run;
 	if (!page) {
 		page_missing(g, pfn);
 		return;
 	}
-	uint64_t flags = frame_word(f, page, f->flags_at);
-	if (!(flags & f->head) && !frame_is_tail(f, page)) {
-		add_single(g, pfn, page, flags, young, dirty, present);
-		return;
-	}
-	const struct folio *folio = folio_of(g, pfn);
-	if (folio)
+	struct page_words w = read_words(r, page, young, dirty, r->wide);
+	if (!(w.flags & r->head) && !w.tail) {
+		single_run(r, pfn, &w, present, &run);
+		end_run(g, run);
+	} else if ((folio = folio_of(g, pfn))) {
 		add_compound(g, folio, pfn, 1, young, dirty, present);
-	else
+	} else {
 		page_missing(g, pfn);
+	}
 }
 
 /* ---- Entries ---- */
@@ -279,10 +349,9 @@ static void add_odd_entry(struct gather *g, uint64_t entry, unsigned level)
 {
 	struct leaf_page leaf;
 	leaf_page(g->frames, g->vma->flags, entry, level, &leaf);
-	bool young = entry & X86_ACCESSED, dirty = entry & g->dirty_bits;
 	switch (leaf.kind) {
 	case LEAF_PAGE: /* PROT_NONE */
-		add_page(g, leaf.pfn, young, dirty, true);
+		add_page(g, leaf.pfn, entry & X86_ACCESSED, entry & g->dirty_bits, true);
 		break;
 	case LEAF_SWAP:
 		add_swap(g, entry);
@@ -313,29 +382,80 @@ static void add_shmem_swap(struct gather *g, uint64_t start, uint64_t end, const
 	}
 }
 
+/*
+ * In portions: first entries are read and their struct pages sent for, then these are looked at, which by then stand in the caches. One by one, each
+ * would be waited for.
+ */
+#define PORTION 32
+
+struct present_entry {
+	uint64_t entry;
+	const unsigned char *page; /* NULL: not near */
+};
+
+/* Up to PORTION present entries of ordinary pages from entry *at on; what others stand between is added. */
+static inline unsigned find_present(struct gather *g, const struct piece *p, uint64_t *at, uint64_t count, struct present_entry *found)
+{
+	const unsigned shift = g->k->arch->page_shift, size = g->k->geometry.entry_size == 8 ? 8 : 4;
+	const uint64_t zero = g->frames->zero_pfn, mask = g->k->geometry.frame_mask;
+	struct frame_piece near = g->near;
+	uint64_t i = *at;
+	unsigned n = 0;
+	for (; i < count && n < PORTION; i++) {
+		uint64_t entry = load_uint(p->entries + i * size, size), pfn = (entry & mask) >> shift;
+		if ((entry & (X86_PRESENT | X86_SPECIAL)) == X86_PRESENT && pfn != zero) {
+			found[n].entry = entry;
+			found[n].page = frame_piece_page(g->frames, pfn, &near);
+			__builtin_prefetch(found[n++].page);
+		} else if (entry) {
+			add_odd_entry(g, entry, p->level);
+		}
+	}
+	g->near = near;
+	*at = i;
+	return n;
+}
+
+static inline __attribute__((always_inline)) void add_entries(struct gather *g, const struct piece *p, bool wide)
+{
+	const struct page_reader r = g->reader;
+	const unsigned shift = g->k->arch->page_shift;
+	const uint64_t dirty_bits = g->dirty_bits, mask = g->k->geometry.frame_mask, count = (p->end - p->start) >> shift;
+	struct present_entry found[2][PORTION];
+	struct page_words last = {0};
+	struct run run = {0};
+	uint64_t at = 0;
+	unsigned n = find_present(g, p, &at, count, found[0]), next;
+	for (unsigned turn = 0; n; n = next, turn ^= 1) {
+		next = find_present(g, p, &at, count, found[turn ^ 1]);
+		for (const struct present_entry *f = found[turn]; f < found[turn] + n; f++) {
+			uint64_t young = f->entry & X86_ACCESSED, dirty = f->entry & dirty_bits, pfn = (f->entry & mask) >> shift;
+			if (!f->page) {
+				add_page(g, pfn, young, dirty, true);
+				continue;
+			}
+			struct page_words w = read_words(&r, f->page, young, dirty, wide);
+			/* Where mappings were counted for each frame, no page is like another. */
+			if (run.pages && !r.counts && same_words(&w, &last)) {
+				run.pages++;
+			} else if (w.flags & r.head || w.tail) {
+				add_page(g, pfn, young, dirty, true);
+			} else {
+				end_run(g, run);
+				single_run(&r, pfn, &w, true, &run);
+				last = w;
+			}
+		}
+	}
+	end_run(g, run);
+}
+
 static void add_table(struct gather *g, const struct piece *p)
 {
-	const struct pagetable_geometry *geometry = &g->k->geometry;
-	const unsigned shift = g->k->arch->page_shift;
-	const uint64_t zero = g->frames->zero_pfn, mask = geometry->frame_mask;
-	uint64_t count = (p->end - p->start) >> shift;
-	/* What is fetched ahead stands in the caches when it is its turn. */
-	enum { AHEAD = 8 };
-	for (uint64_t i = 0; i < count; i++) {
-		uint64_t entry = piece_entry(g->k, p, i);
-		if (i + AHEAD < count) {
-			uint64_t later = piece_entry(g->k, p, i + AHEAD);
-			if (later & X86_PRESENT)
-				__builtin_prefetch(frame_page(g->frames, (later & mask) >> shift));
-		}
-		if (!entry)
-			continue;
-		uint64_t pfn = (entry & mask) >> shift;
-		if ((entry & (X86_PRESENT | X86_SPECIAL)) == X86_PRESENT && pfn != zero)
-			add_page(g, pfn, entry & X86_ACCESSED, entry & g->dirty_bits, true);
-		else
-			add_odd_entry(g, entry, p->level);
-	}
+	if (g->reader.wide)
+		add_entries(g, p, true);
+	else
+		add_entries(g, p, false);
 }
 
 /* smaps_pmd_entry() */
@@ -359,8 +479,8 @@ static void add_huge(struct gather *g, const struct piece *p)
 	else
 		g->s->file_thp += size;
 	bool present = leaf.kind == LEAF_PAGE;
-	add_compound(g, folio, folio->pfn, 1ull << folio->order, present && p->entry & X86_ACCESSED,
-		     present && p->entry & g->dirty_bits, present);
+	uint64_t bits = present ? p->entry : 0;
+	add_compound(g, folio, folio->pfn, 1ull << folio->order, bits & X86_ACCESSED, bits & g->dirty_bits, present);
 }
 
 /* hugetlb_pmd_shared(): is the table of entries shared with other processes? */
@@ -476,9 +596,9 @@ struct error *smaps_add(struct kernel *k, const struct vma *vma, struct smaps *o
 		.page_bytes = 1ull << k->arch->page_shift,
 		.dirty_bits = x86_dirty_bits(k),
 		.locked = vma->flags & VM_LOCKED,
-		.anon_by_pointer = !HAS_STRUCT(k, anon_vma),
 	};
 	TRY(frames_open(k, &g.frames));
+	make_reader(&g);
 	if (!HAS(k, page, mapcount))
 		TRY(count_mappings(&g));
 	out->size = vma->end - vma->start;
