@@ -338,6 +338,8 @@ struct error *swap_slot_give(struct engine *e, const struct swap_slots *a, uint6
 {
 	struct kernel *k = e->k;
 	struct object c;
+	if (swap_has_clusters(e, a) && !HAS(k, swap_info_struct, free_head))
+		return error_at(ERR_UNSUPPORTED, a->o.addr, "slot %" PRIu64 " of swap area %u becomes free: which list its cluster goes to is not followed", offset, a->type);
 	if (!has_caches(e) || !read_flag(e, "swap_slot_cache_enabled") || !read_flag(e, "swap_slot_cache_active"))
 		return range_free(e, a, offset);
 	TRY(open_cache(e, e->cpu, &c));
