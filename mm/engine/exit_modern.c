@@ -39,6 +39,7 @@ static struct error *exit_mm(struct exiting *x)
 	if (!addr)
 		return NULL;
 	TRY(object_open_writable(k, addr, S_mm_struct, &mm));
+	TRY(sched_mm_exit(e, &x->t, &mm));
 	TRY(sync_mm_rss(e, &x->t, &mm));
 	uint64_t rss = GET(k, &x->signal, signal_struct, maxrss), now = GET(k, &mm, mm_struct, hiwater_rss);
 	if (x->group_dead && now > rss)
@@ -184,6 +185,8 @@ static struct error *unhash_process(struct exiting *x)
 	}
 	if (HAS(k, task_struct, thread_group))
 		TRY(list_del(k, MEMBER_ADDR(k, &x->t, task_struct, thread_group)));
+	if (HAS(k, task_struct, scx_tasks_node) && symbol_addr(k, "scx_tasks"))
+		TRY(list_del(k, MEMBER_ADDR(k, &x->t, task_struct, scx_tasks_node)));
 	return HAS(k, signal_struct, thread_head) ? list_del(k, MEMBER_ADDR(k, &x->t, task_struct, thread_node)) : NULL;
 }
 
@@ -221,6 +224,7 @@ static struct error *put_task(struct exiting *x)
 	struct kernel *k = e->k;
 	uint64_t cache;
 	TRY(put_creds(e, &x->t));
+	TRY(put_exec_state(e, &x->t));
 	if (GET(k, &x->t, task_struct, security))
 		TRY(kfree(e, GET(k, &x->t, task_struct, security)));
 	TRY(put_signal(e, &x->signal));

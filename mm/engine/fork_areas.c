@@ -92,6 +92,9 @@ static struct error *mm_init(struct engine *e, const struct object *mm, const st
 	TRY(pgd_alloc_modern(e, mm->addr, &pgd));
 	SET(k, mm, mm_struct, pgd, pgd);
 	TRY(init_new_context(e, mm));
+	struct error *failure = mm_alloc_parts(e, mm);
+	if (failure)
+		return failure->code == ERR_KERNEL ? error_worse(failure, pgd_free_modern(e, pgd)) : failure;
 	return count_user_ns(e, mm, 1);
 }
 
@@ -126,6 +129,7 @@ struct error *mmdrop_areas(struct engine *e, uint64_t addr)
 	if (GET(k, &mm, mm_struct, context_ldt))
 		return error_at(ERR_UNSUPPORTED, addr, "mm %" PRIx64 " has local descriptors: freeing them is not done", addr);
 	TRY(pgd_free_modern(e, GET(k, &mm, mm_struct, pgd)));
+	TRY(mm_drop_parts(e, &mm));
 	TRY(count_user_ns(e, &mm, -1));
 	return kmem_cache_free(e, e->mm_cachep, addr);
 }
@@ -152,6 +156,7 @@ struct error *mmput_areas(struct engine *e, uint64_t addr)
 	/* On the list of those with pages in swap. */
 	TRY(list_del(k, MEMBER_ADDR(k, &mm, mm_struct, mmlist)));
 	TRY(lru_gen_del_mm(e, &mm));
+	TRY(mm_drop_futexes(e, &mm));
 	return mmdrop_areas(e, addr);
 }
 

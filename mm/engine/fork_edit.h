@@ -29,6 +29,15 @@ struct error *exec_mmap(struct engine *e, uint64_t task) MUST_CHECK;
 struct error *mm_alloc_areas(struct engine *e, uint64_t *mm) MUST_CHECK;
 struct error *dup_mm_areas(struct engine *e, uint64_t old, uint64_t *mm) MUST_CHECK;
 struct error *mmput_areas(struct engine *e, uint64_t mm) MUST_CHECK;
+/* mm/engine/mm_parts.c: counters per CPU, numbers of its own and of its tasks; an mm that is all zeroes or a copy gets them (on ENOMEM none), and gives them back. */
+struct error *mm_alloc_parts(struct engine *e, const struct object *mm) MUST_CHECK;
+struct error *mm_drop_parts(struct engine *e, const struct object *mm) MUST_CHECK;
+struct error *mm_drop_futexes(struct engine *e, const struct object *mm) MUST_CHECK;
+/* mm/engine/mm_sched.c: the scheduler's part of that; the task is one of those that run in the mm, and is so no more. */
+struct error *mm_alloc_sched(struct engine *e, const struct object *mm) MUST_CHECK;
+struct error *mm_destroy_sched(struct engine *e, const struct object *mm) MUST_CHECK;
+struct error *sched_mm_fork(struct engine *e, const struct object *task, const struct object *mm) MUST_CHECK;
+struct error *sched_mm_exit(struct engine *e, const struct object *task, const struct object *mm) MUST_CHECK;
 /* mm/engine/lru_gen_mm.c: the mm is on no list; it comes onto that which `like` is on; it leaves its own. Nothing where there are no such lists. */
 struct error *lru_gen_init_mm(struct engine *e, const struct object *mm) MUST_CHECK;
 struct error *lru_gen_add_mm(struct engine *e, const struct object *mm, const struct object *like) MUST_CHECK;
@@ -45,6 +54,8 @@ struct error *put_sighand_modern(struct engine *e, const struct object *task) MU
 struct error *put_signal(struct engine *e, const struct object *signal) MUST_CHECK;
 /* exit_creds(): the task has none any more. */
 struct error *put_creds(struct engine *e, const struct object *task) MUST_CHECK;
+/* What says who may look at the task, where that is not the mm; the task has none any more. */
+struct error *put_exec_state(struct engine *e, const struct object *task) MUST_CHECK;
 /* process_counts of the acting CPU */
 struct error *count_processes(struct engine *e, int delta) MUST_CHECK;
 

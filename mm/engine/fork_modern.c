@@ -14,6 +14,7 @@
 
 /* include/linux/sched.h, magic.h */
 #define PF_IDLE		0x2ull
+#define PF_KTHREAD	0x200000ull
 #define PF_WQ_WORKER	0x20ull
 #define PF_FORKNOEXEC	0x40ull
 #define PF_SUPERPRIV	0x100ull
@@ -61,12 +62,31 @@ static struct error *set_stack_end(struct engine *e, const struct object *t, uin
 	return kernel_write_pointer(k, stack + to.size, STACK_END_MAGIC);
 }
 
+/* The processor's registers stand at the end of the task_struct, or (since 6.16) behind it; fpu_clone(). A state that the parent has elsewhere is larger than the common one. */
+static struct error *dup_fpu(struct forking *f)
+{
+	struct kernel *k = f->e->k;
+	uint32_t at = HAS(k, task_struct, fpu) ? OFFSET(k, task_struct, fpu) : SIZE_OF(k, task_struct);
+	struct object fpu, from;
+	if (!HAS(k, fpu, own_fpstate) || !HAS(k, fpu, fpstate) || GET(k, &f->parent, task_struct, flags) & PF_KTHREAD)
+		return NULL;
+	TRY(object_open(k, f->parent.addr + at, S_fpu, &from));
+	TRY(object_open_writable(k, f->t.addr + at, S_fpu, &fpu));
+	if (GET(k, &from, fpu, fpstate) != MEMBER_ADDR(k, &from, fpu, own_fpstate))
+		return error_at(ERR_UNSUPPORTED, f->parent.addr, "the task has more registers than common: a copy of them is not made");
+	SET(k, &fpu, fpu, fpstate, MEMBER_ADDR(k, &fpu, fpu, own_fpstate));
+	SET(k, &fpu, fpu, task_fpstate, 0);
+	SET(k, &fpu, fpu, last_cpu, UINT64_MAX);
+	return NULL;
+}
+
 static struct error *dup_task_struct(struct forking *f)
 {
 	struct engine *e = f->e;
 	struct kernel *k = e->k;
 	uint64_t cache, addr, stack, vm, size;
-	struct object bytes;
+	uint32_t behind = HAS(k, task_struct, fpu) ? 0 : SIZE_OF(k, fpu);
+	struct object from, bytes;
 	TRY(kernel_read_symbol(k, "task_struct_cachep", 0, &cache));
 	TRY(kmem_cache_alloc(e, cache, GFP24_KERNEL, &addr));
 	struct error *failure = alloc_thread_stack(e, &stack, &vm);
@@ -74,10 +94,11 @@ static struct error *dup_task_struct(struct forking *f)
 		return failure->code == ERR_KERNEL ? error_worse(failure, kmem_cache_free(e, cache, addr)) : failure;
 	/* As long as the processor's registers need, which the type leaves room for at its end. */
 	TRY(kernel_get(k, cache, M_kmem_cache_object_size, &size));
-	if (size > SIZE_OF(k, task_struct) || size < k->members[M_task_struct_mm].offset)
+	if (size > SIZE_OF(k, task_struct) + behind || size < k->members[M_task_struct_mm].offset)
 		return error_at(ERR_BAD_OBJECT, cache, "a task_struct of %" PRIu64 " bytes", size);
+	TRY(object_open_bytes(k, f->parent.addr, size, &from));
 	TRY(object_open_bytes_writable(k, addr, size, &bytes));
-	memcpy((void *)bytes.bytes, f->parent.bytes, size);
+	memcpy((void *)bytes.bytes, from.bytes, size);
 	TRY(open_task(e, addr, &f->t));
 	SET(k, &f->t, task_struct, stack, stack);
 	SET(k, &f->t, task_struct, stack_vm_area, vm);
@@ -87,6 +108,10 @@ static struct error *dup_task_struct(struct forking *f)
 	SET(k, &f->t, task_struct, usage, HAS(k, task_struct, rcu_users) ? 1 : 2);
 	/* Lots are drawn for it; here they fall the same way each time. */
 	SET(k, &f->t, task_struct, stack_canary, (addr ^ stack) * 0x9e3779b97f4a7c15ull & ~0xffull);
+	/* Which CPUs it may run on, by its own mask. */
+	if (GET(k, &f->parent, task_struct, cpus_ptr) == MEMBER_ADDR(k, &f->parent, task_struct, cpus_mask))
+		SET(k, &f->t, task_struct, cpus_ptr, MEMBER_ADDR(k, &f->t, task_struct, cpus_mask));
+	TRY(dup_fpu(f));
 	return set_stack_end(e, &f->t, GET(k, &f->parent, task_struct, stack));
 }
 
@@ -101,18 +126,27 @@ static struct error *reset_task(struct forking *f)
 		M_task_struct_on_cpu,	     M_task_struct_on_rq,      M_task_struct_exit_state,  M_task_struct_exit_code,     M_task_struct_task_works,
 		M_task_struct_io_uring,	     M_task_struct_last_switch_time, M_task_struct_plug,  M_task_struct_vmacache_seqnum, M_task_struct_mm,
 		M_task_struct_active_mm,     M_task_struct_ptrace,     M_task_struct_audit_context, M_task_struct_delays,    M_task_struct_sum_exec_runtime,
-		M_task_struct_last_arrival,  M_task_struct_last_switch_count, M_task_struct_rss_events,
+		M_task_struct_last_arrival,  M_task_struct_last_switch_count, M_task_struct_rss_events,    M_task_struct_user_cpus_ptr, M_task_struct_bpf_storage,
+		M_task_struct_cid_active,    M_task_struct_sched_cache_grp,
 	};
-	static const enum member_id arrays[] = { M_task_struct_rss_stat, M_task_struct_vmacache, M_task_struct_prev_cputime, M_task_struct_pid_links };
+	static const enum member_id arrays[] = {
+		M_task_struct_rss_stat, M_task_struct_vmacache, M_task_struct_prev_cputime, M_task_struct_pid_links, M_task_struct_cid_node, M_task_struct_scx,
+	};
+	static const enum member_id none[] = {
+		M_task_struct_cid, M_task_struct_cid_last, M_task_struct_cid_migrate_from, M_task_struct_scx_sticky_cpu, M_task_struct_scx_holding_cpu,
+	};
 	static const enum member_id lists[] = {
 		M_task_struct_tasks,	 M_task_struct_children,      M_task_struct_sibling,   M_task_struct_ptraced,	    M_task_struct_ptrace_entry, M_task_struct_thread_group,
 		M_task_struct_thread_node, M_task_struct_pending_list, M_task_struct_pi_state_list, M_task_struct_perf_event_list, M_task_struct_cg_list, M_task_struct_rt_run_list,
 		M_task_struct_trc_holdout_list, M_task_struct_prio_list, M_task_struct_node_list, M_task_struct_se_group_node,
+		M_task_struct_scx_dsq_list, M_task_struct_scx_runnable_node,
 	};
 	for (size_t i = 0; i < sizeof(zero) / sizeof(zero[0]); i++)
 		object_set(k, &f->t, zero[i], 0);
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		clear_member(k, &f->t, arrays[i]);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		object_set(k, &f->t, none[i], UINT64_MAX);
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		if (k->members[lists[i]].present)
 			TRY(list_init(k, f->t.addr + k->members[lists[i]].offset));
@@ -269,6 +303,44 @@ static struct error *copy_signal(struct forking *f)
 	return list_add(k, MEMBER_ADDR(k, &f->t, task_struct, thread_node), MEMBER_ADDR(k, &to, signal_struct, thread_head));
 }
 
+/* ---- Who may look at it: copy_exec_state(), put_task_exec_state() ---- */
+
+static struct error *copy_exec_state(struct forking *f)
+{
+	struct engine *e = f->e;
+	struct kernel *k = e->k;
+	uint64_t old = GET(k, &f->t, task_struct, exec_state), cache, addr, now;
+	struct object from, to;
+	if (!HAS(k, task_struct, exec_state) || !old)
+		return NULL;
+	if (f->flags & CLONE_VM_FLAG)
+		return add_count(e, old, S_task_exec_state, M_task_exec_state_count, 1, &now);
+	TRY(kernel_read_symbol(k, "task_exec_state_cachep", 0, &cache));
+	TRY(kmem_cache_alloc(e, cache, GFP24_KERNEL, &addr));
+	TRY(object_open(k, old, S_task_exec_state, &from));
+	TRY(object_open_writable(k, addr, S_task_exec_state, &to));
+	memcpy((void *)to.bytes, from.bytes, to.size);
+	SET(k, &to, task_exec_state, count, 1);
+	SET(k, &f->t, task_struct, exec_state, addr);
+	return add_count(e, GET(k, &to, task_exec_state, user_ns), S_user_namespace, M_user_namespace_count, 1, &now);
+}
+
+struct error *put_exec_state(struct engine *e, const struct object *task)
+{
+	struct kernel *k = e->k;
+	uint64_t addr = GET(k, task, task_struct, exec_state), cache, left, user_ns;
+	if (!HAS(k, task_struct, exec_state) || !addr)
+		return NULL;
+	SET(k, task, task_struct, exec_state, 0);
+	TRY(add_count(e, addr, S_task_exec_state, M_task_exec_state_count, -1, &left));
+	if (left)
+		return NULL;
+	TRY(kernel_get(k, addr, M_task_exec_state_user_ns, &user_ns));
+	TRY(add_count(e, user_ns, S_user_namespace, M_user_namespace_count, -1, &left));
+	TRY(kernel_read_symbol(k, "task_exec_state_cachep", 0, &cache));
+	return kmem_cache_free(e, cache, addr);
+}
+
 /* ---- Memory, registers ---- */
 
 static struct error *copy_mm(struct forking *f)
@@ -293,7 +365,8 @@ static struct error *copy_mm(struct forking *f)
 	}
 	SET(k, &f->t, task_struct, mm, mm);
 	SET(k, &f->t, task_struct, active_mm, mm);
-	return NULL;
+	TRY(object_open_writable(k, mm, S_mm_struct, &o));
+	return sched_mm_fork(e, &f->t, &o);
 }
 
 /* copy_thread(): the registers that the child returns to user space with; below them what __switch_to_asm() finds (struct fork_frame, since 4.9), or a flag that says so. */
@@ -412,6 +485,20 @@ struct error *count_processes(struct engine *e, int delta)
 	return kernel_write_pointer(e->k, at, n + (uint64_t)(int64_t)delta);
 }
 
+/* scx_post_fork(): on the list of all that a scheduler written in BPF may get; while there is one, it would be asked. */
+static struct error *join_scx(struct forking *f)
+{
+	struct kernel *k = f->e->k;
+	uint64_t list = symbol_addr(k, "scx_tasks"), enabled = 0;
+	if (!HAS(k, task_struct, scx_tasks_node) || !list)
+		return NULL;
+	if (symbol_addr(k, "scx_init_task_enabled"))
+		TRY(kernel_read_symbol(k, "scx_init_task_enabled", 1, &enabled));
+	if (enabled)
+		return error_at(ERR_UNSUPPORTED, f->parent.addr, "a scheduler written in BPF is told of new tasks (sched_ext): that is not followed");
+	return list_add_tail(k, MEMBER_ADDR(k, &f->t, task_struct, scx_tasks_node), list);
+}
+
 static struct error *link_task(struct forking *f)
 {
 	struct engine *e = f->e;
@@ -426,7 +513,8 @@ static struct error *link_task(struct forking *f)
 	TRY(thread ? link_thread(f) : link_leader(f));
 	TRY(attach_pid(e, &f->t, PID_OF_TASK, f->pid));
 	TRY(count_symbol(e, "nr_threads", 1));
-	return join_cgroup(f);
+	TRY(join_cgroup(f));
+	return join_scx(f);
 }
 
 /* ---- All of it ---- */
@@ -493,6 +581,11 @@ static struct error *drop_creds(struct forking *f)
 	return put_creds(f->e, &f->t);
 }
 
+static struct error *drop_exec_state(struct forking *f)
+{
+	return put_exec_state(f->e, &f->t);
+}
+
 static struct error *drop_security(struct forking *f)
 {
 	uint64_t blob = GET(f->e->k, &f->t, task_struct, security);
@@ -527,7 +620,12 @@ static struct error *drop_signal(struct forking *f)
 static struct error *drop_mm(struct forking *f)
 {
 	uint64_t mm = GET(f->e->k, &f->t, task_struct, mm);
-	return mm ? mmput(f->e, mm) : NULL;
+	struct object o;
+	if (!mm)
+		return NULL;
+	TRY(object_open_writable(f->e->k, mm, S_mm_struct, &o));
+	TRY(sched_mm_exit(f->e, &f->t, &o));
+	return mmput(f->e, mm);
 }
 
 static struct error *drop_namespaces(struct forking *f)
@@ -548,7 +646,7 @@ static struct error *drop_task(struct forking *f)
 static const struct {
 	struct error *(*make)(struct forking *f), *(*drop)(struct forking *f);
 } parts[] = {
-	{ dup_task_struct, drop_task },	   { reset_task, NULL },	    { copy_creds, drop_creds },	  { copy_security, drop_security },
+	{ dup_task_struct, drop_task },	   { reset_task, NULL },	    { copy_exec_state, drop_exec_state }, { copy_creds, drop_creds },	  { copy_security, drop_security },
 	{ copy_open_files, drop_files },   { copy_directories, drop_directories }, { copy_sighand, drop_sighand }, { copy_signal, drop_signal },
 	{ copy_mm, drop_mm },		   { copy_namespaces, drop_namespaces }, { copy_thread, NULL },	  { new_pid, NULL },
 };

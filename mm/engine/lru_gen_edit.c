@@ -7,11 +7,13 @@
 #include "mm/engine/list_edit.h"
 #include "mm/engine/lru_gen_edit.h"
 #include "mm/list.h"
+#include "mm/memmap.h"
 
 #define MAX_NR_GENS 4u /* include/linux/mmzone.h */
 #define MIN_NR_GENS 2u
 #define GEN_BITS    3u /* LRU_GEN_WIDTH: a generation less one, 0 for none */
 #define LISTS       2u /* anonymous, file */
+#define UNLISTED_MAX 65536u /* frames looked at for pages that are on no list */
 
 /* One lruvec's generations. */
 struct generations {
@@ -58,6 +60,19 @@ static bool learn(void *context, uint64_t node)
 	return ++w->seen % 64;
 }
 
+/* Where a page that is on no list has anything, the generation does not stand. */
+static void exclude(struct engine *e, struct learning *w)
+{
+	for (uint64_t pfn = 0, page; pfn < UNLISTED_MAX && w->possible & (w->possible - 1); pfn++) {
+		struct page p;
+		if (!pfn_to_page(e->k, pfn, &page) || error_drop(page_open(e->k, page, &p)) || p.flags >> e->bit_lru & 1)
+			continue;
+		for (unsigned shift = 0; shift < 64; shift++)
+			if (p.flags >> shift & ((1u << GEN_BITS) - 1))
+				w->possible &= ~(1ull << shift);
+	}
+}
+
 static struct error *find_shift(struct engine *e, const struct generations *g, unsigned *shift)
 {
 	int64_t flags;
@@ -73,6 +88,7 @@ static struct error *find_shift(struct engine *e, const struct generations *g, u
 		w.gen = i / (LISTS * g->zones);
 		TRY(list_for_each(e->k, list_of(g, w.gen, i / g->zones % LISTS, i % g->zones), learn, &w));
 	}
+	exclude(e, &w);
 	if (!w.seen || !w.possible || (w.possible & (w.possible - 1)))
 		return error_at(ERR_UNSUPPORTED, g->o.addr, "where pages keep their generation is not shown by the %u looked at", w.seen);
 	*shift = e->modern->lru_gen_shift = (unsigned)__builtin_ctzll(w.possible);

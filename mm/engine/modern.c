@@ -159,6 +159,7 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->vmscan_immediate = stat_item(k, "NR_VMSCAN_IMMEDIATE", NULL);
 	m->pagetable = stat_item(k, "NR_PAGETABLE", NULL);
 	m->kernel_stack = stat_item(k, "NR_KERNEL_STACK_KB", "NR_KERNEL_STACK");
+	m->vmalloc = stat_item(k, "NR_VMALLOC", NULL);
 	m->anon_thps = stat_item(k, "NR_ANON_THPS", "NR_ANON_TRANSPARENT_HUGEPAGES");
 	m->shmem_thps_mapped = stat_item(k, "NR_SHMEM_PMDMAPPED", NULL);
 	m->file_thps_mapped = stat_item(k, "NR_FILE_PMDMAPPED", NULL);

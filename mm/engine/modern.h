@@ -61,7 +61,7 @@ struct engine_modern {
 	unsigned migrate_pcptypes, migrate_unmovable, migrate_movable, migrate_reclaimable;
 	/* the page cache: its pages, those of shared memory among them, those to be written (in the node, and to the zone), all that ever became so */
 	struct stat_item file_pages, swapcached, shmem, file_dirty, write_pending, dirtied;
-	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
+	struct stat_item free_pages, free_blocks, anon_mapped, file_mapped, pagetable, kernel_stack, vmalloc, anon_thps, slab_reclaimable, slab_unreclaimable, lru_base, zone_lru_base; /* lru_…: of the first LRU list */
 	/* mm/engine/vmscan_…: isolated and workingset_… have those of files behind those of anonymous pages; so have the events scan_anon and steal_anon;
 	 * allocstall is that of zone 0; scan and steal: of who reclaims, directly or as kswapd */
 	struct stat_item isolated, workingset_refault, workingset_activate, workingset_restore, vmscan_write, vmscan_immediate, written;

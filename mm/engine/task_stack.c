@@ -26,10 +26,10 @@ static struct error *account(struct engine *e, uint64_t page, uint64_t bytes, in
 	return NULL;
 }
 
-static struct error *zeroed(struct engine *e, uint64_t cache, uint32_t size, struct object *o)
+static struct error *zeroed(struct engine *e, uint32_t size, struct object *o)
 {
 	uint64_t addr;
-	TRY(cache ? kmem_cache_alloc(e, cache, GFP24_KERNEL, &addr) : kmalloc(e, size, GFP24_KERNEL, &addr));
+	TRY(kmalloc(e, size, GFP24_KERNEL, &addr));
 	TRY(object_open_bytes_writable(e->k, addr, size, o));
 	memset((void *)o->bytes, 0, size);
 	return NULL;
@@ -55,19 +55,78 @@ static struct error *kernel_entry(struct engine *e, uint64_t addr, uint64_t *at)
 	return NULL;
 }
 
-/* How many pages of it are mapped says vm_struct.nr_pages, whatever comes. */
-static struct error *map_pages(struct engine *e, const struct object *vm, unsigned count)
+/* The counter is of the machine until 6.19, of the node after. */
+static struct error *count_vmalloc_pages(struct engine *e, uint64_t page, int count)
+{
+	uint64_t counter = symbol_addr(e->k, "nr_vmalloc_pages"), n;
+	mod_page_state(e, page, e->modern->vmalloc, count);
+	if (!counter)
+		return NULL;
+	TRY(kernel_read_pointer(e->k, counter, &n));
+	return kernel_write_pointer(e->k, counter, n + (uint64_t)(int64_t)count);
+}
+
+/* split_page(): a block becomes as many pages, each with its reference. */
+static struct error *split_page(struct engine *e, uint64_t page, unsigned order)
+{
+	struct page p;
+	for (unsigned i = 1; i < 1u << order; i++) {
+		TRY(page_open_writable(e, page + (uint64_t)i * e->page_size, &p));
+		SET(e->k, &p.object, page, refcount, 1);
+	}
+	return NULL;
+}
+
+/* The largest block that `left` pages have room for and that can be had without waiting, where kernels begin with those (those that count the node's NR_VMALLOC do); else a page. */
+static struct error *alloc_block(struct engine *e, unsigned left, unsigned *order, uint64_t *page)
+{
+	bool nowait = e->nowait;
+	if (e->modern->vmalloc.group < 0)
+		*order = 0;
+	for (; *order; --*order) {
+		if (1u << *order > left)
+			continue;
+		e->nowait = true;
+		struct error *failure = alloc_pages_pcp(e, PAGES_KERNEL, *order, page);
+		e->nowait = nowait;
+		if (!failure)
+			return *page ? split_page(e, *page, *order) : NULL;
+		if (failure->code != ERR_KERNEL)
+			return failure;
+		error_free(failure);
+	}
+	return alloc_pages_pcp(e, PAGES_KERNEL, 0, page);
+}
+
+/* vm_area_alloc_pages(): how many there are says vm_struct.nr_pages, whatever comes. */
+static struct error *alloc_area_pages(struct engine *e, const struct object *vm, unsigned count)
 {
 	struct kernel *k = e->k;
-	uint64_t page, at, addr = GET(k, vm, vm_struct, addr), pages = GET(k, vm, vm_struct, pages);
-	for (unsigned n = 0; n < count; n++, addr += VMCORE_PAGE_SIZE) {
-		TRY(kernel_entry(e, addr, &at));
-		TRY(alloc_pages_pcp(e, PAGES_KERNEL, 0, &page));
+	uint64_t page, pages = GET(k, vm, vm_struct, pages);
+	unsigned order = 0;
+	while (2u << order <= count)
+		order++;
+	for (unsigned n = 0; n < count;) {
+		TRY(alloc_block(e, count - n, &order, &page));
 		if (!page)
 			return error_new(ERR_UNSUPPORTED, "a page was only explained");
-		TRY(kernel_write_pointer(k, pages + (uint64_t)n * k->arch->pointer_size, page));
+		TRY(count_vmalloc_pages(e, page, 1 << order));
+		for (unsigned end = n + (1u << order); n < end; n++, page += e->page_size)
+			TRY(kernel_write_pointer(k, pages + (uint64_t)n * k->arch->pointer_size, page));
+		SET(k, vm, vm_struct, nr_pages, n);
+	}
+	return NULL;
+}
+
+/* vmap_pages_range() */
+static struct error *map_pages(struct engine *e, const struct object *vm)
+{
+	struct kernel *k = e->k;
+	uint64_t page, at, addr = GET(k, vm, vm_struct, addr), pages = GET(k, vm, vm_struct, pages), count = GET(k, vm, vm_struct, nr_pages);
+	for (unsigned n = 0; n < count; n++, addr += VMCORE_PAGE_SIZE) {
+		TRY(kernel_entry(e, addr, &at));
+		TRY(kernel_read_pointer(k, pages + (uint64_t)n * k->arch->pointer_size, &page));
 		set_pte(e, at, engine_page_phys(e, page) | (PAGE_KERNEL_BITS & e->areas.supported_pte_mask));
-		SET(k, vm, vm_struct, nr_pages, n + 1);
 	}
 	return NULL;
 }
@@ -82,11 +141,15 @@ static struct error *vfree_stack(struct engine *e, const struct object *vm)
 		return error_at(ERR_BAD_OBJECT, vm->addr, "no stack has as many pages as vm_struct %" PRIx64, vm->addr);
 	TRY(free_vmap_area(e, vm->addr));
 	for (unsigned n = 0; n < count; n++) {
-		TRY(kernel_entry(e, addr + (uint64_t)n * VMCORE_PAGE_SIZE, &at));
-		set_pte(e, at, 0);
+		/* What failed on its way is not mapped yet. */
+		if (!error_drop(kernel_vtop(k, addr + (uint64_t)n * VMCORE_PAGE_SIZE, &at))) {
+			TRY(kernel_entry(e, addr + (uint64_t)n * VMCORE_PAGE_SIZE, &at));
+			set_pte(e, at, 0);
+		}
 		TRY(kernel_read_pointer(k, pages + (uint64_t)n * k->arch->pointer_size, &page));
 		TRY(page_open_writable(e, page, &p));
 		SET(k, &p.object, page, refcount, 0);
+		TRY(count_vmalloc_pages(e, page, -1));
 		TRY(free_pages_modern(e, page, 0));
 	}
 	/* flush_tlb_kernel_range(): another stack may come to stand at the same addresses. */
@@ -101,21 +164,14 @@ static struct error *vfree_stack(struct engine *e, const struct object *vm)
 static struct error *get_vm_area(struct engine *e, uint64_t size, struct object *vm)
 {
 	struct kernel *k = e->k;
-	struct object area;
-	uint64_t cache, start, whole = size + VMCORE_PAGE_SIZE; /* the page behind it is never mapped */
-	TRY(kernel_read_symbol(k, "vmap_area_cachep", 0, &cache));
-	TRY(zeroed(e, 0, SIZE_OF(k, vm_struct), vm));
-	struct error *failure = zeroed(e, cache, SIZE_OF(k, vmap_area), &area);
+	uint64_t start, whole = size + VMCORE_PAGE_SIZE; /* the page behind it is never mapped */
+	TRY(zeroed(e, SIZE_OF(k, vm_struct), vm));
+	struct error *failure = alloc_vmap_area(e, vm->addr, whole, size, &start);
 	if (failure)
 		return failure->code == ERR_KERNEL ? error_worse(failure, kfree(e, vm->addr)) : failure;
-	failure = alloc_vmap_area(e, area.addr, whole, size, &start);
-	if (failure && failure->code == ERR_KERNEL)
-		return error_worse(error_worse(failure, kmem_cache_free(e, cache, area.addr)), kfree(e, vm->addr));
-	TRY(failure);
-	SET(k, &area, vmap_area, flags, 4); /* VM_VM_AREA, where there are flags */
-	SET(k, &area, vmap_area, vm, vm->addr);
 	SET(k, vm, vm_struct, addr, start);
 	SET(k, vm, vm_struct, size, whole);
+	SET(k, vm, vm_struct, requested_size, size);
 	SET(k, vm, vm_struct, flags, VM_ALLOC);
 	SET(k, vm, vm_struct, caller, symbol_addr(k, "copy_process"));
 	return NULL;
@@ -129,11 +185,13 @@ static struct error *vmalloc_stack(struct engine *e, uint64_t size, uint64_t *vm
 	unsigned count = (unsigned)(size >> k->arch->page_shift);
 	TRY(members_require(k, "vmalloc space of this kernel is not changed", M_vmap_area_rb_node, M_vmap_area_list, M_vm_struct_pages, MEMBER_NONE));
 	TRY(get_vm_area(e, size, &vm));
-	struct error *failure = zeroed(e, 0, count * k->arch->pointer_size, &pages);
+	struct error *failure = zeroed(e, count * k->arch->pointer_size, &pages);
 	if (!failure)
 		SET(k, &vm, vm_struct, pages, pages.addr);
 	if (!failure)
-		failure = map_pages(e, &vm, count);
+		failure = alloc_area_pages(e, &vm, count);
+	if (!failure)
+		failure = map_pages(e, &vm);
 	if (failure)
 		return failure->code == ERR_KERNEL ? error_worse(failure, vfree_stack(e, &vm)) : failure;
 	*vm_addr = vm.addr;

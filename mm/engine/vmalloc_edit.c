@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Areas of vmalloc space (mm/vmalloc.c): those in use in a list and a tree by address; what is free between them found by walking the list, or (5.2 to 6.8) in a tree of its own
- * whose nodes keep the greatest free area below them.
+ * Areas of vmalloc space (mm/vmalloc.c): those in use in a list and a tree by address, since 6.9 in several nodes, each of a share of the addresses; what is free between them found
+ * by walking the list, or (since 5.2) in a tree of its own whose nodes keep the greatest free area below them.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -38,20 +38,24 @@ static struct rb_augment by_size(const struct engine *e)
 	return (struct rb_augment){ OFFSET(e->k, vmap_area, subtree_max_size) - OFFSET(e->k, vmap_area, rb_node), free_size };
 }
 
-/* Into list and tree, both by addresses (insert_vmap_area()); `free`: into those of what is free. */
-static struct error *insert_area(struct engine *e, uint64_t area, uint64_t start, bool free)
+/* A tree and a list of areas, both by address; `augment`: those that are free, with the greatest size below each. */
+struct area_set {
+	uint64_t root, list;
+	const struct rb_augment *augment;
+};
+
+/* insert_vmap_area() */
+static struct error *insert_area(struct engine *e, uint64_t area, uint64_t start, const struct area_set *set)
 {
 	struct kernel *k = e->k;
-	uint64_t root = symbol_addr(k, free ? "free_vmap_area_root" : "vmap_area_root"), list = symbol_addr(k, free ? "free_vmap_area_list" : "vmap_area_list");
-	uint64_t parent = 0, link = root, at, before = list;
-	struct rb_augment augment = by_size(e);
-	if (!root || !list)
-		return error_new(ERR_UNSUPPORTED, "areas of vmalloc space, as this kernel keeps them, are not made yet");
-	TRY(kernel_read_pointer(k, root, &at));
+	uint64_t parent = 0, link = set->root, at, before = set->list;
+	if (!set->root || !set->list)
+		return error_new(ERR_UNSUPPORTED, "how this kernel keeps areas of vmalloc space is not known");
+	TRY(kernel_read_pointer(k, set->root, &at));
 	for (unsigned depth = 0; at; depth++) {
 		struct object o;
 		if (depth > 64)
-			return error_at(ERR_BAD_LIST, root, "a tree of vmalloc areas never ends");
+			return error_at(ERR_BAD_LIST, set->root, "a tree of vmalloc areas never ends");
 		TRY(open_area(e, at, &o));
 		uint64_t other = GET(k, &o, vmap_area, va_start);
 		parent = at;
@@ -61,7 +65,86 @@ static struct error *insert_area(struct engine *e, uint64_t area, uint64_t start
 		TRY(kernel_read_pointer(k, link, &at));
 	}
 	TRY(list_add(k, area + OFFSET(k, vmap_area, list), before));
-	return rb_insert_augmented(k, root, node_of(e, area), parent, link, free ? &augment : NULL);
+	return rb_insert_augmented(k, set->root, node_of(e, area), parent, link, set->augment);
+}
+
+static struct error *insert_free(struct engine *e, uint64_t area, uint64_t start)
+{
+	struct rb_augment augment = by_size(e);
+	struct area_set set = { symbol_addr(e->k, "free_vmap_area_root"), symbol_addr(e->k, "free_vmap_area_list"), &augment };
+	return insert_area(e, area, start, &set);
+}
+
+/* ---- Nodes (struct vmap_node) ---- */
+
+#define VN_ID_SHIFT 8 /* encode_vn_id(): in vmap_area.flags, one more than the node's number */
+
+struct nodes {
+	uint64_t first, count, zone_size; /* count 0: this kernel has none */
+};
+
+static struct error *open_nodes(struct engine *e, struct nodes *n)
+{
+	struct kernel *k = e->k;
+	*n = (struct nodes){ 0 };
+	if (!HAS_STRUCT(k, vmap_node) || !symbol_addr(k, "vmap_nodes"))
+		return NULL;
+	TRY(members_require(k, "vmalloc space of this kernel is not changed", M_vmap_node_busy_root, M_vmap_node_lazy_root, M_vmap_node_lazy_list, M_vmap_node_pool, M_vmap_pool_head,
+			    M_vmap_pool_len, M_vmap_area_flags, MEMBER_NONE));
+	TRY(kernel_read_symbol(k, "vmap_nodes", 0, &n->first));
+	TRY(kernel_read_symbol(k, "nr_vmap_nodes", 4, &n->count));
+	TRY(kernel_read_symbol(k, "vmap_zone_size", 4, &n->zone_size));
+	if (!n->count || n->count > 4096 || !n->zone_size)
+		return error_new(ERR_BAD_OBJECT, "the nodes of vmalloc space are damaged: %" PRIu64 " of them", n->count);
+	return NULL;
+}
+
+/* Where areas that are in use stand by that address (`lazy`: those that wait, of the node numbered `id`). */
+static struct area_set set_of(struct engine *e, const struct nodes *n, uint64_t id, bool lazy)
+{
+	struct kernel *k = e->k;
+	uint64_t node = n->first + id * SIZE_OF(k, vmap_node);
+	if (!n->count)
+		return (struct area_set){ symbol_addr(k, "vmap_area_root"), symbol_addr(k, "vmap_area_list"), NULL };
+	return lazy ? (struct area_set){ node + OFFSET(k, vmap_node, lazy_root), node + OFFSET(k, vmap_node, lazy_list), NULL }
+		    : (struct area_set){ node + OFFSET(k, vmap_node, busy_root), node + OFFSET(k, vmap_node, busy), NULL };
+}
+
+static uint64_t addr_to_node_id(const struct nodes *n, uint64_t addr)
+{
+	return n->count ? addr / n->zone_size % n->count : 0;
+}
+
+/* node_alloc(): the first area of that size that the CPU's node keeps ready, if it lies well; *area 0: none. *flags: whose pool it goes back to. */
+static struct error *node_alloc(struct engine *e, const struct nodes *n, uint64_t size, uint64_t align, uint64_t *area, uint64_t *flags)
+{
+	struct kernel *k = e->k;
+	const struct member *pools = &k->members[M_vmap_node_pool];
+	uint64_t id = n->count ? e->cpu % n->count : 0, index = (size - 1) >> k->arch->page_shift, head, first;
+	struct object pool, o;
+	*area = *flags = 0;
+	/* Until there are several, areas come from all of the space. */
+	if (n->count < 2)
+		return NULL;
+	*flags = (id + 1) << VN_ID_SHIFT;
+	if (index >= pools->count)
+		return NULL;
+	TRY(object_open_writable(k, n->first + id * SIZE_OF(k, vmap_node) + pools->offset + index * SIZE_OF(k, vmap_pool), S_vmap_pool, &pool));
+	head = MEMBER_ADDR(k, &pool, vmap_pool, head);
+	TRY(kernel_read_pointer(k, head, &first));
+	if (first == head)
+		return NULL;
+	TRY(object_open_writable(k, first - OFFSET(k, vmap_area, list), S_vmap_area, &o));
+	uint64_t start = GET(k, &o, vmap_area, va_start);
+	TRY(list_del(k, first));
+	if (start & (align - 1))
+		return list_add_tail(k, first, head);
+	if (GET(k, &o, vmap_area, va_end) - start != size)
+		return error_at(ERR_BAD_OBJECT, o.addr, "an area of %" PRIu64 " pages' pool has another size: %" PRIx64, index + 1, o.addr);
+	SET(k, &pool, vmap_pool, len, GET(k, &pool, vmap_pool, len) - 1);
+	*area = o.addr;
+	TRACE(e, "node_pool_del_va", "one that the CPU's node has ready", { "vmap_area", o.addr }, { "va_start", start }, { "size", size });
+	return NULL;
 }
 
 /* ---- A hole, where only what is in use is listed ---- */
@@ -220,31 +303,62 @@ static struct error *cut_out(struct engine *e, const struct object *from, uint64
 	memset((void *)o.bytes, 0, o.size);
 	SET(k, &o, vmap_area, va_start, first);
 	SET(k, &o, vmap_area, va_end, start);
-	return insert_area(e, spare, first, true);
+	return insert_free(e, spare, first);
 }
 
-struct error *alloc_vmap_area(struct engine *e, uint64_t area, uint64_t size, uint64_t align, uint64_t *start)
+/* Of all of the space: the lowest place that will do. */
+static struct error *find_place(struct engine *e, uint64_t size, uint64_t align, uint64_t *start)
 {
 	struct kernel *k = e->k;
 	struct hole h = { .size = size, .align = align };
 	struct search s = { .e = e, .size = size, .align = align, .from = k->vmalloc_start };
-	struct object o, from;
+	struct object from;
 	uint64_t spare;
-	TRY(object_open_writable(k, area, S_vmap_area, &o));
-	if (symbol_addr(k, "free_vmap_area_root") && HAS(k, vmap_area, subtree_max_size)) {
-		TRY(spare_area(e, false, &spare));
-		TRY(find_free(&s, &from));
-		uint64_t at = GET(k, &from, vmap_area, va_start);
-		h.start = ((at > s.from ? at : s.from) + align - 1) & -align;
-		TRY(cut_out(e, &from, h.start, h.start + size));
-	} else {
+	if (!symbol_addr(k, "free_vmap_area_root") || !HAS(k, vmap_area, subtree_max_size)) {
 		TRY(find_hole(e, &h));
+		*start = h.start;
+		return NULL;
 	}
-	*start = h.start;
-	SET(k, &o, vmap_area, va_start, h.start);
-	SET(k, &o, vmap_area, va_end, h.start + size);
-	TRACE(e, "alloc_vmap_area", "the lowest place that will do", { "vmap_area", area }, { "va_start", h.start }, { "size", size });
-	return insert_area(e, area, h.start, false);
+	TRY(spare_area(e, false, &spare));
+	TRY(find_free(&s, &from));
+	uint64_t at = GET(k, &from, vmap_area, va_start);
+	*start = ((at > s.from ? at : s.from) + align - 1) & -align;
+	if (*start + size > k->vmalloc_end)
+		return kernel_error(ENOMEM, "vmalloc space is full");
+	return cut_out(e, &from, *start, *start + size);
+}
+
+struct error *alloc_vmap_area(struct engine *e, uint64_t vm, uint64_t size, uint64_t align, uint64_t *start)
+{
+	struct kernel *k = e->k;
+	struct nodes nodes;
+	struct object o;
+	uint64_t area, flags, cache;
+	TRY(open_nodes(e, &nodes));
+	TRY(node_alloc(e, &nodes, size, align, &area, &flags));
+	bool ready = area;
+	TRY(kernel_read_symbol(k, "vmap_area_cachep", 0, &cache));
+	if (!ready)
+		TRY(kmem_cache_alloc(e, cache, GFP24_KERNEL, &area));
+	TRY(object_open_writable(k, area, S_vmap_area, &o));
+	if (ready) {
+		*start = GET(k, &o, vmap_area, va_start);
+	} else {
+		memset((void *)o.bytes, 0, o.size);
+		struct error *failure = find_place(e, size, align, start);
+		if (failure)
+			return failure->code == ERR_KERNEL ? error_worse(failure, kmem_cache_free(e, cache, area)) : failure;
+		/* VM_VM_AREA, as long as an area says so itself. */
+		if (!nodes.count && HAS(k, vmap_area, flags) && !(HAS(k, vmap_area, subtree_max_size) && OFFSET(k, vmap_area, subtree_max_size) == OFFSET(k, vmap_area, vm)))
+			flags = 4;
+	}
+	SET(k, &o, vmap_area, va_start, *start);
+	SET(k, &o, vmap_area, va_end, *start + size);
+	SET(k, &o, vmap_area, vm, vm);
+	SET(k, &o, vmap_area, flags, flags);
+	TRACE(e, "alloc_vmap_area", ready ? "used again" : "the lowest place that will do", { "vmap_area", area }, { "va_start", *start }, { "size", size });
+	struct area_set set = set_of(e, &nodes, addr_to_node_id(&nodes, *start), false);
+	return insert_area(e, area, *start, &set);
 }
 
 /* ---- Giving back ---- */
@@ -260,19 +374,33 @@ static bool match_vm(void *context, const struct vmalloc_area *a)
 	return !s->area;
 }
 
+/* free_vmap_area_noflush(): it waits with the others of the node that it came from, or that has its address. */
+static struct error *wait_in_node(struct engine *e, const struct nodes *n, const struct object *o)
+{
+	uint64_t start = GET(e->k, o, vmap_area, va_start), id = (GET(e->k, o, vmap_area, flags) >> VN_ID_SHIFT) - 1;
+	if (id >= n->count)
+		id = addr_to_node_id(n, start);
+	struct area_set set = set_of(e, n, id, true);
+	TRACE(e, "free_vmap_area_noflush", "its addresses are used again later", { "vmap_area", o->addr }, { "vmap_node", id });
+	return insert_area(e, o->addr, start, &set);
+}
+
 struct error *free_vmap_area(struct engine *e, uint64_t vm)
 {
 	struct kernel *k = e->k;
 	struct by_vm s = { .vm = vm };
+	struct nodes nodes;
 	struct object o;
 	uint64_t purge = symbol_addr(k, "vmap_purge_list"), lazy = symbol_addr(k, "vmap_lazy_nr"), first, count, cache;
+	TRY(open_nodes(e, &nodes));
 	TRY(vmalloc_for_each(k, match_vm, &s));
 	if (!s.area)
 		return error_at(ERR_BAD_OBJECT, vm, "no area has the vm_struct %" PRIx64, vm);
 	TRY(object_open_writable(k, s.area, S_vmap_area, &o));
+	struct area_set set = set_of(e, &nodes, addr_to_node_id(&nodes, GET(k, &o, vmap_area, va_start)), false);
 	TRY(list_del(k, MEMBER_ADDR(k, &o, vmap_area, list)));
-	TRY(rb_erase(k, symbol_addr(k, "vmap_area_root"), node_of(e, s.area)));
-	if (!purge || !lazy || !HAS(k, vmap_area, purge_list) || k->members[M_vmap_area_purge_list].total != k->arch->pointer_size) {
+	TRY(rb_erase(k, set.root, node_of(e, s.area)));
+	if (!nodes.count && (!purge || !lazy || !HAS(k, vmap_area, purge_list) || k->members[M_vmap_area_purge_list].total != k->arch->pointer_size)) {
 		/* As if all were purged at once. */
 		if (symbol_addr(k, "free_vmap_area_root"))
 			return error_at(ERR_UNSUPPORTED, s.area, "how this kernel gives areas of vmalloc space back is not followed");
@@ -281,6 +409,8 @@ struct error *free_vmap_area(struct engine *e, uint64_t vm)
 	}
 	TRY(kernel_read_pointer(k, lazy, &count));
 	TRY(kernel_write_pointer(k, lazy, count + ((GET(k, &o, vmap_area, va_end) - GET(k, &o, vmap_area, va_start)) >> k->arch->page_shift)));
+	if (nodes.count)
+		return wait_in_node(e, &nodes, &o);
 	TRY(kernel_read_pointer(k, purge, &first));
 	SET(k, &o, vmap_area, purge_list, first);
 	TRACE(e, "free_vmap_area_noflush", "its addresses are used again later", { "vmap_area", s.area }, { "vmap_purge_list", purge });
