@@ -40,6 +40,12 @@ def said(page):
     return "absent"
 
 
+def swap_of_group(scope, pid):
+    """The command that says how many pages of swap the process's memory cgroup is charged with."""
+    task = [task["task"] for task in scope.ask_one("ps %d" % pid)["tasks"]][0]
+    return "p ((struct mem_cgroup *)((struct task_struct *)%s)->cgroups->subsys[memory_cgrp_id])->swap.usage.counter" % task
+
+
 def used(answer):
     return sum(area["used_kb"] for area in answer["areas"])
 
@@ -49,11 +55,12 @@ def acted(scope, judge, before, after):
     if not facts:
         return
     sound = findings(scope)
+    group = swap_of_group(scope, facts[0].pid)
     script = ["snapshot"]
     for fact in facts:
         fields = fact._asdict()
         script.append(ACTS[fact.act].format(**fields))
-        script += ["vtop -c %d %x" % (fact.pid, fact.address + i * PAGE) for i in range(fact.length // PAGE)] + ["swap"]
+        script += ["vtop -c %d %x" % (fact.pid, fact.address + i * PAGE) for i in range(fact.length // PAGE)] + ["swap", group]
     answers = iter(scope.ask(script))
     next(answers)
     refused = None
@@ -61,7 +68,7 @@ def acted(scope, judge, before, after):
     for fact in facts:
         done = next(answers)
         pages = [next(answers)["addresses"][0] for _ in range(fact.length // PAGE)]
-        swap = next(answers)
+        swap, charged = next(answers), next(answers)
         what = (("pageout", "read", "write")[fact.act], fact.address, "of", fact.pid)
         if refused:
             continue
@@ -82,7 +89,10 @@ def acted(scope, judge, before, after):
         if base is None:
             base = fact.swap_used - now
         judge.equal("reclaim: swap used", what, fact.swap_used, now + base)
+        if fact.group_swap != UNKNOWN:
+            judge.equal("reclaim: memory.swap.current", what, fact.group_swap, charged.get("value", 0) * PAGE)
     if not refused:
+        judge.equal("reclaim: pages", "some", True, any(happened(entry, 0)[0] == "swapped" for fact in facts for entry in fact.entries))
         judge.at_least("reclaim: pages", 120)
     answers = scope.ask(["audit", "undo", "diff"])
     left = [(rule["rule"], rule["found"]) for rule in answers[0]["rules"] if rule["findings"]]

@@ -141,8 +141,12 @@ static void sharer(long unused)
 static void prepare(void)
 {
 	struct reclaim_fact warm = {.address = (uintptr_t)&warm & -PAGE, .length = PAGE, .act = ACT_READ};
-	char *memory;
+	char *memory, *both = small_pages(16, MAP_PRIVATE);
 
+	/* The child has nothing but this of it. */
+	fill(both, 16, 0x4000);
+	spawn("reclaim-sharer", sharer, 0);
+	fill(both, 8, 0x5000);
 	/* Its own. */
 	memory = small_pages(64, MAP_PRIVATE);
 	fill(memory, 64, 0x1000);
@@ -171,13 +175,10 @@ static void prepare(void)
 	must(mlock(memory, 8 * PAGE));
 	fill(memory, 8, 0x3000);
 	add(ACT_PAGEOUT, memory, 8);
-	/* With a child, which has none of the odd ones any more. */
-	memory = small_pages(16, MAP_PRIVATE);
-	fill(memory, 16, 0x4000);
-	spawn("reclaim-sharer", sharer, 0);
-	fill(memory, 8, 0x5000);
-	add(ACT_PAGEOUT, memory, 16);
-	add(ACT_WRITE, memory + 2 * PAGE, 1);
+	/* With the child: the first half is its own by now. */
+	add(ACT_PAGEOUT, both, 16);
+	add(ACT_READ, both + 9 * PAGE, 1);
+	add(ACT_WRITE, both + 2 * PAGE, 1);
 	/* Once each way, so that nothing else faults later. */
 	for (volatile char *p = (volatile char *)shared; p < (volatile char *)(shared + 1); p += PAGE)
 		*p = *p;
