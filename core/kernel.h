@@ -173,6 +173,13 @@ static inline uint64_t object_get(const struct kernel *k, const struct object *o
 	return object_get_far(k, o, id);
 }
 
+/* The same of an object that was opened whole, as its struct (object_open(), object_open_writable()): for what is done with every fault. */
+static inline uint64_t object_get_whole(const struct kernel *k, const struct object *o, enum member_id id)
+{
+	uint32_t end = k->members[id].whole8;
+	return __builtin_expect(end, 1) ? load_uint(o->bytes + end - 8, 8) : object_get(k, o, id);
+}
+
 /* ---- Writing: for the engine ---- */
 
 static inline void store_uint(unsigned char *p, unsigned size, uint64_t value)
@@ -214,10 +221,21 @@ static inline void object_set(const struct kernel *k, const struct object *o, en
 		object_set_far(k, o, id, value);
 }
 
+/* The same of an object that was opened whole. */
+static inline void object_set_whole(const struct kernel *k, const struct object *o, enum member_id id, uint64_t value)
+{
+	uint32_t end = k->members[id].whole8;
+	if (__builtin_expect(end, 1))
+		store_uint((unsigned char *)o->bytes + end - 8, 8, value);
+	else
+		object_set(k, o, id, value);
+}
+
 /* Element i of an array member (within its declared end). */
 void object_set_element(const struct kernel *k, const struct object *o, enum member_id id, size_t i, uint64_t value);
 
 #define SET(k, object, structure, member, value) object_set((k), (object), M_##structure##_##member, (value))
+#define SET_WHOLE(k, object, structure, member, value) object_set_whole((k), (object), M_##structure##_##member, (value))
 /* GET, changed by `delta`, SET. */
 #define ADD(k, object, structure, member, delta) \
 	SET(k, object, structure, member, GET(k, object, structure, member) + (uint64_t)(int64_t)(delta))
@@ -230,6 +248,7 @@ const unsigned char *object_bytes(const struct kernel *k, const struct object *o
 #include "core/kernel_near.h"
 
 #define GET(k, object, structure, member) object_get((k), (object), M_##structure##_##member)
+#define GET_WHOLE(k, object, structure, member) object_get_whole((k), (object), M_##structure##_##member)
 #define HAS(k, structure, member)	  ((k)->members[M_##structure##_##member].present)
 #define OFFSET(k, structure, member)	  ((k)->members[M_##structure##_##member].offset)
 #define SIZE_OF(k, structure)		  ((k)->structs[S_##structure].size)

@@ -32,6 +32,26 @@ static inline unsigned char *kernel_near_writable(struct kernel *k, uint64_t add
 	return vmcore_flat_at(k->flat, offset);
 }
 
+/*
+ * The same for what is expected where the page tables were used last: the array of struct pages, which kernels with SPARSEMEM_VMEMMAP map in pieces for 128 MiB of memory
+ * and more.
+ */
+static inline unsigned char *kernel_near_last(struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t offset = addr - k->near_last.start;
+	if (__builtin_expect(offset >= k->near_last.size || size > NEAR_BYTES, 0))
+		return kernel_near(k, addr, size);
+	return vmcore_flat_at(k->flat, k->near_last.phys + offset);
+}
+
+static inline unsigned char *kernel_near_last_writable(struct kernel *k, uint64_t addr, size_t size)
+{
+	uint64_t offset = addr - k->near_last.start;
+	if (__builtin_expect(offset >= k->near_last.size || size > NEAR_BYTES || vmcore_must_keep(k->flat, k->near_last.phys + offset, size), 0))
+		return kernel_near_writable(k, addr, size);
+	return vmcore_flat_at(k->flat, k->near_last.phys + offset);
+}
+
 /* Of the architecture's pointer size. */
 static inline uint64_t load_word(const struct kernel *k, const unsigned char *p)
 {
@@ -50,6 +70,7 @@ static inline void store_word(const struct kernel *k, unsigned char *p, uint64_t
 
 struct error *kernel_read_uint_far(struct kernel *k, uint64_t addr, unsigned size, uint64_t *out) MUST_CHECK;
 struct error *kernel_write_uint_far(struct kernel *k, uint64_t addr, unsigned size, uint64_t value) MUST_CHECK;
+struct error *kernel_add_uint_far(struct kernel *k, uint64_t addr, unsigned size, int64_t n) MUST_CHECK;
 struct error *kernel_get_far(struct kernel *k, uint64_t object, enum member_id id, uint64_t *out) MUST_CHECK;
 
 /* An unsigned integer of 1, 2, 4 or 8 bytes. */
@@ -172,6 +193,19 @@ static inline MUST_CHECK struct error *kernel_get(struct kernel *k, uint64_t obj
 	return NULL;
 }
 
+/* Adds to an unsigned integer of 1, 2, 4 or 8 bytes, through the overlay. */
+static inline MUST_CHECK struct error *kernel_add_uint(struct kernel *k, uint64_t addr, unsigned size, int64_t n)
+{
+	unsigned char *p = kernel_near_writable(k, addr, size);
+	if (__builtin_expect(!p || (size != 8 && size != 4), 0))
+		return kernel_add_uint_far(k, addr, size, n);
+	if (size == 8)
+		store_uint(p, 8, load_uint(p, 8) + (uint64_t)n);
+	else
+		store_uint(p, 4, (uint32_t)load_uint(p, 4) + (uint32_t)n);
+	return NULL;
+}
+
 /*
  * Adds to a member that is a number, straight in memory, of an object that need not be opened (one that is longer than a page lies near in parts only).
  * ERR_NO_MEMBER, or as kernel_write().
@@ -179,14 +213,11 @@ static inline MUST_CHECK struct error *kernel_get(struct kernel *k, uint64_t obj
 static inline MUST_CHECK struct error *kernel_add(struct kernel *k, uint64_t object, enum member_id id, int64_t n)
 {
 	const struct member *m = &k->members[id];
-	uint64_t at = object + m->offset, v;
-	unsigned char *p = m->end4 || m->end8 ? kernel_near_writable(k, at, m->size) : NULL;
-	if (p) {
-		store_uint(p, m->size, load_uint(p, m->size) + (uint64_t)n);
-		return NULL;
-	}
-	TRY(kernel_get(k, object, id, &v));
-	return kernel_write_uint(k, at, m->size, v + (uint64_t)n);
+	uint64_t v;
+	if (__builtin_expect(m->end4 || m->end8, 1))
+		return kernel_add_uint(k, object + m->offset, m->size, n);
+	TRY(kernel_get_far(k, object, id, &v));
+	return kernel_write_uint(k, object + m->offset, m->size, v + (uint64_t)n);
 }
 
 #endif

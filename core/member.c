@@ -182,6 +182,7 @@ void members_resolve(struct kernel *k)
 			if (resolve(k, of, path, &found))
 				*m = found;
 		}
+		m->whole8 = m->end8 <= k->structs[member_table[i].of].size ? m->end8 : 0;
 	}
 }
 

@@ -38,6 +38,7 @@ struct struct_info {
 struct member {
 	uint32_t end4;	    /* the getters' one check: offset + size where size is 4 and it is no bitfield, else 0 */
 	uint32_t end8;	    /* the same for a size of 8 */
+	uint32_t whole8;    /* end8, where that lies within the struct of the table: an object opened whole has it */
 	const char *name;   /* the path this kernel has ("__state"), or the first of the table's */
 	uint32_t offset;    /* bytes from the start of the struct */
 	uint32_t size;	    /* bytes of one element when it is 1, 2, 4 or 8 and a number or pointer, else 0 */

@@ -383,6 +383,13 @@ struct error *kernel_write_uint_far(struct kernel *k, uint64_t addr, unsigned si
 	return kernel_write(k, addr, bytes, size);
 }
 
+struct error *kernel_add_uint_far(struct kernel *k, uint64_t addr, unsigned size, int64_t n)
+{
+	uint64_t v;
+	TRY(kernel_read_uint(k, addr, size, &v));
+	return kernel_write_uint(k, addr, size, v + (uint64_t)n);
+}
+
 void object_set_element(const struct kernel *k, const struct object *o, enum member_id id, size_t i, uint64_t value)
 {
 	const struct member *m = &k->members[id];

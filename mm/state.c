@@ -42,6 +42,7 @@ void mm_state_forget(struct kernel *k)
 	kernel_flush_translations(k);
 	if (!s)
 		return;
+	s->generation++;
 	identify_index_free(s->identify);
 	s->identify = NULL;
 	tasks_forget(k);

@@ -8,6 +8,7 @@
 #include "core/kernel.h"
 
 struct mm_state {
+	unsigned generation;	      /* how often mm_state_forget() was called: what is kept elsewhere of the image's lists of nodes, zones … is void when it has changed */
 	struct task_table *tasks;     /* mm/task.c */
 	struct page_model *pages;     /* mm/memmap.c */
 	struct error *no_pages;	      /* why there are none */

@@ -6,35 +6,22 @@
 #include "mm/rbtree.h"
 #include "mm/vma.h"
 
-/* Of an opened object: all but that; false when it cannot be one. */
-static inline bool read_area(struct kernel *k, struct vma *out)
+static inline struct error *read_opened(struct kernel *k, struct vma *out)
 {
-	const struct object *o = &out->object;
-	uint64_t page_mask = (1ull << k->arch->page_shift) - 1;
-	out->addr = o->addr;
-	out->start = GET(k, o, vm_area_struct, vm_start);
-	out->end = GET(k, o, vm_area_struct, vm_end);
-	out->flags = GET(k, o, vm_area_struct, vm_flags);
-	out->page_prot = GET(k, o, vm_area_struct, vm_page_prot);
-	out->pgoff = GET(k, o, vm_area_struct, vm_pgoff);
-	out->mm = GET(k, o, vm_area_struct, vm_mm);
-	out->file = GET(k, o, vm_area_struct, vm_file);
-	out->anon_vma = HAS(k, vm_area_struct, anon_vma) ? GET(k, o, vm_area_struct, anon_vma) : 0;
-	out->ops = GET(k, o, vm_area_struct, vm_ops);
-	return out->start < out->end && !((out->start | out->end) & page_mask);
+	if (__builtin_expect(vma_read(k, out), 1))
+		return NULL;
+	return error_at(ERR_BAD_OBJECT, out->addr, "no vm_area_struct: %016" PRIx64 " (from %" PRIx64 " to %" PRIx64 ")", out->addr, out->start, out->end);
 }
 
 struct error *vma_open(struct kernel *k, uint64_t addr, struct vma *out)
 {
 	TRY(object_open(k, addr, S_vm_area_struct, &out->object));
-	if (!read_area(k, out))
-		return error_at(ERR_BAD_OBJECT, addr, "no vm_area_struct: %016" PRIx64 " (from %" PRIx64 " to %" PRIx64 ")", addr, out->start, out->end);
-	return NULL;
+	return read_opened(k, out);
 }
 
 bool vma_try_open(struct kernel *k, uint64_t addr, struct vma *out)
 {
-	return object_try_open(k, addr, S_vm_area_struct, &out->object) && read_area(k, out);
+	return object_try_open(k, addr, S_vm_area_struct, &out->object) && vma_read(k, out);
 }
 
 struct vma_walk {
@@ -48,9 +35,9 @@ struct vma_walk {
 
 /* An object that is no area makes the list bad; one that is not in the image keeps its own error.
  */
-static struct error *bad_area(struct error *e)
+static inline struct error *bad_area(struct error *e)
 {
-	if (e && e->code == ERR_BAD_OBJECT)
+	if (__builtin_expect(e != NULL, 0) && e->code == ERR_BAD_OBJECT)
 		e->code = ERR_BAD_LIST;
 	return e;
 }
@@ -143,67 +130,61 @@ struct error *vma_for_each(struct kernel *k, uint64_t mm, vma_visitor *visit, vo
 	return w.error;
 }
 
-struct vma_search {
-	struct kernel *k;
-	uint64_t addr;
-	struct vma vma;
-};
-
-/* Down mm_rb; s->vma stays empty when no area has the address. On the way only what is compared is read: the engine comes here with every fault. */
-static struct error *find_in_rbtree(struct vma_search *s, uint64_t node)
+/* Down mm_rb. On the way only what is compared is read: the engine comes here with every fault. */
+static struct error *find_in_rbtree(struct kernel *k, uint64_t node, uint64_t addr, struct vma *out, bool *found)
 {
-	struct kernel *k = s->k;
 	const uint32_t link = OFFSET(k, vm_area_struct, vm_rb);
 	const uint32_t left = link + OFFSET(k, rb_node, rb_left), right = link + OFFSET(k, rb_node, rb_right);
 	for (unsigned depth = 0; node; depth++) {
-		struct object o;
 		if (depth >= RBTREE_MAX_DEPTH)
 			return error_at(ERR_BAD_LIST, node, "rb tree is deeper than it can be at %016" PRIx64, node);
-		TRY(bad_area(object_open(k, node - link, S_vm_area_struct, &o)));
-		uint64_t start = GET(k, &o, vm_area_struct, vm_start);
-		if (s->addr >= start && s->addr < GET(k, &o, vm_area_struct, vm_end))
-			return bad_area(vma_open(k, o.addr, &s->vma));
-		TRY(kernel_read_pointer(k, o.addr + (s->addr < start ? left : right), &node));
+		TRY(bad_area(object_open(k, node - link, S_vm_area_struct, &out->object)));
+		uint64_t start = GET_WHOLE(k, &out->object, vm_area_struct, vm_start);
+		*found = addr >= start && addr < GET_WHOLE(k, &out->object, vm_area_struct, vm_end);
+		if (*found)
+			return bad_area(read_opened(k, out));
+		TRY(kernel_read_pointer(k, out->object.addr + (addr < start ? left : right), &node));
 	}
 	return NULL;
 }
+
+struct vma_search {
+	uint64_t addr;
+	struct vma *vma;
+	bool found;
+};
 
 static bool stop_at_vma(void *context, const struct vma *vma)
 {
 	struct vma_search *s = context;
 	if (vma->end <= s->addr)
 		return true;
-	s->vma = *vma;
+	s->found = vma->start <= s->addr;
+	*s->vma = *vma;
 	return false;
 }
 
 struct error *vma_find(struct kernel *k, uint64_t mm, uint64_t addr, struct vma *out, bool *found)
 {
-	struct vma_search s = {.k = k, .addr = addr};
 	*found = false;
 	if (HAS(k, mm_struct, mm_mt)) {
 		uint64_t entry;
 		TRY(maple_find(k, mm + OFFSET(k, mm_struct, mm_mt), addr, &entry, NULL, NULL));
 		if (!entry || maple_entry_is_internal(entry))
 			return NULL;
-		TRY(bad_area(vma_open(k, entry, &s.vma)));
+		TRY(bad_area(vma_open(k, entry, out)));
+		*found = true;
 	} else if (HAS(k, mm_struct, mm_rb)) {
 		uint64_t root;
 		TRY(kernel_get(k, mm, M_mm_struct_mm_rb, &root));
-		TRY(find_in_rbtree(&s, root));
-		if (!s.vma.addr)
-			return NULL;
+		TRY(find_in_rbtree(k, root, addr, out, found));
 	} else {
+		struct vma_search s = { .addr = addr, .vma = out };
 		TRY(vma_for_each(k, mm, stop_at_vma, &s));
-		if (!s.vma.addr || addr < s.vma.start)
-			return NULL;
+		*found = s.found;
 	}
-	if (s.vma.mm != mm || addr < s.vma.start || addr >= s.vma.end)
-		return error_at(ERR_BAD_LIST, s.vma.addr,
-				"area %016" PRIx64 " found for %" PRIx64 " in mm %016" PRIx64
-				" is not of it",
-				s.vma.addr, addr, mm);
-	*out = s.vma;
-	*found = true;
-	return NULL;
+	if (!*found || (out->mm == mm && addr >= out->start && addr < out->end))
+		return NULL;
+	*found = false;
+	return error_at(ERR_BAD_LIST, out->addr, "area %016" PRIx64 " found for %" PRIx64 " in mm %016" PRIx64 " is not of it", out->addr, addr, mm);
 }

@@ -27,6 +27,22 @@ struct vma {
  * its end, or either is no page boundary.
  */
 struct error *vma_open(struct kernel *k, uint64_t addr, struct vma *out) MUST_CHECK;
+/* All of it but the object, from out->object, which was opened; false: it cannot be one. */
+static inline bool vma_read(const struct kernel *k, struct vma *out)
+{
+	const struct object *o = &out->object;
+	out->addr = o->addr;
+	out->start = GET_WHOLE(k, o, vm_area_struct, vm_start);
+	out->end = GET_WHOLE(k, o, vm_area_struct, vm_end);
+	out->flags = GET_WHOLE(k, o, vm_area_struct, vm_flags);
+	out->page_prot = GET_WHOLE(k, o, vm_area_struct, vm_page_prot);
+	out->pgoff = GET_WHOLE(k, o, vm_area_struct, vm_pgoff);
+	out->mm = GET_WHOLE(k, o, vm_area_struct, vm_mm);
+	out->file = GET_WHOLE(k, o, vm_area_struct, vm_file);
+	out->anon_vma = HAS(k, vm_area_struct, anon_vma) ? GET_WHOLE(k, o, vm_area_struct, anon_vma) : 0;
+	out->ops = GET_WHOLE(k, o, vm_area_struct, vm_ops);
+	return out->start < out->end && !((out->start | out->end) & ((1ull << k->arch->page_shift) - 1));
+}
 /* Without an error object: false when it cannot be had, or cannot be one. */
 bool vma_try_open(struct kernel *k, uint64_t addr, struct vma *out);
 

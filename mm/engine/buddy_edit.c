@@ -6,6 +6,7 @@
 
 #include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/near.h"
 #include "mm/memmap.h"
 #include "mm/pageblock.h"
 #include "mm/state.h"
@@ -26,7 +27,14 @@ static uint64_t block_list(struct engine *e, uint64_t zone, unsigned order, unsi
 /* The first block of a list; 0 when it is empty. */
 static uint64_t first_block(struct engine *e, uint64_t zone, unsigned order, unsigned type)
 {
-	uint64_t head = block_list(e, zone, order, type), first;
+	const struct near_zone *z = near_zone_at(e, zone);
+	uint64_t head, first;
+	if (z && z->areas && type < z->types) {
+		uint32_t list = order * z->area_size + z->free_list + 16 * type;
+		first = near_word(z->areas + list);
+		return first == z->areas_addr + list ? 0 : first - e->near->buddy_list;
+	}
+	head = block_list(e, zone, order, type);
 	return !error_drop(kernel_read_pointer(e->k, head, &first)) && first != head ? first - OFFSET(e->k, page, buddy_list) : 0;
 }
 
@@ -45,11 +53,8 @@ static struct error *mark_free(struct engine *e, uint64_t page, unsigned order, 
 {
 	struct kernel *k = e->k;
 	struct page p;
-	const struct page_type *t = &k->mm->pages->words.buddy;
 	TRY(page_open_writable(e, page, &p));
-	/* A type's number stands in the top byte, or its bit is cleared; none is all ones. */
-	uint32_t type = t->mask == 0xff000000u ? t->value : t->value | ~t->mask;
-	SET(k, &p.object, page, page_type, is_free ? type : UINT32_MAX);
+	SET(k, &p.object, page, page_type, is_free ? page_type_of_buddy(&k->mm->pages->words) : UINT32_MAX);
 	SET(k, &p.object, page, private, is_free ? order : 0);
 	return NULL;
 }
@@ -63,8 +68,60 @@ static struct error *check_block(struct engine *e, uint64_t page, unsigned order
 	return NULL;
 }
 
+/* ---- The same where all of it is near ---- */
+
+static inline void near_mark(const struct engine_near *n, unsigned char *p, uint32_t type, uint64_t order)
+{
+	store_uint(p + n->page_type, 4, type);
+	store_uint(p + n->private, 8, order);
+}
+
+static inline void near_count_blocks(const struct near_zone *z, unsigned order, int n)
+{
+	unsigned char *at = z->areas + order * z->area_size + z->nr_free;
+	store_uint(at, 8, near_word(at) + (uint64_t)(int64_t)n);
+}
+
+/* Lists of free blocks, when nothing else counts those. */
+static inline const struct near_zone *near_areas(const struct engine *e, uint64_t zone)
+{
+	const struct near_zone *z = near_zone_at(e, zone);
+	return z && z->areas && e->modern->free_blocks.group < 0 ? z : NULL;
+}
+
+/* take_off(); false: the general way. */
+static inline bool near_take_off(struct engine *e, const struct near_zone *z, uint64_t page, unsigned order)
+{
+	const struct engine_near *n = e->near;
+	unsigned char *p = near_is_page(e, z, page) ? near_page(e, page) : NULL;
+	if (!p || load_uint(p + n->page_type, 4) != n->buddy || near_word(p + n->private) != order || load_uint(p + n->refcount, 4) ||
+	    !near_list_del(e->k, page + n->buddy_list, p + n->buddy_list))
+		return false;
+	near_count_blocks(z, order, -1);
+	near_mark(n, p, UINT32_MAX, 0);
+	return true;
+}
+
+/* put_on() at the list's beginning; false: the general way. */
+static inline bool near_put_on(struct engine *e, const struct near_zone *z, uint64_t page, unsigned order, unsigned type)
+{
+	const struct engine_near *n = e->near;
+	uint32_t list = order * z->area_size + z->free_list + 16 * type;
+	unsigned char *p = near_is_page(e, z, page) ? near_page(e, page) : NULL;
+	if (!p || type >= z->types || !near_list_add(e->k, page + n->buddy_list, p + n->buddy_list, z->areas_addr + list, z->areas + list))
+		return false;
+	near_mark(n, p, n->buddy, order);
+	near_count_blocks(z, order, 1);
+	return true;
+}
+
+/* ---- One block ---- */
+
 static struct error *take_off(struct engine *e, uint64_t zone, uint64_t page, unsigned order)
 {
+	const struct near_zone *z = near_areas(e, zone);
+	if (z && near_take_off(e, z, page, order))
+		return NULL;
 	TRY(check_block(e, page, order));
 	TRY(list_del(e->k, page + OFFSET(e->k, page, buddy_list)));
 	TRY(count_blocks(e, zone, order, -1));
@@ -73,6 +130,9 @@ static struct error *take_off(struct engine *e, uint64_t zone, uint64_t page, un
 
 static struct error *put_on(struct engine *e, uint64_t zone, uint64_t page, unsigned order, unsigned type, bool last)
 {
+	const struct near_zone *z = last ? NULL : near_areas(e, zone);
+	if (z && near_put_on(e, z, page, order, type))
+		return NULL;
 	uint64_t node = page + OFFSET(e->k, page, buddy_list), head = block_list(e, zone, order, type);
 	TRY(mark_free(e, page, order, true));
 	TRY(last ? list_add_tail(e->k, node, head) : list_add(e->k, node, head));

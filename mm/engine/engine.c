@@ -9,7 +9,9 @@
 #include "mm/engine/engine.h"
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/state.h"
+#include "mm/task.h"
 #include "mm/zone.h"
 
 static uint64_t word_at(struct kernel *k, uint64_t addr)
@@ -131,10 +133,14 @@ struct error *engine_set_current(struct engine *e, uint64_t task)
 	uint64_t cpu = 0;
 	e->task = task;
 	/* What acts on pages looks up their zones; forgotten after each act. */
-	if (!e->classic)
+	if (!e->classic && !(e->k->mm && e->k->mm->nodes))
 		TRY(nodes_open(e->k));
-	if (task && HAS(e->k, task_struct, cpu))
+	if (task && HAS(e->k, task_struct, cpu)) {
 		TRY(kernel_get(e->k, task, M_task_struct_cpu, &cpu));
+	} else if (task && !e->classic) {
+		const struct task *t = task_by_addr(e->k, task);
+		cpu = t ? t->cpu : 0;
+	}
 	e->cpu = cpu < e->k->cpus ? (unsigned)cpu : 0;
 	return NULL;
 }
@@ -194,6 +200,8 @@ static struct error *engine_make(struct kernel *k, struct engine **out)
 	e->classic = !e->modern;
 	if (!wrong)
 		wrong = find_flags(e);
+	if (!wrong && e->modern)
+		wrong = near_open(e);
 	if (wrong) {
 		engine_free(e);
 		return wrong;
@@ -220,7 +228,9 @@ struct error *engine_open(struct kernel *k, struct engine **out)
 
 void engine_free(struct engine *e)
 {
-	if (e)
+	if (e) {
+		free(e->near);
 		free(e->modern);
+	}
 	free(e);
 }

@@ -84,12 +84,14 @@ struct fault_report {
 /* ---- Per image ---- */
 
 struct engine_modern;
+struct engine_near;
 
 /* Symbols and facts that the engine needs at every step, read once. No state of the machine is in here. */
 struct engine {
 	struct kernel *k;
 	struct trace *trace; /* NULL: off */
 	struct fault_report *report; /* NULL: off */
+	struct engine_near *near; /* what is near (mm/engine/near.h); there when `modern` is */
 	struct engine_modern *modern; /* where pages are mapped back to areas (mm/engine/modern.h); NULL for 2.4 */
 	bool classic;	     /* 2.4's memory management: no reverse mapping, one array of pages (modern is NULL) */
 	uint64_t task;	     /* who acts: set by engine_set_current() and do_page_fault(); its limits and rights count; 0: the mm's owner's, or nobody's */
@@ -176,8 +178,12 @@ static inline uint64_t engine_phys_page(const struct engine *e, uint64_t phys)
 
 static inline MUST_CHECK struct error *page_open_writable(struct engine *e, uint64_t page, struct page *out)
 {
-	TRY(object_open_writable(e->k, page, S_page, &out->object));
-	out->flags = GET(e->k, &out->object, page, flags);
+	unsigned char *p = kernel_near_last_writable(e->k, page, e->page_size);
+	if (p)
+		out->object = (struct object){ p, page, e->page_size };
+	else
+		TRY(object_open_writable(e->k, page, S_page, &out->object));
+	out->flags = GET_WHOLE(e->k, &out->object, page, flags);
 	out->pfn = engine_page_pfn(e, page);
 	return NULL;
 }
@@ -185,8 +191,12 @@ static inline MUST_CHECK struct error *page_open_writable(struct engine *e, uint
 /* To read it; page_open() looks first whether there is such a page. */
 static inline MUST_CHECK struct error *page_open_known(struct engine *e, uint64_t page, struct page *out)
 {
-	TRY(object_open(e->k, page, S_page, &out->object));
-	out->flags = GET(e->k, &out->object, page, flags);
+	const unsigned char *p = kernel_near_last(e->k, page, e->page_size);
+	if (p)
+		out->object = (struct object){ p, page, e->page_size };
+	else
+		TRY(object_open(e->k, page, S_page, &out->object));
+	out->flags = GET_WHOLE(e->k, &out->object, page, flags);
 	out->pfn = engine_page_pfn(e, page);
 	return NULL;
 }
@@ -267,7 +277,10 @@ static inline void set_pte(struct engine *e, uint64_t entry_addr, uint64_t entry
 		store_uint(p, 4, entry);
 }
 /* mk_pte(page, vma->vm_page_prot). */
-uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot);
+static inline uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot)
+{
+	return engine_page_phys(e, page) | page_prot;
+}
 /* protection_map[vm_flags & 15] as the kernel builds vm_page_prot. */
 uint64_t vm_get_page_prot(struct engine *e, uint64_t vm_flags);
 /* Frees page-table pages of [start, end) that map nothing else, to the quicklist. */

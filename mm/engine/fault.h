@@ -41,8 +41,13 @@ struct error *alloc_user_page(struct fault *f, uint64_t *page) MUST_CHECK;
 struct error *map_new_page(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *copy_for_write(struct fault *f, const struct page *old) MUST_CHECK;
 
-/* The task has had one fault more (mm/engine/memory.c). */
-struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result) MUST_CHECK;
+/* The task has had one fault more. */
+static inline MUST_CHECK struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result)
+{
+	if (result == FAULT_MINOR)
+		return kernel_add(e->k, task, M_task_struct_min_flt, 1);
+	return result == FAULT_MAJOR ? kernel_add(e->k, task, M_task_struct_maj_flt, 1) : NULL;
+}
 /* mm/engine/fault_area.c: arch/x86/mm/fault.c where areas are found without a cache; *found false: the fault ends with *result and `why`. */
 struct error *fault_find_area(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, struct vma *vma,
 			      bool *found, enum fault_result *result, char *why, size_t why_size) MUST_CHECK;
@@ -52,8 +57,13 @@ struct error *fault_above_pte(struct fault *f, bool *done) MUST_CHECK;
 uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level);
 /* The entry of f->addr at that level of the geometry; makes the tables above it that lack; *explained: they would be made. */
 struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr, bool *explained) MUST_CHECK;
-/* The same at the lowest level, in f->entry_addr. */
-struct error *fault_pte(struct fault *f, bool *explained) MUST_CHECK;
+/* The same at the lowest level, in f->entry_addr, where it is not there yet. */
+struct error *fault_new_pte(struct fault *f, bool *explained) MUST_CHECK;
+static inline MUST_CHECK struct error *fault_pte(struct fault *f, bool *explained)
+{
+	*explained = false;
+	return f->entry_addr ? NULL : fault_new_pte(f, explained);
+}
 /* A table for the entry is made ready, for fault_pte() to use, if there is none and kernels like this one do so before they look for a page; freed if it was not used. */
 struct error *fault_prealloc(struct fault *f) MUST_CHECK;
 struct error *fault_prealloc_free(struct fault *f) MUST_CHECK;

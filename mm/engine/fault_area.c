@@ -8,7 +8,7 @@
 #include <stdio.h>
 
 #include "mm/engine/fault.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/pte.h"
 #include "mm/task.h"
 
@@ -149,9 +149,14 @@ struct error *fault_find_area(struct engine *e, uint64_t task, const struct obje
 {
 	const char *text;
 	*result = FAULT_SIGSEGV;
-	TRY(vma_find(e->k, mm->addr, addr, vma, found));
-	if (!*found)
-		TRY(grow_stack(e, task, mm, addr, vma, found, why, why_size));
+	*found = near_find_area(e, mm->addr, addr, vma);
+	if (!*found) {
+		TRY(vma_find(e->k, mm->addr, addr, vma, found));
+		if (*found)
+			near_keep_area(e, vma);
+		else
+			TRY(grow_stack(e, task, mm, addr, vma, found, why, why_size));
+	}
 	if (!*found)
 		return NULL;
 	TRY(forbidden(e, task, mm, vma, addr, access, &text));

@@ -13,20 +13,24 @@
 uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
+	const struct vmcore_flat *flat = e->k->flat;
 	const unsigned last = *level;
 	uint64_t table = pgd_phys(e, mm);
-	for (unsigned i = 0;; i++) {
+	for (unsigned i = 0; i < last; i++) {
 		uint64_t at = table_entry(g, table, i, addr), entry;
-		if (i == last)
-			return at;
-		entry = get_pte(e, at);
-		if (!pagetable_entry_present(g, entry) || ((entry & X86_PSE) && g->level[i].may_be_leaf)) {
-			uint64_t found = entry ? at : 0;
+		/* get_pte(), with every fault: */
+		if (__builtin_expect(at < flat->size && flat->size - at >= 8 && g->entry_size == 8, 1))
+			entry = load_uint(vmcore_flat_at(flat, at), 8);
+		else
+			entry = get_pte(e, at);
+		if (__builtin_expect(!(entry & X86_PRESENT) || (entry & X86_PSE), 0) &&
+		    (!pagetable_entry_present(g, entry) || ((entry & X86_PSE) && g->level[i].may_be_leaf))) {
 			*level = i;
-			return found;
+			return entry ? at : 0;
 		}
 		table = entry & g->frame_mask;
 	}
+	return table_entry(g, table, last, addr);
 }
 
 uint64_t leaf_offset(struct engine *e, const struct object *mm, uint64_t addr, uint64_t *frame)
@@ -49,6 +53,11 @@ static bool global_bits(struct engine *e, const char *symbol, uint64_t *value)
 	return symbol_addr(e->k, symbol) && !error_drop(kernel_read_symbol(e->k, symbol, 0, value));
 }
 
+static bool switches(struct engine *e, uint64_t *flags)
+{
+	return e->modern->huge_flags && !error_drop(kernel_read_pointer(e->k, e->modern->huge_flags, flags));
+}
+
 static bool flag_of(struct engine *e, uint64_t flags, const char *enumerator)
 {
 	int64_t bit;
@@ -66,7 +75,7 @@ uint64_t huge_orders(struct engine *e, uint64_t vm_flags)
 {
 	uint64_t flags = 0, always, madvise, inherit;
 	bool advised = vm_flags & e->modern->vm_hugepage;
-	if (!global_bits(e, "transparent_hugepage_flags", &flags))
+	if (!switches(e, &flags))
 		return 0;
 	bool on = flag_of(e, flags, "TRANSPARENT_HUGEPAGE_FLAG") || (advised && flag_of(e, flags, "TRANSPARENT_HUGEPAGE_REQ_MADV_FLAG"));
 	if (!global_bits(e, "huge_anon_orders_always", &always) || !global_bits(e, "huge_anon_orders_madvise", &madvise) ||
@@ -90,7 +99,7 @@ static bool huge_enabled(const struct fault *f, const char **why)
 	struct engine *e = f->e;
 	const struct engine_modern *m = e->modern;
 	*why = "no huge pages in this kernel";
-	if (!symbol_addr(e->k, "transparent_hugepage_flags"))
+	if (!e->modern->huge_flags)
 		return false;
 	*why = "huge pages are switched off";
 	if (!huge_switched_on(e, f->vma->flags))
@@ -136,7 +145,7 @@ static struct error *do_huge_pmd_anonymous_page(struct fault *f, bool *done)
 	struct engine *e = f->e;
 	uint64_t flags = 0, zone, zero;
 	bool explained;
-	global_bits(e, "transparent_hugepage_flags", &flags);
+	switches(e, &flags);
 	*done = true;
 	TRY(fault_tables(f, e->modern->pmd_level, &f->entry_addr, &explained));
 	if (explained)
@@ -264,7 +273,7 @@ static struct error *huge_copy(struct fault *f, uint64_t page)
 	bool fallback = true;
 	if (may_have_huge(f)) {
 		TRY(pages_available(e, PAGES_MOVABLE, huge_order(e), &zone));
-		global_bits(e, "transparent_hugepage_flags", &flags);
+		switches(e, &flags);
 		if (!zone)
 			TRY(no_huge_page_free(f, flags, &fallback));
 	}
@@ -377,7 +386,7 @@ static struct error *new_huge_pmd(struct fault *f, bool *done)
 	const char *why;
 	uint64_t flags = 0;
 	bool enabled = huge_enabled(f, &why);
-	global_bits(e, "transparent_hugepage_flags", &flags);
+	switches(e, &flags);
 	TRACE(e, "__handle_mm_fault", enabled ? "no table there: a huge page is allowed" : why, { "address", f->addr }, { "transparent_hugepage_flags", flags },
 	      { "vma->vm_start", f->vma->start }, { "vma->vm_end", f->vma->end }, { "vma->vm_flags", f->vma->flags }, { "mm->flags", GET(e->k, f->mm, mm_struct, flags) });
 	if (enabled && huge_fits(f))

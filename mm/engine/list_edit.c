@@ -18,9 +18,14 @@ static struct error *open_head(struct kernel *k, uint64_t addr, unsigned char **
  */
 #define INLINE static inline __attribute__((always_inline))
 
+INLINE bool is_direct(const struct kernel *k, uint64_t addr)
+{
+	return addr - k->page_offset < k->near_size;
+}
+
 INLINE unsigned char *near_head(struct kernel *k, uint64_t addr)
 {
-	return kernel_near_writable(k, addr, 16);
+	return is_direct(k, addr) ? kernel_near_writable(k, addr, 16) : kernel_near_last_writable(k, addr, 16);
 }
 
 INLINE void link_between(unsigned char *n, uint64_t node, uint64_t prev, unsigned char *before, uint64_t next, unsigned char *after, unsigned word)
@@ -56,6 +61,31 @@ INLINE struct error *add(struct kernel *k, uint64_t node, uint64_t head, unsigne
 	return NULL;
 }
 
+static struct error *add_tail_far(struct kernel *k, uint64_t node, uint64_t head)
+{
+	const unsigned word = k->arch->pointer_size;
+	unsigned char *h, *before, *n;
+	TRY(open_head(k, head, &h));
+	uint64_t prev = load_uint(h + word, word);
+	TRY(open_head(k, prev, &before));
+	TRY(open_head(k, node, &n));
+	link_between(n, node, prev, before, head, h, word);
+	return NULL;
+}
+
+INLINE struct error *add_tail(struct kernel *k, uint64_t node, uint64_t head, unsigned word)
+{
+	unsigned char *n = near_head(k, node), *h = near_head(k, head);
+	if (!n || !h)
+		return add_tail_far(k, node, head);
+	uint64_t prev = load_uint(h + word, word);
+	unsigned char *before = near_head(k, prev);
+	if (!before)
+		return add_tail_far(k, node, head);
+	link_between(n, node, prev, before, head, h, word);
+	return NULL;
+}
+
 static struct error *del_far(struct kernel *k, uint64_t node)
 {
 	const unsigned word = k->arch->pointer_size;
@@ -73,7 +103,7 @@ static struct error *del_far(struct kernel *k, uint64_t node)
 
 INLINE struct error *del(struct kernel *k, uint64_t node, unsigned word)
 {
-	const unsigned char *n = kernel_near(k, node, 16);
+	const unsigned char *n = is_direct(k, node) ? kernel_near(k, node, 16) : kernel_near_last(k, node, 16);
 	if (!n)
 		return del_far(k, node);
 	uint64_t next = load_uint(n, word), prev = load_uint(n + word, word);
@@ -92,14 +122,7 @@ struct error *list_add(struct kernel *k, uint64_t node, uint64_t head)
 
 struct error *list_add_tail(struct kernel *k, uint64_t node, uint64_t head)
 {
-	const unsigned word = k->arch->pointer_size;
-	unsigned char *h, *before, *n;
-	TRY(open_head(k, head, &h));
-	uint64_t prev = load_uint(h + word, word);
-	TRY(open_head(k, prev, &before));
-	TRY(open_head(k, node, &n));
-	link_between(n, node, prev, before, head, h, word);
-	return NULL;
+	return k->wide ? add_tail(k, node, head, 8) : add_tail(k, node, head, 4);
 }
 
 struct error *list_del(struct kernel *k, uint64_t node)

@@ -7,6 +7,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/lru_gen_edit.h"
+#include "mm/engine/near.h"
 #include "mm/engine/reclaim.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
@@ -152,6 +153,35 @@ static struct error *lru_add(struct engine *e, uint64_t page)
 	return lru_change_list(e, &p, true);
 }
 
+/* lru_add() of a page of one frame, anonymous or without a mapping, whose reference of the batch goes with it. False: the general way. */
+static inline bool near_lru_add(struct engine *e, const struct near_zone *z, uint64_t page)
+{
+	const struct engine_near *n = e->near;
+	unsigned char *p = near_is_page(e, z, page) ? near_page(e, page) : NULL;
+	if (!p)
+		return false;
+	uint64_t flags = near_word(p + n->flags), mapping = near_word(p + n->mapping);
+	int32_t count = (int32_t)load_uint(p + n->refcount, 4);
+	if (flags & n->unsettled || !near_is_single(n, p) || (n->has_memcg && near_word(p + n->memcg)) || (mapping && !(mapping & PAGE_MAPPING_FLAGS)) || count < 2)
+		return false;
+	unsigned lru = (flags & n->swapbacked ? 0 : 2) + (flags & n->active ? 1 : 0);
+	if (!near_list_add(e->k, page + n->lru, p + n->lru, z->lists + 16 * lru, z->list_bytes + 16 * lru))
+		return false;
+	store_uint(p + n->flags, 8, flags | n->lru_bit);
+	store_uint(p + n->refcount, 4, (uint32_t)count - 1);
+	near_count(z->of_lists, (unsigned)e->modern->lru_base.index + lru, 1);
+	if (z->of_zone)
+		near_count(z->of_zone, (unsigned)e->modern->zone_lru_base.index + lru, 1);
+	return true;
+}
+
+/* The zone of the batch's pages from which near_lru_add() can go on; NULL: the general way. */
+static const struct near_zone *near_lru(struct engine *e, uint64_t page)
+{
+	const struct near_zone *z = lru_gen_enabled(e) ? NULL : near_zone_of_page(e, page);
+	return z && z->lists ? z : NULL;
+}
+
 /* lru_lazyfree_fn(), since 4.12: not swap-backed any more, and with the inactive files, which go first. */
 static struct error *lazyfree(struct engine *e, uint64_t page)
 {
@@ -233,8 +263,11 @@ static struct error *drain_batch(struct engine *e, const struct object *batch, b
 	TRY(nodes_open(k));
 	/* Empty at once: a page that goes with its last reference must not be found on it. */
 	SET(k, batch, folio_batch, nr, 0);
+	const struct near_zone *near = each == lru_add && count && k->wide ? near_lru(e, object_get_element(k, batch, M_folio_batch_folios, 0)) : NULL;
 	for (uint64_t i = 0; i < count; i++) {
-		uint64_t page = object_get_element(k, batch, M_folio_batch_folios, i);
+		uint64_t page = near ? near_word(batch->bytes + OFFSET(k, folio_batch, folios) + 8 * i) : object_get_element(k, batch, M_folio_batch_folios, i);
+		if (near && near_lru_add(e, near, page))
+			continue;
 		TRY(each(e, page));
 		/* Unmapped meanwhile, it goes at once. */
 		TRY(put_user_page(e, page));
@@ -329,9 +362,47 @@ struct error *lru_deactivate_add(struct engine *e, uint64_t page)
 	return put_on_batch(e, e->modern->lru_deactivate, &p, deactivate);
 }
 
+static void find_batch(struct engine *e, struct near_batch *b)
+{
+	const struct member *nr = &e->k->members[M_folio_batch_nr], *folios = &e->k->members[M_folio_batch_folios];
+	struct object o;
+	*b = (struct near_batch){ .memo = { true, e->k->mm->generation, e->cpu } };
+	if (!e->near->plain || !e->modern->lru_add || lru_gen_enabled(e) || !nr->size || folios->size != 8 || error_drop(open_batch(e, e->modern->lru_add, &o)))
+		return;
+	if (nr->offset + nr->size > o.size || folios->offset + folios->total > o.size)
+		return;
+	b->room = folios->count;
+	b->count_size = nr->size;
+	b->count = (unsigned char *)o.bytes + nr->offset;
+	b->pages = (unsigned char *)o.bytes + folios->offset;
+}
+
+/* lru_cache_add_modern() of a page of one frame, which gets `flags` too, when the batch does not become full by it. False: the general way. */
+static bool near_batch_add(struct engine *e, uint64_t page, uint64_t flags)
+{
+	const struct engine_near *n = e->near;
+	struct near_batch *b = &e->near->batch;
+	if (e->trace || !near_allowed(e))
+		return false;
+	if (!near_holds(e, &b->memo))
+		find_batch(e, b);
+	uint64_t count = b->room ? load_uint(b->count, b->count_size) : 0;
+	unsigned char *p = count + 1 < b->room ? near_page(e, page) : NULL;
+	if (!p || !near_is_single(n, p))
+		return false;
+	if (flags)
+		store_uint(p + n->flags, 8, near_word(p + n->flags) | flags);
+	store_uint(p + n->refcount, 4, load_uint(p + n->refcount, 4) + 1);
+	store_uint(b->pages + 8 * count, 8, page);
+	store_uint(b->count, b->count_size, count + 1);
+	return true;
+}
+
 struct error *lru_batch_add(struct fault *f, uint64_t page)
 {
 	struct page p;
+	if (!(f->vma->flags & VM_LOCKED) && near_batch_add(f->e, page, f->e->modern->new_anon_active ? bit_of(f->e->bit_active) : 0))
+		return NULL;
 	/* lru_cache_add_active_or_unevictable(), until anonymous pages had to show that they are used (5.9). */
 	if (f->e->modern->new_anon_active && !(f->vma->flags & VM_LOCKED)) {
 		TRY(page_open_writable(f->e, page, &p));

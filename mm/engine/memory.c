@@ -145,9 +145,9 @@ static struct error *do_anonymous_page(struct fault *f)
 		return NULL;
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
 	clear_page(bytes);
-	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
 	if (e->modern)
 		return map_new_page(f, page);
+	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
 	ADD(e->k, f->mm, mm_struct, rss, 1);
 	TRY(lru_cache_add_accessed(e, page));
 	TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },
@@ -396,16 +396,18 @@ static struct error *handle_pte_fault(struct fault *f)
 	return NULL;
 }
 
-/* entry_addr: where 2.4 has the entry already, 0 when it may have to make the table. */
+/* entry_addr: of the lowest table, where that is there already; 0: it may have to be made, or something else stands above. */
 static struct error *fault_at(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, uint64_t entry_addr, bool write,
 			      enum fault_result *result)
 {
 	struct fault f = { .e = e, .mm = mm, .vma = vma, .addr = addr, .write = write, .entry_addr = entry_addr };
 	bool done = false;
 	struct error *error = NULL;
-	if (e->modern)
+	if (entry_addr && !(vma->flags & VM_HUGETLB))
+		;
+	else if (e->modern)
 		error = fault_above_pte(&f, &done);
-	else if (!entry_addr)
+	else
 		error = pte_alloc(e, mm, addr, &f.entry_addr);
 	if (!error && !done) {
 		f.entry = f.entry_addr ? get_pte(e, f.entry_addr) : 0;
@@ -429,9 +431,9 @@ struct error *handle_mm_fault(struct engine *e, const struct object *mm, const s
 
 /* ---- The way to it ---- */
 
-static void say(char *why, size_t size, const char *text)
+static inline void say(char *why, size_t size, const char *text)
 {
-	if (why && size)
+	if (__builtin_expect(why && size, 0))
 		snprintf(why, size, "%s", text);
 }
 
@@ -468,30 +470,20 @@ static struct error *area_for(struct engine *e, uint64_t task, const struct obje
 	return vma_open(e->k, vma_addr, vma);
 }
 
-struct error *count_fault(struct engine *e, uint64_t task, enum fault_result result)
-{
-	if (result == FAULT_MINOR)
-		return kernel_add(e->k, task, M_task_struct_min_flt, 1);
-	return result == FAULT_MAJOR ? kernel_add(e->k, task, M_task_struct_maj_flt, 1) : NULL;
-}
-
 /* arch/x86/mm/fault.c of kernels that find areas without a cache. */
-static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access,
-					enum fault_result *result, char *why, size_t why_size)
+static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr,
+					enum fault_access access, enum fault_result *result, char *why, size_t why_size)
 {
 	struct vma vma;
 	bool found;
-	TRY(nodes_open(e->k));
-	const struct task *t = task_by_addr(e->k, task);
-	e->task = task;
-	e->cpu = t && t->cpu < e->k->cpus ? t->cpu : 0;
+	TRY(engine_set_current(e, task));
 	count_vm_event(e, e->modern->event_pgfault);
 	TRY(fault_find_area(e, task, mm, addr, access, &vma, &found, result, why, why_size));
 	if (!found || (e->report && e->report->ended))
 		return NULL;
 	if (e->modern->split_rss)
 		TRY(check_sync_rss_stat(e, task, mm));
-	TRY(handle_mm_fault(e, mm, &vma, addr, access == ACCESS_WRITE, result));
+	TRY(fault_at(e, mm, &vma, addr, entry_addr, access == ACCESS_WRITE, result));
 	if (*result == FAULT_SIGSEGV)
 		say(why, why_size, vma.flags & VM_GROWSDOWN ? "no guard page can be kept below" : "the entry forbids it");
 	if (*result == FAULT_SIGBUS)
@@ -514,7 +506,7 @@ static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct o
 		return NULL;
 	}
 	if (e->modern)
-		return do_user_addr_fault(e, task, mm, addr, access, result, why, why_size);
+		return do_user_addr_fault(e, task, mm, addr, entry_addr, access, result, why, why_size);
 	e->task = task;
 	TRY(area_for(e, task, mm, addr, &vma, &found, why, why_size));
 	if (!found) {
@@ -674,10 +666,18 @@ static bool entry_allows(struct engine *e, uint64_t at, enum fault_access access
 	return (*entry & X86_PRESENT) && (*entry & X86_USER) && (access != ACCESS_WRITE || (*entry & X86_RW));
 }
 
-/* Where an access ended: the entry that allowed it, and the physical address of the page of 4 KiB. */
+/* Where an access ended: the entry that allowed it, and its level of the geometry. */
 struct access_end {
-	uint64_t entry, frame;
+	uint64_t entry;
+	unsigned level;
 };
+
+/* The physical address that it came to. */
+static uint64_t access_phys(const struct engine *e, const struct access_end *end, uint64_t addr)
+{
+	const struct pagetable_geometry *g = &e->k->geometry;
+	return pagetable_entry_phys(g, end->entry, end->level) + (addr & ((1ull << g->level[end->level].shift) - 1));
+}
 
 /*
  * The processor's way: an access that the entry allows is noted there, another one faults and is made again. One fault may not be enough, as a page that comes
@@ -686,26 +686,27 @@ struct access_end {
 static struct error *access_entry(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, bool *faulted,
 				  struct access_end *end, enum fault_result *result, char *why, size_t why_size)
 {
-	bool write = access == ACCESS_WRITE;
+	const unsigned last = e->k->geometry.levels - 1u;
+	bool write = access == ACCESS_WRITE, user = mm && addr < e->k->page_offset;
 	uint64_t at = 0;
+	unsigned level = last;
 	*faulted = false;
 	*result = FAULT_MINOR;
 	for (unsigned n = 0; n < 64; n++) {
 		enum fault_result this_time;
-		/* A table stays where it is while its process faults; a huge page's entry may give way to one. */
-		if (e->modern)
-			at = mm && addr < e->k->page_offset ? leaf_offset(e, mm, addr, &end->frame) : 0;
-		else if (!at && mm && addr < e->k->page_offset)
-			at = pte_offset(e, mm, addr);
+		/* The lowest table stays where it is while its process faults; a huge page's entry may give way to one. */
+		if (user && !(at && level == last)) {
+			level = last;
+			at = e->modern ? table_descend(e, mm, addr, &level) : pte_offset(e, mm, addr);
+		}
 		if (entry_allows(e, at, access, &end->entry)) {
 			end->entry |= X86_ACCESSED | (write ? X86_DIRTY : 0);
 			set_pte(e, at, end->entry);
-			if (!e->modern)
-				end->frame = end->entry & e->k->geometry.frame_mask;
+			end->level = level;
 			return NULL;
 		}
 		*faulted = true;
-		TRY(fault_in_mm(e, task, mm, addr, at, access, &this_time, why, why_size));
+		TRY(fault_in_mm(e, task, mm, addr, level == last ? at : 0, access, &this_time, why, why_size));
 		if (this_time >= FAULT_SIGSEGV)
 			fault_outcome(e, this_time == FAULT_SIGSEGV ? OUTCOME_SIGSEGV : this_time == FAULT_SIGBUS ? OUTCOME_SIGBUS : OUTCOME_OOM);
 		if (this_time != FAULT_MINOR)
@@ -755,7 +756,7 @@ struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, 
 				 why, sizeof(why)));
 		if (result != FAULT_MINOR && result != FAULT_MAJOR)
 			return kernel_error(EFAULT, "%s: %" PRIx64, why, addr);
-		TRY(vmcore_map_writable(e->k->vmcore, end.frame + (addr & (VMCORE_PAGE_SIZE - 1)), piece, &p));
+		TRY(vmcore_map_writable(e->k->vmcore, access_phys(e, &end, addr), piece, &p));
 		if (write)
 			memcpy(p, bytes, piece);
 		else

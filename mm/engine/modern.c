@@ -204,12 +204,13 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->vm_zone_stat = symbol_addr(k, symbol_addr(k, "vm_zone_stat") ? "vm_zone_stat" : "vm_stat");
 	m->vm_node_stat = symbol_addr(k, "vm_node_stat");
 	m->numa_node = symbol_addr(k, symbol_addr(k, "numa_node") ? "numa_node" : "x86_cpu_to_node_map");
+	m->huge_flags = symbol_addr(k, "transparent_hugepage_flags");
 	m->lru_gen_caps = symbol_addr(k, "lru_gen_caps");
 	m->zone_normal = (unsigned)enumerator(k, "ZONE_NORMAL", 8);
 	m->zone_movable = (unsigned)enumerator(k, "ZONE_MOVABLE", 8);
 	const struct member *rss = &k->members[M_mm_struct_rss_stat];
 	m->percpu_rss = HAS_STRUCT(k, percpu_counter) && rss->count > 1 && rss->stride == SIZE_OF(k, percpu_counter);
-	m->split_rss = HAS(k, task_struct, rss_stat);
+	m->split_rss = HAS(k, task_struct, rss_stat) && k->members[M_task_struct_rss_events].size == 4;
 }
 
 static void find_huge(struct kernel *k, struct engine_modern *m)

@@ -80,6 +80,7 @@ struct engine_modern {
 	uint64_t vm_events, lru_add, activate_page, lru_deactivate, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
 	uint64_t vm_zone_stat, vm_node_stat; /* the machine's counters (until 4.8 vm_stat has the zones'), 0 */
 	uint64_t numa_node;	  /* per-CPU: the CPU's node, 0 */
+	uint64_t huge_flags; /* transparent_hugepage_flags, 0 */
 	uint64_t lru_gen_caps;	  /* the static key of LRU_GEN_CORE, 0 */
 	unsigned zone_normal, zone_movable; /* enum zone_type; a number above all where there is none */
 	uint64_t zero_pfn;
@@ -100,8 +101,16 @@ void mod_zone_state(struct engine *e, uint64_t zone, struct stat_item item, int 
 void mod_node_state(struct engine *e, uint64_t pgdat, struct stat_item item, int delta);
 /* Of the zone or node that the page lies in, whichever counts it. */
 void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int delta);
-void count_vm_event(struct engine *e, int event);
-void count_vm_events(struct engine *e, int event, uint64_t n);
+static inline void count_vm_events(struct engine *e, int event, uint64_t n)
+{
+	struct kernel *k = e->k;
+	if (e->modern->vm_events && event >= 0)
+		error_drop(kernel_add_uint(k, percpu_addr(k, e->modern->vm_events, e->cpu) + (uint64_t)event * (k->wide ? 8 : 4), k->wide ? 8 : 4, (int64_t)n));
+}
+static inline void count_vm_event(struct engine *e, int event)
+{
+	count_vm_events(e, event, 1);
+}
 /* lib/percpu_counter.c: what one CPU keeps to itself stays below the batch. */
 struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64_t n, int64_t batch) MUST_CHECK;
 /* Of folios of that order (mthp_stats, 6.8): the enumerator of enum mthp_stat_item. Nothing where there is none. */

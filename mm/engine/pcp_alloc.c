@@ -10,6 +10,7 @@
 #include "mm/engine/list_edit.h"
 #include "mm/memmap.h"
 #include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/engine/reclaim.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
@@ -411,12 +412,102 @@ static struct error *alloc_pages_slowpath(struct search *s, enum page_class clas
 	return NULL;
 }
 
+/* ---- One frame, nothing being short ---- */
+
+/* A word of the zone, be it in a struct (atomic_long_t): element i of an array. NULL where it is none. */
+static const unsigned char *word_of_zone(const struct kernel *k, const struct object *zone, enum member_id id, uint64_t i)
+{
+	const struct member *m = &k->members[id];
+	return m->stride == 8 && i < m->total / 8 && m->offset + 8 * i + 8 <= zone->size ? zone->bytes + m->offset + 8 * i : NULL;
+}
+
+/* What the kernel does not have counts as 0. */
+static const unsigned char *word_or_none(const struct kernel *k, const struct object *zone, enum member_id id, uint64_t i)
+{
+	static const unsigned char none[8];
+	return k->members[id].present && i < k->members[id].total / 8 ? word_of_zone(k, zone, id, i) : none;
+}
+
+static struct error *find_supply(struct engine *e, enum page_class class, struct near_supply *n)
+{
+	struct kernel *k = e->k;
+	struct search s = { .e = e };
+	struct object pcp;
+	unsigned index, type = class == PAGES_MOVABLE ? e->modern->migrate_movable : class == PAGES_KERNEL ? e->modern->migrate_unmovable : e->modern->migrate_reclaimable;
+	const struct zone *z = NULL;
+	struct stat_item free = e->modern->free_pages;
+	TRY(nodes_open(k));
+	*n = (struct near_supply){ .memo = { true, k->mm->generation, e->cpu } };
+	s.node = node_of_cpu(e);
+	s.highest = highest_zone(e, class);
+	for (unsigned at = 0; s.node && (s.zone = zonelist_zone(e, s.node, at, &index)) && index > s.highest; at++)
+		;
+	for (size_t i = 0; s.zone && (z = zones_get(k, i)) && z->addr != s.zone; i++)
+		;
+	if (!z || free.group != VMSTAT_ZONE || HAS(k, per_cpu_pages, free_count))
+		return NULL;
+	TRY(object_open(k, s.zone, S_zone, &s.o));
+	n->free = word_of_zone(k, &s.o, M_zone_vm_stat, (uint64_t)free.index);
+	n->highatomic = word_or_none(k, &s.o, M_zone_nr_reserved_highatomic, 0);
+	n->mark = HAS(k, zone, watermark) ? word_of_zone(k, &s.o, M_zone_watermark, MARK_LOW) : word_of_zone(k, &s.o, M_zone_pages_low, 0);
+	n->boost = word_or_none(k, &s.o, M_zone_watermark_boost, 0);
+	n->reserve = word_or_none(k, &s.o, M_zone_lowmem_reserve, s.highest);
+	TRY(object_open_writable(k, pcp_of(&s), S_per_cpu_pages, &pcp));
+	n->head = pcp_list(e, pcp.addr, 0, type);
+	n->list = n->head ? kernel_near_writable(k, n->head, 16) : NULL;
+	n->count = k->members[M_per_cpu_pages_count].end4 ? (unsigned char *)pcp.bytes + k->members[M_per_cpu_pages_count].offset : NULL;
+	if (n->free && n->highatomic && n->mark && n->boost && n->reserve && n->list && n->count)
+		n->zone = near_find_zone(e, z);
+	return NULL;
+}
+
+static bool has_policy(struct engine *e)
+{
+	const unsigned char *p = e->task && HAS(e->k, task_struct, mempolicy) ? kernel_near(e->k, e->task + OFFSET(e->k, task_struct, mempolicy), 8) : NULL;
+	return p ? near_word(p) : e->task && HAS(e->k, task_struct, mempolicy);
+}
+
+/* get_page_from_freelist() of one frame that the CPU's list has, from a zone above its mark. 0: the general way. */
+static uint64_t take_near(struct engine *e, enum page_class class)
+{
+	const struct engine_near *words = e->near;
+	struct near_supply *n = &e->near->supplies[class];
+	if (e->trace || !near_allowed(e))
+		return 0;
+	if (!near_holds(e, &n->memo) && error_drop(find_supply(e, class, n)))
+		return 0;
+	if (!n->zone || has_policy(e))
+		return 0;
+	/* watermark_ok() */
+	int64_t free = (int64_t)(near_word(n->free) - near_word(n->highatomic));
+	if (free <= (int64_t)(near_word(n->mark) + near_word(n->boost) + near_word(n->reserve)))
+		return 0;
+	uint64_t first = near_word(n->list), page = first - words->pcp_list;
+	if (first == n->head || !near_is_page(e, n->zone, page))
+		return 0;
+	unsigned char *p = near_page(e, page);
+	if (!p)
+		return 0;
+	/* take_from_pcp(), prep_new_page() */
+	if (load_uint(p + words->refcount, 4) || near_word(p + words->mapping) || (uint32_t)load_uint(p + words->mapcount, 4) != UINT32_MAX ||
+	    !near_list_del(e->k, first, p + words->pcp_list))
+		return 0;
+	store_uint(n->count, 4, load_uint(n->count, 4) - 1);
+	store_uint(p + words->private, 8, 0);
+	store_uint(p + words->refcount, 4, 1);
+	store_uint(p + words->pcp_list, 8, e->modern->list_poison);
+	store_uint(p + words->pcp_list + 8, 8, e->modern->list_poison + 0x22);
+	return page;
+}
+
 struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page)
 {
 	struct search s = { .e = e, .order = order, .mark = MARK_LOW };
 	bool explained;
 	*page = 0;
 	TRY(should_fail(e));
+	if (!order && (*page = take_near(e, class)))
+		return NULL;
 	TRY(nodes_open(e->k));
 	TRY(policy_of_task(e, &explained));
 	if (explained)

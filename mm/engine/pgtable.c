@@ -186,11 +186,6 @@ void set_pte_far(struct engine *e, uint64_t entry_addr, uint64_t entry)
 		store_uint(p, e->k->geometry.entry_size, entry);
 }
 
-uint64_t mk_pte(struct engine *e, uint64_t page, uint64_t page_prot)
-{
-	return engine_page_phys(e, page) | page_prot;
-}
-
 /* protection_map[] (mm/mmap.c) with i386's __P… and __S… (include/asm-i386/pgtable.h): a page that may be read may be executed. */
 uint64_t vm_get_page_prot(struct engine *e, uint64_t vm_flags)
 {

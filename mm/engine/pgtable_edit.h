@@ -18,7 +18,8 @@ static inline uint64_t pgd_phys(struct engine *e, const struct object *mm)
 /* Where the entry of addr stands in a table of that level; both physical. */
 static inline uint64_t table_entry(const struct pagetable_geometry *g, uint64_t table, unsigned level, uint64_t addr)
 {
-	return table + (addr >> g->level[level].shift & ((1ull << g->level[level].bits) - 1)) * g->entry_size;
+	/* A table is a frame; PAE's top one has fewer entries, and addresses no more bits. */
+	return g->entry_size == 8 ? table + (addr >> g->level[level].shift & 511) * 8 : table + (addr >> g->level[level].shift & 1023) * 4;
 }
 
 /*

@@ -18,6 +18,21 @@ static uint64_t user_entries(const struct kernel *k)
 	return k->arch->pointer_size == 8 ? 256 : k->page_offset >> k->geometry.level[0].shift;
 }
 
+/* Index of the first entry from i on that is not empty, `entries` where there is none: most are, so whole blocks are passed over. */
+static uint64_t next_entry(const struct pagetable_geometry *g, const unsigned char *bytes, uint64_t i, uint64_t entries)
+{
+	static const unsigned char empty[512];
+	const unsigned size = g->entry_size;
+	const unsigned char *at = bytes + i * size, *end = bytes + entries * size;
+	while ((size_t)(end - at) >= sizeof(empty) && !memcmp(at, empty, sizeof(empty)))
+		at += sizeof(empty);
+	while ((size_t)(end - at) >= 64 && !memcmp(at, empty, 64))
+		at += 64;
+	while (at < end && !(size == 8 ? load_uint(at, 8) : load_uint(at, 4)))
+		at += size;
+	return (uint64_t)(at - bytes) / size;
+}
+
 /* The first table of a level that the mm has, by its physical address; 0 when there is none. */
 static uint64_t first_table(struct engine *e, uint64_t table, unsigned at, unsigned level)
 {
@@ -26,11 +41,8 @@ static uint64_t first_table(struct engine *e, uint64_t table, unsigned at, unsig
 		return table;
 	uint64_t entries = at ? 1ull << g->level[at].bits : user_entries(e->k);
 	const unsigned char *bytes = vmcore_try_map(e->k->vmcore, table, entries * g->entry_size);
-	for (uint64_t i = 0; bytes && i < entries; i++) {
-		/* Most are empty. */
-		uint64_t entry = g->entry_size == 8 ? load_uint(bytes + i * 8, 8) : load_uint(bytes + i * 4, 4), found;
-		if (!entry)
-			continue;
+	for (uint64_t i = 0; bytes && (i = next_entry(g, bytes, i, entries)) < entries; i++) {
+		uint64_t entry = load_uint(bytes + i * g->entry_size, g->entry_size), found;
 		if (!(entry & X86_PRESENT) || (g->level[at].may_be_leaf && (entry & X86_PSE)))
 			continue;
 		found = first_table(e, entry & g->frame_mask, at + 1, level);
@@ -137,14 +149,11 @@ struct error *fault_tables(struct fault *f, unsigned level, uint64_t *entry_addr
 	return NULL;
 }
 
-struct error *fault_pte(struct fault *f, bool *explained)
+struct error *fault_new_pte(struct fault *f, bool *explained)
 {
 	struct engine *e = f->e;
 	const struct pagetable_geometry *g = &e->k->geometry;
 	uint64_t above;
-	*explained = false;
-	if (f->entry_addr)
-		return NULL;
 	if (!f->prealloc)
 		return fault_tables(f, g->levels - 1u, &f->entry_addr, explained);
 	/* pmd_populate() */

@@ -8,6 +8,7 @@
 #include "mm/engine/huge.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/mmap_edit.h"
+#include "mm/engine/near.h"
 #include "mm/engine/zap.h"
 #include "mm/zone.h"
 
@@ -45,24 +46,45 @@ static uint64_t bit_of(int bit)
 	return bit >= 0 ? 1ull << bit : 0;
 }
 
+/* The same of an area whose start is what its bytes say, in a zone that is near. */
+static bool near_add_new_anon_rmap(struct fault *f, uint64_t page)
+{
+	struct engine *e = f->e;
+	const struct engine_near *n = e->near;
+	const struct near_zone *z = near_zone_of_page(e, page);
+	unsigned char *p = z && !e->trace ? near_page(e, page) : NULL;
+	const struct vma *vma = f->vma;
+	if (!p || !n->index || HAS(e->k, vm_area_struct, anon_pgoff) || !near_counts(z, e->modern->anon_mapped) ||
+	    GET_WHOLE(e->k, &vma->object, vm_area_struct, vm_start) != vma->start)
+		return false;
+	store_uint(p + n->flags, 8, near_word(p + n->flags) | n->new_anon);
+	store_uint(p + n->mapcount, 4, 0);
+	store_uint(p + n->mapping, 8, vma->anon_vma ? vma->anon_vma | PAGE_MAPPING_ANON : 0);
+	store_uint(p + n->index, 8, ((f->addr - vma->start) >> e->k->arch->page_shift) + vma->pgoff);
+	near_count(&z->counters[e->modern->anon_mapped.group], (unsigned)e->modern->anon_mapped.index, 1);
+	return true;
+}
+
 struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 {
+	if (near_add_new_anon_rmap(f, page))
+		return NULL;
 	struct engine *e = f->e;
 	struct kernel *k = e->k;
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
-	SET(k, &p.object, page, flags, p.flags | bit_of(e->modern->swapbacked) | bit_of(e->bit_uptodate) | bit_of(e->modern->anon_exclusive));
+	SET_WHOLE(k, &p.object, page, flags, p.flags | bit_of(e->modern->swapbacked) | bit_of(e->bit_uptodate) | bit_of(e->modern->anon_exclusive));
 	SET(k, &p.object, page, mapcount, 0);
-	SET(k, &p.object, page, mapping, f->vma->anon_vma ? f->vma->anon_vma | PAGE_MAPPING_ANON : 0);
+	SET_WHOLE(k, &p.object, page, mapping, f->vma->anon_vma ? f->vma->anon_vma | PAGE_MAPPING_ANON : 0);
 	/* A stack that would grow begins lower than its area says yet. */
 	const struct vma *vma = f->vma;
 	struct vma area;
-	if (GET(k, &vma->object, vm_area_struct, vm_start) != vma->start) {
+	if (GET_WHOLE(k, &vma->object, vm_area_struct, vm_start) != vma->start) {
 		TRY(vma_open(k, vma->addr, &area));
 		vma = &area;
 	}
 	uint64_t first = vma_anon_pgoff(k, vma) - ((vma->start - f->vma->start) >> k->arch->page_shift);
-	SET(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + first);
+	SET_WHOLE(k, &p.object, page, index, ((f->addr - f->vma->start) >> k->arch->page_shift) + first);
 	mod_page_state(e, page, e->modern->anon_mapped, 1);
 	TRACE(e, "page_add_new_anon_rmap", "the page is this area's alone", { "page", page }, { "anon_vma", f->vma->anon_vma },
 	      { "page->index", GET(k, &p.object, page, index) });

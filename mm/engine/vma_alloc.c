@@ -7,6 +7,7 @@
 
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/list_edit.h"
+#include "mm/engine/near.h"
 
 /* A name of its own (CONFIG_ANON_VMA_NAME, 5.17) is shared and counted. Until 6.2 it stands where an area of a file has its place in the file's tree. */
 static struct error *check_name(struct engine *e, const struct object *vma, const char *what)
@@ -73,6 +74,7 @@ struct error *vm_area_free(struct engine *e, uint64_t addr)
 	struct object vma;
 	TRY(open_vma(e, addr, &vma));
 	TRY(check_name(e, &vma, "freeing"));
+	near_forget_area(e);
 	uint64_t lock = GET(k, &vma, vm_area_struct, vm_lock), numab = GET(k, &vma, vm_area_struct, numab_state);
 	SET(k, &vma, vm_area_struct, detached, 1);
 	SET(k, &vma, vm_area_struct, vm_refcnt, 0);

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/zone.h"
 
 #define TASK_RSS_EVENTS_THRESH 64 /* mm/memory.c */
@@ -68,29 +68,25 @@ uint64_t zone_of_page(struct engine *e, uint64_t page)
 	return z ? z->addr : 0;
 }
 
+/* Where all of it is near, mod_zone_state() and mod_node_state() in one. */
+static bool mod_near_state(struct engine *e, uint64_t page, struct stat_item item, int delta)
+{
+	const struct near_zone *z = near_zone_of_page(e, page);
+	if (!z || !near_counts(z, item))
+		return false;
+	near_count(&z->counters[item.group], (unsigned)item.index, delta);
+	return true;
+}
+
 void mod_page_state(struct engine *e, uint64_t page, struct stat_item item, int delta)
 {
+	if (mod_near_state(e, page, item, delta))
+		return;
 	uint64_t zone = zone_of_page(e, page), pgdat;
 	if (item.group == VMSTAT_ZONE && zone)
 		mod_zone_state(e, zone, item, delta);
 	else if (zone && !error_drop(kernel_get(e->k, zone, M_zone_zone_pgdat, &pgdat)))
 		mod_node_state(e, pgdat, item, delta);
-}
-
-void count_vm_event(struct engine *e, int event)
-{
-	count_vm_events(e, event, 1);
-}
-
-void count_vm_events(struct engine *e, int event, uint64_t n)
-{
-	struct kernel *k = e->k;
-	uint64_t v, at;
-	if (!e->modern->vm_events || event < 0)
-		return;
-	at = percpu_addr(k, e->modern->vm_events, e->cpu) + (uint64_t)event * k->arch->pointer_size;
-	if (!error_drop(kernel_read_pointer(k, at, &v)))
-		error_drop(kernel_write_pointer(k, at, v + n));
 }
 
 void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta)
@@ -140,11 +136,9 @@ static struct error *add_percpu_counter(struct engine *e, uint64_t counter, int 
 /* Element `member` of an array of longs or ints at `array`. */
 static struct error *add_element(struct engine *e, uint64_t array, const struct member *m, int member, int n)
 {
-	uint64_t at = array + (uint64_t)member * m->stride, v;
 	if ((unsigned)member >= m->count || (m->stride != 4 && m->stride != 8))
 		return error_new(ERR_UNSUPPORTED, "the process's counts of pages have a form that is not known");
-	TRY(kernel_read_uint(e->k, at, m->stride, &v));
-	return kernel_write_uint(e->k, at, m->stride, v + (uint64_t)(int64_t)n);
+	return kernel_add_uint(e->k, array + (uint64_t)member * m->stride, m->stride, n);
 }
 
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast)
@@ -187,9 +181,13 @@ struct error *sync_mm_rss(struct engine *e, const struct object *t, const struct
 struct error *check_sync_rss_stat(struct engine *e, uint64_t task, const struct object *mm)
 {
 	struct kernel *k = e->k;
+	const uint64_t at = task + OFFSET(k, task_struct, rss_events);
 	struct object t;
+	uint64_t events;
+	TRY(kernel_read_uint(k, at, 4, &events));
+	TRY(kernel_write_uint(k, at, 4, events + 1));
+	if (__builtin_expect((int32_t)events <= TASK_RSS_EVENTS_THRESH, 1))
+		return NULL;
 	TRY(object_open_writable(k, task, S_task_struct, &t));
-	uint64_t events = GET(k, &t, task_struct, rss_events);
-	SET(k, &t, task_struct, rss_events, events + 1);
-	return (int32_t)events > TASK_RSS_EVENTS_THRESH ? sync_mm_rss(e, &t, mm) : NULL;
+	return sync_mm_rss(e, &t, mm);
 }
