@@ -317,9 +317,11 @@ COMMAND(reclaim) = {
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  Runs try_to_free_pages() for so many pages, 32 without a number: pages age, are unmapped, written\n"
-		"  out and freed. Pages used lately stay for a round. Anonymous pages go where swap is on (swapon). On\n"
-		"  kernels with LRU lists of nodes or zones, without memory cgroups and generations; caches of slabs are\n"
-		"  not shrunk there, and what is written is on the disk at once. \"kmem -V\" has what was counted.\n"
+		"  out and freed. Pages used lately stay for a round. Anonymous pages and shared memory go where swap is\n"
+		"  on (swapon). On kernels with LRU lists of nodes, of memory cgroups on them, or of zones without such\n"
+		"  groups; not where lists go by generations. Caches of slabs are not shrunk, and what is written is\n"
+		"  written at once. On a dump the bytes of what goes to swap are kept beside it (see madvise).\n"
+		"  \"kmem -V\" has what was counted.\n"
 		"\n"
 		"EXAMPLES\n"
 		"    mmscope> reclaim 64\n",

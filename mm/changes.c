@@ -423,8 +423,13 @@ static bool visit_kernel(const struct changes *c, uint64_t phys)
 static void visit_frame(const struct changes *c, uint64_t phys)
 {
 	struct kernel *k = c->k;
-	uint64_t page;
+	uint64_t page, start, size;
 	struct page p;
+	/* Swapped-out bytes that the overlay keeps: no memory of the machine's. */
+	if (vmcore_extension(k->vmcore, &start, &size) && phys >= start && phys - start < size) {
+		visit_bytes(c, "overlay's swap", phys, phys, PAGE);
+		return;
+	}
 	bool has_page = pfn_to_page(k, phys_to_pfn(k, phys), &page) && !error_drop(page_open(k, page, &p));
 	bool is_free = has_page && !page_refcount(k, &p);
 	if (!is_free || c->options->free)

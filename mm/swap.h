@@ -58,7 +58,9 @@ uint64_t swap_entry_xa_value(struct kernel *k, uint64_t entry);
 uint64_t swap_xa_value_entry(struct kernel *k, uint64_t value);
 /* The bits of a slot's page-table entry that are neither type nor offset: _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP. */
 uint64_t swap_entry_soft_dirty(struct kernel *k);
-#define SWAP_ENTRY_UFFD_WP 4ull
+#define SWAP_ENTRY_UFFD_WP   4ull
+/* _PAGE_SWP_EXCLUSIVE, where pages say whether they are one process's alone (PG_anon_exclusive, since 5.19): this one's slot was. */
+#define SWAP_ENTRY_EXCLUSIVE 8ull
 /* The address space that caches the slot: one for 64 MiB since 4.11, one for each area since 3.9, one for all before. 0: none. Its index there (until 6.10). */
 uint64_t swap_address_space(struct kernel *k, const struct swap_entry *e);
 uint64_t swap_cache_index(struct kernel *k, const struct swap_entry *e);

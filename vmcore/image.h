@@ -69,6 +69,7 @@ struct vmcore {
 	const struct segment *near[NEAR_SEGMENTS];
 	struct segment *segments;
 	size_t nr_segments;
+	bool extended; /* the last segment is the overlay's own, and no range: vmcore_extend() */
 
 	struct range *ranges;
 	size_t nr_ranges;
@@ -112,10 +113,14 @@ struct error *image_grow(void *array, size_t count, size_t element) MUST_CHECK;
 struct error *image_reserve(struct vmcore *vc, uint64_t size, void **out) MUST_CHECK;
 /* After the segments are set: the ranges from them. */
 struct error *image_set_ranges(struct vmcore *vc) MUST_CHECK;
+/* Other segments (from calloc()) instead of the old ones, which are freed; lookups forget those. */
+void image_replace_segments(struct vmcore *vc, struct segment *segments, size_t count);
 /* The segment that holds the address, or NULL. */
 const struct segment *image_find(struct vmcore *vc, uint64_t phys);
 /* The error for an address that cannot be had. */
 struct error *image_missing(struct vmcore *vc, uint64_t phys, enum presence why) MUST_CHECK;
+/* How far the overlay's own segment has anything but zeroes, to a page's border: its `start` when it has nothing. */
+uint64_t image_extension_end(struct vmcore *vc);
 /* Is the whole of [phys, phys + len) there? Otherwise *bad gets the first address that is not. */
 enum presence image_look(struct vmcore *vc, uint64_t phys, uint64_t len, uint64_t *bad);
 

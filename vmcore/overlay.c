@@ -4,9 +4,13 @@
  * pages as they were before their first write.
  */
 #include "vmcore/image.h"
+#include "vmcore/save_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Between the machine's memory and the overlay's own: whole sections of a memory map, so that nobody takes it for the machine's. */
+#define EXTENSION_GAP (1ul << 30)
 
 #define likely(x) __builtin_expect(!!(x), 1)
 
@@ -285,4 +289,49 @@ struct error *vmcore_diff(struct vmcore *vc, unsigned depth, vmcore_diff_visitor
 	}
 	free(pages);
 	return NULL;
+}
+
+/* ---- The overlay's own memory ---- */
+
+bool vmcore_extension(const struct vmcore *vc, uint64_t *start, uint64_t *size)
+{
+	if (!vc->extended)
+		return false;
+	const struct segment *s = &vc->segments[vc->nr_segments - 1];
+	*start = s->start;
+	*size = s->end - s->start;
+	return true;
+}
+
+struct error *vmcore_extend(struct vmcore *vc, uint64_t *size, uint64_t *start)
+{
+	uint64_t top = vmcore_max_phys(vc);
+	struct segment *segments;
+	void *bytes;
+
+	if (vmcore_extension(vc, start, size))
+		return NULL;
+	if (top > (1ull << 62) || *size > (1ull << 60))
+		return error_new(ERR_UNSUPPORTED, "no room above the image's memory");
+	*start = (top | (EXTENSION_GAP - 1)) + 1 + EXTENSION_GAP;
+	*size = (*size + VMCORE_PAGE_SIZE - 1) & -VMCORE_PAGE_SIZE;
+	TRY(image_reserve(vc, *size, &bytes));
+	segments = calloc(vc->nr_segments + 1, sizeof(*segments));
+	if (!segments)
+		return out_of_memory();
+	memcpy(segments, vc->segments, vc->nr_segments * sizeof(*segments));
+	segments[vc->nr_segments] = (struct segment){.start = *start, .end = *start + *size, .bytes = bytes};
+	image_replace_segments(vc, segments, vc->nr_segments + 1);
+	vc->extended = true;
+	return NULL;
+}
+
+uint64_t image_extension_end(struct vmcore *vc)
+{
+	const struct segment *s = &vc->segments[vc->nr_segments - 1];
+	uint64_t end = s->end;
+
+	while (end > s->start && all_zero(s->bytes + (end - VMCORE_PAGE_SIZE - s->start), VMCORE_PAGE_SIZE))
+		end -= VMCORE_PAGE_SIZE;
+	return end;
 }

@@ -115,6 +115,12 @@ static struct error *find_runs(struct save *s)
 		uint64_t end, bad;
 
 		TRY(save_check_stop(s));
+		if (vc->extended && i + 1 == vc->nr_segments) {
+			end = image_extension_end(vc);
+			if (end > segment->start)
+				TRY(add_run(s, segment->start, end, true));
+			continue;
+		}
 		if (!segment->bytes || !segment->ready) {
 			TRY(add_run(s, segment->start, segment->end, segment->bytes != NULL));
 			continue;

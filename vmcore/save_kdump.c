@@ -289,7 +289,8 @@ static struct error *write_pages(struct kdump_save *k)
 	if (!k->compressed || !k->partial)
 		return out_of_memory();
 	k->partial_pfn = UINT64_MAX;
-	e = vmcore_scan(k->save->vc, 0, UINT64_MAX, write_piece, k);
+	/* Not what the overlay has of its own beyond the last run. */
+	e = vmcore_scan(k->save->vc, 0, k->save->nr_runs ? k->save->runs[k->save->nr_runs - 1].end : 0, write_piece, k);
 	if (k->failure) {
 		error_free(e);
 		return k->failure;

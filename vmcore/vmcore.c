@@ -93,6 +93,21 @@ struct error *image_missing(struct vmcore *vc, uint64_t phys, enum presence why)
 	}
 }
 
+static void forget_lookups(struct vmcore *vc)
+{
+	vc->last = &nowhere;
+	for (size_t i = 0; i < NEAR_SEGMENTS; i++)
+		vc->near[i] = &nowhere;
+}
+
+void image_replace_segments(struct vmcore *vc, struct segment *segments, size_t count)
+{
+	free(vc->segments);
+	vc->segments = segments;
+	vc->nr_segments = count;
+	forget_lookups(vc);
+}
+
 static struct vmcore *image_new(const char *path)
 {
 	struct vmcore *vc = calloc(1, sizeof(*vc));
@@ -101,9 +116,7 @@ static struct vmcore *image_new(const char *path)
 	vc->path = strdup(path);
 	vc->block_size = VMCORE_PAGE_SIZE;
 	vc->flat.kept_page = VMCORE_NO_PAGE;
-	vc->last = &nowhere;
-	for (size_t i = 0; i < NEAR_SEGMENTS; i++)
-		vc->near[i] = &nowhere;
+	forget_lookups(vc);
 	if (vc->path)
 		return vc;
 	free(vc);

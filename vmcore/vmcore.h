@@ -191,6 +191,15 @@ struct error *vmcore_forget(struct vmcore *vc) MUST_CHECK;
 unsigned vmcore_mark_depth(const struct vmcore *vc);
 
 /*
+ * Memory of the overlay's own beside the machine's: `size` bytes of zeroes from *start on, above all ranges (it is none of them), to keep what a real machine's
+ * devices would. It is written, marked and undone like all memory; when anything but zeroes stands in it, a saved image has it as a range, up to the last
+ * page that has. Once an image; later calls give the same, *size what there is.
+ */
+struct error *vmcore_extend(struct vmcore *vc, uint64_t *size, uint64_t *start) MUST_CHECK;
+/* Has it one already? */
+bool vmcore_extension(const struct vmcore *vc, uint64_t *start, uint64_t *size);
+
+/*
  * Calls visit() for each page that was written since mark `depth` (and not undone), in ascending
  * order: its physical address, its bytes as they were at the mark and as they are now, be they the
  * same. What the image lacks of a page is zero.

@@ -102,7 +102,7 @@ static struct error *copy_present(struct copying *c, uint64_t addr, uint64_t src
 }
 
 /* copy_nonpresent_pte(): a swap slot has one more who needs it. */
-static struct error *copy_absent(struct copying *c, uint64_t addr, uint64_t dst_at, uint64_t entry)
+static struct error *copy_absent(struct copying *c, uint64_t addr, uint64_t src_at, uint64_t dst_at, uint64_t entry)
 {
 	struct engine *e = c->e;
 	struct kernel *k = e->k;
@@ -117,6 +117,11 @@ static struct error *copy_absent(struct copying *c, uint64_t addr, uint64_t dst_
 	if (next == list)
 		TRY(list_add(k, list, MEMBER_ADDR(k, c->src, mm_struct, mmlist)));
 	count(c, e->modern->rss_swap);
+	/* It is no longer one process's alone. */
+	if (e->modern->anon_exclusive >= 0 && (entry & SWAP_ENTRY_EXCLUSIVE)) {
+		entry &= ~SWAP_ENTRY_EXCLUSIVE;
+		set_pte(e, src_at, entry);
+	}
 	set_pte(e, dst_at, entry);
 	return NULL;
 }
@@ -135,7 +140,7 @@ static struct error *copy_ptes(struct copying *c, uint64_t src, uint64_t dst, ui
 		if (pagetable_entry_present(g, entry))
 			TRY(copy_present(c, addr, at, table_entry(g, dst, level, addr), entry));
 		else
-			TRY(copy_absent(c, addr, table_entry(g, dst, level, addr), entry));
+			TRY(copy_absent(c, addr, at, table_entry(g, dst, level, addr), entry));
 	}
 	for (int kind = 0; kind < RSS_KINDS; kind++)
 		if (c->rss[kind])

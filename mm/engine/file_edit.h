@@ -28,9 +28,10 @@ struct error *hold_device(struct engine *e, const char *path, uint64_t *dentry, 
 /* An open file for a device, whose node is made when there is none. */
 struct error *open_device(struct engine *e, const char *path, uint64_t *file) MUST_CHECK;
 
-/* The bytes of the swap area: `offset` is a page's number in it. */
+/* The bytes of the swap area, mm/engine/swap_store.c: `offset` is a page's number in it. Of a dump those that the engine wrote itself: ERR_UNSUPPORTED for others. */
 struct error *swap_read(struct engine *e, unsigned type, uint64_t offset, void *buffer) MUST_CHECK;
 struct error *swap_write(struct engine *e, unsigned type, uint64_t offset, const void *buffer) MUST_CHECK;
+bool swap_has(struct engine *e, unsigned type, uint64_t offset);
 
 /* Pages [first, last) of the file come into the page cache: by whole clusters, or one by one. mm/engine/filemap.c of 2.4 */
 struct error *read_ahead(struct engine *e, uint64_t file, uint64_t first, uint64_t last, bool one_by_one) MUST_CHECK;

@@ -61,7 +61,7 @@ static struct error *add_failure(struct engine *e, const struct node *node, bool
 static struct error *balance_pgdat(struct engine *e, const struct node *node, unsigned order, unsigned highest)
 {
 	struct scan_control sc = { .e = e, .kswapd = true, .reclaim_idx = highest };
-	scan_node(&sc, node);
+	TRY(scan_node(&sc, node));
 	count_vm_event(e, e->modern->reclaim_events.pageoutrun);
 	for (sc.priority = DEF_PRIORITY; sc.priority >= 1 && !pgdat_balanced(e, node, order, highest);) {
 		uint64_t before = sc.reclaimed;
@@ -95,7 +95,18 @@ static struct error *wakeup_kswapd(struct engine *e, const struct node *node, un
 	}
 	TRACE(e, "wakeup_kswapd", "kswapd is woken, and does its work at once here", { "pgdat", node->addr }, { "order", order }, { "highest_zoneidx", highest });
 	e->reclaiming = true;
-	struct error *failure = balance_pgdat(e, node, order, highest);
+	struct error *failure = vmcore_mark(e->k->vmcore, NULL);
+	if (!failure) {
+		failure = balance_pgdat(e, node, order, highest);
+		/* It would go on by itself, and nobody waits for it: where what it does is not followed nothing of it is done. */
+		bool undo = failure && failure->code == ERR_UNSUPPORTED;
+		if (undo) {
+			TRACE(e, "kswapd", failure->message, { "pgdat", node->addr });
+			error_free(failure);
+			failure = NULL;
+		}
+		failure = error_worse(failure, undo ? vmcore_undo(e->k->vmcore) : vmcore_forget(e->k->vmcore));
+	}
 	e->reclaiming = false;
 	return failure;
 }

@@ -46,13 +46,12 @@ bool lru_batch_holds(struct engine *e, uint64_t page)
 	return false;
 }
 
-struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info)
+struct error *mem_cgroup_lruvec(struct engine *e, uint64_t memcg, uint64_t pgdat, uint64_t *lruvec, uint64_t *info)
 {
 	struct kernel *k = e->k;
-	uint64_t memcg, node;
-	TRY(page_memcg(e, p, &memcg));
+	uint64_t node;
 	*info = 0;
-	*lruvec = HAS(k, pglist_data, lruvec) ? pgdat + OFFSET(k, pglist_data, lruvec) : zone + OFFSET(k, zone, lruvec);
+	*lruvec = HAS(k, pglist_data, lruvec) ? pgdat + OFFSET(k, pglist_data, lruvec) : 0;
 	if (!HAS(k, mem_cgroup, nodeinfo) || !HAS(k, mem_cgroup_per_node, lruvec))
 		return NULL;
 	if (!memcg)
@@ -62,6 +61,16 @@ struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, 
 	TRY(kernel_get(k, pgdat, M_pglist_data_node_id, &node));
 	TRY(kernel_read_pointer(k, memcg + OFFSET(k, mem_cgroup, nodeinfo) + (node & 1023) * k->arch->pointer_size, info));
 	*lruvec = *info + OFFSET(k, mem_cgroup_per_node, lruvec);
+	return NULL;
+}
+
+struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info)
+{
+	uint64_t memcg;
+	TRY(page_memcg(e, p, &memcg));
+	TRY(mem_cgroup_lruvec(e, memcg, pgdat, lruvec, info));
+	if (!*lruvec)
+		*lruvec = zone + OFFSET(e->k, zone, lruvec);
 	return NULL;
 }
 

@@ -349,8 +349,6 @@ static struct error *wanted_entry(void *context, uint64_t addr, uint64_t end, ui
 	swap_entry_decode(e->k, entry, &s);
 	if (s.kind != SWAP_PAGE)
 		return NULL;
-	if (!has_disk(e))
-		return error_at(ERR_UNSUPPORTED, addr, "the page of %" PRIx64 " would be read from swap ahead: that is not in memory", addr);
 	TRACE(e, "swapin_walk_pmd_entry", "swapped out: read ahead, into the swap cache", { "addr", addr }, { "pte", entry });
 	return read_swap_ahead(e, entry);
 }

@@ -105,28 +105,22 @@ static struct error *would_read(struct fault *f, const struct backing *b)
 			    path_of_file(k, f->vma->file)->path);
 }
 
-/* shmem_fault(): what was swapped out comes back, from the image's own disk; where there is nothing comes a new page, unless the fault ends here. */
+/* shmem_fault(): what was swapped out comes back; where there is nothing comes a new page, unless the fault ends here. */
 static struct error *shmem_absent(struct fault *f, struct backing *b)
 {
 	struct engine *e = f->e;
 	uint64_t value;
-	bool explained;
 	TRACE(e, "shmem_fault", b->value ? "swapped out" : "no page there yet: a new one in its page cache", { "mapping", b->mapping }, { "pgoff", b->index },
 	      { "size in pages", b->size });
-	if (!b->value || !has_disk(e))
-		fault_outcome(e, b->value ? OUTCOME_SWAP_READ : OUTCOME_SHMEM_NEW);
-	if (b->value && has_disk(e)) {
+	if (b->value) {
 		TRY(page_cache_entry(e, b->mapping, b->index, &value));
 		TRY(shmem_swapin_page(f, b->mapping, b->index, value, &b->page));
-	} else if (b->value) {
-		f->result = FAULT_MAJOR;
-		if (f->write && !(f->vma->flags & VM_SHARED))
+		if (!b->page && f->write && !(f->vma->flags & VM_SHARED))
 			fault_outcome(e, OUTCOME_COPY_FILE);
-		return fault_refuse(e, &explained, "page %" PRIu64 " of %s is swapped out: it would be looked for in the swap cache, or read", b->index,
-				    path_of_file(e->k, f->vma->file)->path);
-	}
-	if (!b->value)
+	} else {
+		fault_outcome(e, OUTCOME_SHMEM_NEW);
 		TRY(shmem_new_page(f, b->mapping, b->index, &b->page));
+	}
 	TRY(kernel_get(e->k, b->mapping, M_address_space_i_pages, &b->tree));
 	b->made = b->page != 0;
 	return NULL;

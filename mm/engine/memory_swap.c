@@ -7,6 +7,7 @@
 
 #include "mm/anon_vma.h"
 #include "mm/engine/fault.h"
+#include "mm/engine/file_edit.h"
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
 #include "mm/engine/swap_edit.h"
@@ -84,39 +85,86 @@ static struct error *add_anon_rmap(struct fault *f, uint64_t page, bool exclusiv
 	return NULL;
 }
 
-/* The page of the slot is there, with a reference that the entry will have. */
-static struct error *map_swapped_in(struct fault *f, uint64_t page)
+/* Who has the swapped-in page: is it the process's alone? Until 5.17 that is asked of a write only; since, the entry says it, or that nobody else can know of the page. */
+static struct error *is_exclusive(struct fault *f, const struct page *p, bool cached, bool *exclusive)
+{
+	struct engine *e = f->e;
+	*exclusive = false;
+	if (e->modern->anon_exclusive < 0)
+		return f->write ? reuse_swap_page(e, p->object.addr, exclusive) : NULL;
+	bool alone = page_refcount(e->k, p) == 1, said = f->entry & SWAP_ENTRY_EXCLUSIVE;
+	*exclusive = said || !cached || alone;
+	TRACE(e, "do_swap_page", said ? "the entry says that the page is this process's alone" : !cached ? "nobody else can know of the page" : alone ? "nobody else has it" : "others may have it too",
+	      { "page", p->object.addr }, { "pte", f->entry }, { "folio->_refcount", (uint64_t)(int64_t)page_refcount(e->k, p) });
+	return NULL;
+}
+
+/* should_try_to_free_swap(), since 5.18: room is short, or a write could have the page for itself. */
+static bool should_free_swap(struct fault *f, const struct page *p, bool cached)
+{
+	struct engine *e = f->e;
+	if ((f->vma->flags & VM_LOCKED) || mem_cgroup_swap_full(e, p))
+		return true;
+	return cached && f->write && e->modern->anon_exclusive >= 0 && page_refcount(e->k, p) == 2;
+}
+
+/* The slot has a user less, and maybe none. */
+static struct error *leave_slot(struct fault *f, uint64_t page, uint64_t slot, bool cached)
+{
+	struct page p;
+	bool freed;
+	TRY(swap_free(f->e, slot));
+	TRY(page_open_known(f->e, page, &p));
+	return should_free_swap(f, &p, cached) ? try_to_free_swap(f->e, page, &freed) : NULL;
+}
+
+/* The page of the slot is there, with a reference that the entry will have. `cached`: in the swap cache. */
+static struct error *map_swapped_in(struct fault *f, uint64_t page, bool cached)
 {
 	struct engine *e = f->e;
 	uint64_t entry = mk_pte(e, page, f->vma->page_prot), slot = f->entry;
-	bool reuse = false, freed;
+	bool reuse = false, marked = e->modern->anon_exclusive >= 0;
+	struct page p;
 	TRY(add_mm_counter(e, f->mm, e->modern->rss_anon, 1, true));
 	TRY(add_mm_counter(e, f->mm, e->modern->rss_swap, -1, true));
-	if (f->write)
-		TRY(reuse_swap_page(e, page, &reuse));
-	if (reuse && (f->vma->flags & VM_WRITE))
+	/* A page on this CPU's batch has a reference more than it need have. */
+	TRY(page_open_known(e, page, &p));
+	if (marked && cached && f->write && !(p.flags >> e->bit_lru & 1))
+		TRY(lru_add_drain(e));
+	if (marked)
+		TRY(leave_slot(f, page, slot, cached));
+	TRY(page_open_writable(e, page, &p));
+	TRY(is_exclusive(f, &p, cached, &reuse));
+	bool writes = f->write && reuse && (f->vma->flags & VM_WRITE);
+	if (writes)
 		entry = pte_mkwrite(pte_mkdirty(entry)) | soft_dirty_bit(f);
 	if (slot & swap_entry_soft_dirty(e->k))
 		entry |= PTE_SOFT_DIRTY;
+	if (marked && (slot & SWAP_ENTRY_UFFD_WP))
+		entry = pte_wrprotect(entry | PTE_UFFD_WP);
 	set_pte(e, f->entry_addr, entry);
 	f->entry = entry;
 	TRY(add_anon_rmap(f, page, reuse));
+	if (marked && reuse) {
+		TRY(page_open_writable(e, page, &p));
+		SET(e->k, &p.object, page, flags, p.flags | 1ull << e->modern->anon_exclusive);
+	}
 	TRY(mlock_mapped(f, page));
 	TRACE(e, "do_swap_page", "mapped again", { "address", f->addr }, { "page", page }, { "pte", entry });
-	TRY(swap_free(e, slot));
-	if ((f->vma->flags & VM_LOCKED) || swap_is_short(e))
-		TRY(try_to_free_swap(e, page, &freed));
+	if (!marked)
+		TRY(leave_slot(f, page, slot, cached));
 	enum fault_result result = f->result;
-	if (f->write && !reuse)
+	if (f->write && !writes)
 		TRY(do_wp_page_modern(f));
 	f->result = result > f->result ? result : f->result;
 	return NULL;
 }
 
-/* Kernels that ask reuse_swap_page() are followed; since 5.18 the entry itself says whether the page is exclusive. */
+/* Kernels that ask reuse_swap_page(), or mark exclusive pages, are followed. */
 static bool mapping_known(struct engine *e)
 {
-	return e->modern->reuse_inferred != REUSE_BY_EXCLUSIVE && symbol_addr(e->k, "reuse_swap_page") && HAS(e->k, swap_info_struct, swap_map);
+	bool asked = e->modern->reuse_inferred != REUSE_BY_EXCLUSIVE && symbol_addr(e->k, "reuse_swap_page");
+	return (asked || e->modern->anon_exclusive >= 0) && HAS(e->k, swap_info_struct, swap_map);
 }
 
 static bool is_poisoned(struct engine *e, uint64_t page)
@@ -151,17 +199,16 @@ static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 	fault_outcome(e, page ? OUTCOME_SWAP_CACHE : OUTCOME_SWAP_READ);
 	if (page && !mapping_known(e))
 		return fault_refuse(e, &explained, "page %" PRIx64 " of the swap cache would be mapped: not done yet", page);
-	if (!page && (!has_disk(e) || !mapping_known(e)))
+	if (!page && (!swap_has(e, s->type, s->offset) || !mapping_known(e)))
 		return fault_refuse(e, &explained, "slot %" PRIu64 " of %s would be read: that is not in memory", s->offset,
 				    swap_area_get(k, s->type, &area) ? area.path : "the swap area");
+	bool cached = page || !swap_is_synchronous(e, f->entry);
 	if (page)
 		get_page(e, page);
 	else
-		TRY(read_swap_alone(e, f->entry, &page));
-	if (!page)
-		TRY(read_swap_cache(e, f->entry, &page));
+		TRY(cached ? read_swap_cache(e, f->entry, &page) : read_swap_page(e, f->entry, &page));
 	count_vm_event(e, f->result == FAULT_MAJOR ? e->modern->event_pgmajfault : -1);
-	return page ? map_swapped_in(f, page) : NULL;
+	return page ? map_swapped_in(f, page, cached) : NULL;
 }
 
 struct error *do_absent_page(struct fault *f)

@@ -77,7 +77,7 @@ static bool left_alone(const struct reuse *r)
 	return count - r->swapcache == 1;
 }
 
-static struct error *may_reuse(struct fault *f, const struct reuse *r, bool *reuse)
+static struct error *may_reuse(struct fault *f, struct reuse *r, bool *reuse)
 {
 	struct engine *e = f->e;
 	bool explained;
@@ -104,8 +104,15 @@ static struct error *may_reuse(struct fault *f, const struct reuse *r, bool *reu
 	/* Leaving the swap cache is an act of its own; so is emptying a batch. */
 	if (*reuse && r->swapcache && e->modern->reuse == REUSE_BY_MAPCOUNT && symbol_addr(e->k, "reuse_swap_page"))
 		return reuse_swap_page(e, r->page.object.addr, reuse);
-	if (*reuse && !r->exclusive && r->swapcache)
+	if (!*reuse || r->exclusive || !r->swapcache)
+		return NULL;
+	if (r->large || !HAS(e->k, swap_info_struct, swap_map))
 		return fault_refuse(e, &explained, "page %" PRIx64 " would leave the swap cache: not done yet", r->page.object.addr);
+	/* folio_free_swap(): as long as an entry names the slot the cache keeps the page, which is not this process's alone then. */
+	TRY(try_to_free_swap(e, r->page.object.addr, reuse));
+	TRY(page_open_writable(e, r->page.object.addr, &r->page));
+	r->head = r->page;
+	TRACE(e, "folio_free_swap", *reuse ? "nobody needs the slot any more: out of the swap cache" : "an entry still names the slot", { "page", r->page.object.addr });
 	return NULL;
 }
 

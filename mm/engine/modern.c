@@ -197,6 +197,8 @@ static void find_counters(struct kernel *k, struct engine_modern *m)
 	m->rss_shmem = enumerator(k, "MM_SHMEMPAGES", m->rss_file);
 	int64_t synchronous;
 	m->swap_synchronous = enumerator_find(k, "SWP_SYNCHRONOUS_IO", &synchronous) ? (uint64_t)synchronous : 0;
+	/* "mm: memcontrol: charge before adding to swapcache on swapin" clears it; the nearest trace is of the same release. */
+	m->swapped_in_named = HAS(k, address_space, nrexceptional);
 	m->memory_cgrp = enumerator(k, "memory_cgrp_id", -1);
 	m->migrate_pcptypes = (unsigned)enumerator(k, "MIGRATE_PCPTYPES", 3);
 	m->migrate_unmovable = (unsigned)enumerator(k, "MIGRATE_UNMOVABLE", 0);

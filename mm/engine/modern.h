@@ -78,7 +78,8 @@ struct engine_modern {
 	int event_thp_fault_alloc, event_thp_fallback, event_thp_zero, event_thp_file_mapped, event_split_pmd, event_deferred_split,
 		event_split_page, event_split_failed, event_numa_hint, event_numa_local;
 	int rss_file, rss_anon, rss_shmem, rss_swap;
-	uint64_t swap_synchronous; /* SWP_SYNCHRONOUS_IO of swap_info_struct.flags, 0 (until 4.15) */
+	uint64_t swap_synchronous; /* SWP_SYNCHRONOUS_IO of swap_info_struct.flags, whose value moved; 0 (until 4.15) */
+	bool swapped_in_named; /* a page that comes from swap past its cache keeps its slot's name in page.private (until 5.13) */
 	int memory_cgrp; /* memory_cgrp_id, -1: no memory cgroups */
 	uint64_t vm_events, lru_add, activate_page, lru_deactivate, lru_lazyfree, mlock_batch; /* per-CPU symbols, 0 */
 	uint64_t vm_zone_stat, vm_node_stat; /* the machine's counters (until 4.8 vm_stat has the zones'), 0 */
@@ -164,11 +165,15 @@ struct error *page_remove_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_memcg(struct engine *e, const struct page *p, uint64_t *memcg) MUST_CHECK;
 /* mem_cgroup_charge(): whose page it is. */
 struct error *charge_page(struct fault *f, uint64_t page) MUST_CHECK;
+/* The same to that group; 0: to nobody. */
+struct error *charge_page_to(struct engine *e, uint64_t page, uint64_t memcg) MUST_CHECK;
 /* lru_cache_add_inactive_or_unevictable(): lru_cache_add(), but for locked areas. */
 struct error *lru_batch_add(struct fault *f, uint64_t page) MUST_CHECK;
 /* mm/engine/lru_batch.c, for mm/engine/lru.c: onto the CPU's batch, which takes a reference; used once more. */
 struct error *lru_cache_add_modern(struct engine *e, uint64_t page) MUST_CHECK;
 struct error *mark_page_accessed_modern(struct engine *e, uint64_t page) MUST_CHECK;
+/* The lists of the group (0: the root's) on the node, and what the group keeps of that; without memory cgroups (*info 0) the node's own, 0 where those are the zones'. */
+struct error *mem_cgroup_lruvec(struct engine *e, uint64_t memcg, uint64_t pgdat, uint64_t *lruvec, uint64_t *info) MUST_CHECK;
 /* The lists that the page belongs on: its cgroup's on its node (*info: what that cgroup keeps of the node), or without memory cgroups (*info 0) the node's own, until 4.8 the zone's. */
 struct error *lruvec_of(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t zone, uint64_t *lruvec, uint64_t *info) MUST_CHECK;
 /* To the lists at once, as a batch's pages would; a reference is the caller's to put. */

@@ -36,12 +36,12 @@ struct error *try_to_unmap(struct engine *e, const struct page *p, bool *unmappe
 bool workingset_followed(const struct engine *e);
 /* node_page_state(): the node's counter `plus` behind that item; what the CPUs have not folded in is left out. 0 for one below that. */
 uint64_t node_page_state(struct engine *e, uint64_t pgdat, struct stat_item item, int plus);
-/* The page goes: the value to stand in its place. */
-struct error *workingset_eviction(struct engine *e, const struct page *p, uint64_t lruvec, unsigned node, uint64_t *shadow) MUST_CHECK;
+/* The page goes: the value to stand in its place. `lruvec`: the lists of the group for which reclaim is done, the root's for all. */
+struct error *workingset_eviction(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t lruvec, unsigned node, uint64_t *shadow) MUST_CHECK;
 /* The page comes to where that value stood; on no list yet. */
 struct error *workingset_refault(struct engine *e, uint64_t page, uint64_t shadow) MUST_CHECK;
-/* The clock goes on: so many pages went, or became active. */
-struct error *workingset_age_nonresident(struct engine *e, uint64_t lruvec, unsigned pages) MUST_CHECK;
+/* The clock goes on, that of the groups above too: so many pages went, or became active. */
+struct error *workingset_age_nonresident(struct engine *e, uint64_t pgdat, uint64_t lruvec, unsigned pages) MUST_CHECK;
 /* What reclaiming pages of one kind has cost of late (written out, or come back). */
 struct error *lru_note_cost(struct engine *e, uint64_t pgdat, uint64_t lruvec, bool file, unsigned pages) MUST_CHECK;
 

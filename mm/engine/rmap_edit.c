@@ -207,13 +207,11 @@ static struct error *charge(struct engine *e, uint64_t memcg, uint64_t pages)
 	return NULL;
 }
 
-EVERY_FAULT struct error *charge_page(struct fault *f, uint64_t page)
+EVERY_FAULT struct error *charge_page_to(struct engine *e, uint64_t page, uint64_t memcg)
 {
-	struct engine *e = f->e;
 	struct kernel *k = e->k;
 	struct page p;
-	uint64_t memcg, root = 0;
-	TRY(memcg_of(f, &memcg));
+	uint64_t root = 0;
 	if (!memcg)
 		return NULL;
 	TRY(page_open_writable(e, page, &p));
@@ -221,4 +219,11 @@ EVERY_FAULT struct error *charge_page(struct fault *f, uint64_t page)
 	if (symbol_addr(k, "root_mem_cgroup"))
 		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
 	return memcg == root ? NULL : charge(e, memcg, 1ull << page_compound_order(k, &p));
+}
+
+EVERY_FAULT struct error *charge_page(struct fault *f, uint64_t page)
+{
+	uint64_t memcg;
+	TRY(memcg_of(f, &memcg));
+	return charge_page_to(f->e, page, memcg);
 }

@@ -33,7 +33,7 @@ struct error *shmem_recalc_inode(struct engine *e, const struct shmem *s) MUST_C
 struct error *shmem_new_page(struct fault *f, uint64_t mapping, uint64_t index, uint64_t *page) MUST_CHECK;
 /* Might the kernel take a huge page (shmem_huge, the mount's huge=; orders of anonymous shared memory since 6.11)? */
 bool shmem_huge_enabled(struct engine *e, const struct object *sbinfo);
-/* Can shmem_truncate_range() give back all that the file has there? Not what is mapped, large, or being written; nor what is on a swap that is not the image's own. */
+/* Can shmem_truncate_range() give back all that the file has there? Not what is mapped, large, or being written; nor what is on swap, where slots are not followed. */
 struct error *shmem_can_truncate(struct engine *e, uint64_t mapping, uint64_t first, uint64_t last, bool *can) MUST_CHECK;
 /* shmem_truncate_range(): the pages `first` … `last`, which nobody maps. */
 struct error *shmem_truncate_range(struct engine *e, const struct object *inode, uint64_t first, uint64_t last) MUST_CHECK;
@@ -42,7 +42,7 @@ struct error *shmem_truncate_range(struct engine *e, const struct object *inode,
 
 /* An unmapped page to swap: out of the file, with its reference, and in the swap cache. Not *written: it stays, to be marked dirty again. */
 struct error *shmem_writepage(struct engine *e, uint64_t page, bool *written) MUST_CHECK;
-/* The page whose slot, `value`, stands at the index: back in the file. *page 0: no memory. */
+/* The page whose slot, `value`, stands at the index: back in the file; f->result says whether it was read. *page 0: no memory, or it was only explained. */
 struct error *shmem_swapin_page(struct fault *f, uint64_t mapping, uint64_t index, uint64_t value, uint64_t *page) MUST_CHECK;
 /* force_shm_swapin_readahead(): what is swapped out of so many pages into the swap cache. */
 struct error *shmem_swapin_ahead(struct engine *e, uint64_t inode, uint64_t first, uint64_t count) MUST_CHECK;

@@ -300,9 +300,9 @@ static struct error *goes_with_file(struct engine *e, const struct object *file,
 	TRY(object_open(k, inode->addr - OFFSET(k, shmem_inode_info, vfs_inode), S_shmem_inode_info, &info));
 	TRY(open_fs_info(e, sb, &sbinfo));
 	if (GET(k, dentry, dentry, d_count) != 1 || GET(k, dentry, dentry, d_hash_pprev) || GET(k, dentry, dentry, name) != MEMBER_ADDR(k, dentry, dentry, d_iname) ||
-	    GET(k, inode, inode, i_count) != 1 || GET(k, inode, inode, i_nlink) || (GET(k, &info, shmem_inode_info, swapped) && !has_disk(e)) || GET(k, &info, shmem_inode_info, policy_root) ||
+	    GET(k, inode, inode, i_count) != 1 || GET(k, inode, inode, i_nlink) || GET(k, &info, shmem_inode_info, policy_root) ||
 	    GET(k, &info, shmem_inode_info, xattr_tree) || GET(k, &sbinfo, shmem_sb_info, max_inodes) || !list_is_empty(e, info.addr, M_shmem_inode_info_shrinklist) ||
-	    (!list_is_empty(e, info.addr, M_shmem_inode_info_swaplist) && !has_disk(e)) || !list_is_empty(e, info.addr, M_shmem_inode_info_xattr_list) ||
+	    !list_is_empty(e, info.addr, M_shmem_inode_info_xattr_list) ||
 	    !list_is_empty(e, file->addr, M_file_f_ep_links))
 		return NULL;
 	return shmem_can_truncate(e, GET(k, inode, inode, i_mapping), 0, UINT64_MAX, goes);

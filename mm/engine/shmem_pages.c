@@ -172,7 +172,7 @@ static bool survey_entry(void *context, uint64_t index, unsigned order, uint64_t
 	struct surveying *v = context;
 	struct page p;
 	if (is_value) {
-		v->plain = !order && has_disk(v->e);
+		v->plain = !order && HAS(v->e->k, swap_info_struct, swap_map);
 		return v->plain;
 	}
 	v->plain = !order && !error_drop(page_open(v->e->k, entry, &p)) && !page_is_large(v->e, &p) && page_mapcount_word(v->e->k, &p) < 0 &&

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Swap areas and the swap cache, changed, where swap_map counts in bytes and says whether the cache has a slot (2.6.32 to 6.x: mm/swapfile.c, mm/swap_state.c). Areas on
- * rotating disks: without clusters of slots. The CPUs' caches of slots are as if turned off, which a kernel may do; where an image has slots in them, or clusters, a
- * slot that becomes free is refused.
+ * Swap areas and the swap cache, changed, where swap_map counts in bytes and says whether the cache has a slot (2.6.32 to 6.x: mm/swapfile.c, mm/swap_state.c).
+ * Which slots these are: swap_slots.c; their bytes: swap_store.c.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -11,185 +10,25 @@
 #include "mm/engine/modern.h"
 #include "mm/engine/page_cache.h"
 #include "mm/engine/reclaim.h"
-#include "mm/engine/swap_edit.h"
+#include "mm/engine/swap_slots.h"
 #include "mm/engine/xarray_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/swap.h"
 #include "mm/xarray.h"
 
-/* include/linux/swap.h */
-#define SWP_WRITEOK	3u /* with SWP_USED */
-#define SWAP_HAS_CACHE	0x40u
-#define COUNT_CONTINUED 0x80u
-#define SWAP_MAP_MAX	0x3eu
-#define SWAP_MAP_BAD	0x3fu
-#define SWAP_MAP_SHMEM	0xbfu
-
-struct area {
-	struct object o;
-	unsigned type;
-	uint64_t map, max;
-};
-
-static struct error *open_area(struct engine *e, unsigned type, struct area *a)
-{
-	struct swap_area s;
-	if (!swap_area_get(e->k, type, &s) || !s.swap_map)
-		return error_new(ERR_BAD_OBJECT, "no such swap area: %u", type);
-	TRY(object_open_writable(e->k, s.addr, S_swap_info_struct, &a->o));
-	a->type = type;
-	a->map = s.swap_map;
-	a->max = s.max;
-	return NULL;
-}
-
-static struct error *get_byte(struct engine *e, const struct area *a, uint64_t offset, uint64_t *byte)
-{
-	if (!offset || offset >= a->max)
-		return error_new(ERR_BAD_OBJECT, "no such swap slot: %" PRIu64, offset);
-	return kernel_read_uint(e->k, a->map + offset, 1, byte);
-}
-
-static struct error *set_byte(struct engine *e, const struct area *a, uint64_t offset, uint64_t byte)
-{
-	return kernel_write_uint(e->k, a->map + offset, 1, byte);
-}
-
 /* The area and slot that a page-table entry names. */
-static struct error *open_slot(struct engine *e, uint64_t entry, struct area *a, uint64_t *offset, uint64_t *byte)
+static struct error *open_slot(struct engine *e, uint64_t entry, struct swap_slots *a, uint64_t *offset, uint64_t *byte)
 {
 	struct swap_entry s;
 	swap_entry_decode(e->k, entry, &s);
 	if (s.kind != SWAP_PAGE)
 		return error_new(ERR_BAD_OBJECT, "no swap entry: %" PRIx64, entry);
 	*offset = s.offset;
-	TRY(open_area(e, s.type, a));
-	return get_byte(e, a, s.offset, byte);
-}
-
-static struct error *add_long(struct engine *e, const char *symbol, int64_t delta)
-{
-	uint64_t at = symbol_addr(e->k, symbol), v, word = e->k->arch->pointer_size;
-	if (!at)
-		return NULL;
-	TRY(kernel_read_uint(e->k, at, (unsigned)word, &v));
-	return kernel_write_uint(e->k, at, (unsigned)word, v + (uint64_t)delta);
-}
-
-/* vm_swap_full() */
-static bool swap_is_full(struct engine *e)
-{
-	uint64_t free, total;
-	return !error_drop(kernel_read_symbol(e->k, "nr_swap_pages", 0, &free)) && !error_drop(kernel_read_symbol(e->k, "total_swap_pages", 0, &total)) &&
-	       free * 2 < total;
+	TRY(swap_slots_open(e, s.type, a));
+	return swap_slot_byte(e, a, s.offset, byte);
 }
 
 /* ---- Slots ---- */
-
-/* SWAPFILE_CLUSTER: of a huge page where those are swapped out whole. */
-static uint64_t cluster_size(struct engine *e)
-{
-	return symbol_addr(e->k, "split_swap_cluster") ? 512 : 256;
-}
-
-/* Where a whole cluster is free, from the lowest slot on; false: nowhere. */
-static struct error *find_cluster(struct engine *e, const struct area *a, uint64_t *first)
-{
-	uint64_t lowest = GET(e->k, &a->o, swap_info_struct, lowest_bit), highest = GET(e->k, &a->o, swap_info_struct, highest_bit), run = 0, byte;
-	*first = 0;
-	for (uint64_t at = lowest; at <= highest && at < a->max; at++) {
-		TRY(get_byte(e, a, at, &byte));
-		run = byte ? 0 : run + 1;
-		if (run == cluster_size(e)) {
-			*first = at + 1 - run;
-			return NULL;
-		}
-	}
-	return NULL;
-}
-
-/* The first free slot in [from, to]; 0: none. */
-static struct error *find_free(struct engine *e, const struct area *a, uint64_t from, uint64_t to, uint64_t *offset)
-{
-	uint64_t byte;
-	*offset = 0;
-	for (uint64_t at = from; at && at <= to && at < a->max; at++) {
-		TRY(get_byte(e, a, at, &byte));
-		if (!byte) {
-			*offset = at;
-			return NULL;
-		}
-	}
-	return NULL;
-}
-
-/* scan_swap_map(), scan_swap_map_slots(): on in the current cluster, else in one that is free, else anywhere. *offset 0: the area is full. */
-static struct error *scan_swap_map(struct engine *e, const struct area *a, uint64_t *offset)
-{
-	struct kernel *k = e->k;
-	uint64_t base = GET(k, &a->o, swap_info_struct, cluster_next), left = GET(k, &a->o, swap_info_struct, cluster_nr), first;
-	uint64_t lowest = GET(k, &a->o, swap_info_struct, lowest_bit), highest = GET(k, &a->o, swap_info_struct, highest_bit);
-	uint64_t free = GET(k, &a->o, swap_info_struct, pages) - GET(k, &a->o, swap_info_struct, inuse_pages);
-	*offset = 0;
-	if (!left) {
-		left = cluster_size(e);
-		if (free >= left) {
-			TRY(find_cluster(e, a, &first));
-			base = first ? first : lowest;
-		}
-	}
-	SET(k, &a->o, swap_info_struct, cluster_nr, left - 1);
-	if (!highest)
-		return NULL;
-	if (base > highest)
-		base = lowest;
-	TRY(find_free(e, a, base, highest, offset));
-	if (!*offset && base > lowest)
-		TRY(find_free(e, a, lowest, base - 1, offset));
-	return NULL;
-}
-
-/* swap_range_alloc() */
-static struct error *take_slot(struct engine *e, const struct area *a, uint64_t offset)
-{
-	struct kernel *k = e->k;
-	uint64_t lowest = GET(k, &a->o, swap_info_struct, lowest_bit), highest = GET(k, &a->o, swap_info_struct, highest_bit);
-	TRY(set_byte(e, a, offset, SWAP_HAS_CACHE));
-	SET(k, &a->o, swap_info_struct, lowest_bit, lowest + (offset == lowest));
-	SET(k, &a->o, swap_info_struct, highest_bit, highest - (offset == highest));
-	SET(k, &a->o, swap_info_struct, cluster_next, offset + 1);
-	ADD(k, &a->o, swap_info_struct, inuse_pages, 1);
-	if (GET(k, &a->o, swap_info_struct, inuse_pages) == GET(k, &a->o, swap_info_struct, pages)) {
-		SET(k, &a->o, swap_info_struct, lowest_bit, a->max);
-		SET(k, &a->o, swap_info_struct, highest_bit, 0);
-	}
-	return add_long(e, "nr_swap_pages", -1);
-}
-
-struct error *get_swap_page_modern(struct engine *e, uint64_t *entry)
-{
-	TRY(members_require(e->k, "swap areas of this kernel are not changed", M_swap_info_struct_swap_map, M_swap_info_struct_lowest_bit,
-			    M_swap_info_struct_highest_bit, M_swap_info_struct_cluster_next, MEMBER_NONE));
-	unsigned count = swap_areas_count(e->k);
-	uint64_t offset;
-	*entry = 0;
-	if (!has_disk(e))
-		return error_new(ERR_UNSUPPORTED, "the image has no swap of its own: nothing can be swapped out");
-	for (unsigned type = 0; type < count; type++) {
-		struct area a;
-		if (error_drop(open_area(e, type, &a)) || (GET(e->k, &a.o, swap_info_struct, flags) & SWP_WRITEOK) != SWP_WRITEOK)
-			continue;
-		TRY(scan_swap_map(e, &a, &offset));
-		if (!offset)
-			continue;
-		TRY(take_slot(e, &a, offset));
-		*entry = swap_entry_encode(e->k, type, offset);
-		TRACE(e, "get_swap_page", "a free slot, for the swap cache", { "type", type }, { "offset", offset });
-		return NULL;
-	}
-	TRACE(e, "get_swap_page", "the swap is full", { "nr_swapfiles", count });
-	return NULL;
-}
 
 /* The address space that caches the slot, and its index there. */
 static struct error *space_of(struct engine *e, uint64_t entry, uint64_t *space, uint64_t *index)
@@ -202,7 +41,7 @@ static struct error *space_of(struct engine *e, uint64_t entry, uint64_t *space,
 }
 
 /* clear_shadow_from_swap_cache(), since 5.9: what was remembered of the slot's page is of no use to the slot's next one. */
-static struct error *forget_shadow(struct engine *e, unsigned type, uint64_t offset)
+struct error *swap_forget_shadow(struct engine *e, unsigned type, uint64_t offset)
 {
 	struct object m;
 	uint64_t space, index, value;
@@ -216,25 +55,10 @@ static struct error *forget_shadow(struct engine *e, unsigned type, uint64_t off
 	return NULL;
 }
 
-/* swap_range_free(): nobody has the slot any more. */
-static struct error *give_slot(struct engine *e, const struct area *a, uint64_t offset)
-{
-	struct kernel *k = e->k;
-	if (!has_disk(e) || GET(k, &a->o, swap_info_struct, cluster_info))
-		return error_at(ERR_UNSUPPORTED, a->o.addr, "slot %" PRIu64 " of swap area %u becomes free: which CPU's cache, or cluster, it goes to is not followed", offset, a->type);
-	if (offset < GET(k, &a->o, swap_info_struct, lowest_bit))
-		SET(k, &a->o, swap_info_struct, lowest_bit, offset);
-	if (offset > GET(k, &a->o, swap_info_struct, highest_bit))
-		SET(k, &a->o, swap_info_struct, highest_bit, offset);
-	ADD(k, &a->o, swap_info_struct, inuse_pages, -1);
-	TRY(add_long(e, "nr_swap_pages", 1));
-	return forget_shadow(e, a->type, offset);
-}
-
 /* __swap_entry_free(): one user less, or (`cache`) the swap cache. *left: what its byte says now. */
 static struct error *put_slot(struct engine *e, uint64_t entry, bool cache, uint64_t *left)
 {
-	struct area a;
+	struct swap_slots a;
 	uint64_t offset, byte, count;
 	TRY(open_slot(e, entry, &a, &offset, &byte));
 	count = byte & ~(uint64_t)SWAP_HAS_CACHE;
@@ -243,8 +67,31 @@ static struct error *put_slot(struct engine *e, uint64_t entry, bool cache, uint
 	if (!cache && (count & COUNT_CONTINUED) && byte != SWAP_MAP_SHMEM && count != SWAP_MAP_SHMEM)
 		return error_at(ERR_UNSUPPORTED, a.o.addr, "slot %" PRIu64 " has more users than fit in its byte: changing that is not done yet", offset);
 	*left = cache ? count : count == SWAP_MAP_SHMEM ? byte & SWAP_HAS_CACHE : byte - 1;
-	TRY(set_byte(e, &a, offset, *left));
-	return *left ? NULL : give_slot(e, &a, offset);
+	return *left ? swap_slot_set(e, &a, offset, *left) : swap_slot_give(e, &a, offset);
+}
+
+struct error *get_swap_page_modern(struct engine *e, uint64_t page, uint64_t *entry)
+{
+	uint64_t offset, left;
+	unsigned type;
+	bool taken, charged;
+	*entry = 0;
+	TRY(members_require(e->k, "swap areas of this kernel are not changed", M_swap_info_struct_swap_map, M_swap_info_struct_lowest_bit,
+			    M_swap_info_struct_highest_bit, M_swap_info_struct_cluster_next, MEMBER_NONE));
+	TRY(swap_slot_take(e, &type, &offset, &taken));
+	if (!taken) {
+		TRACE(e, "get_swap_page", "the swap is full", { "nr_swapfiles", swap_areas_count(e->k) });
+		return NULL;
+	}
+	*entry = swap_entry_encode(e->k, type, offset);
+	TRY(mem_cgroup_try_charge_swap(e, page, type, offset, &charged));
+	if (!charged) {
+		TRY(put_slot(e, *entry, true, &left));
+		*entry = 0;
+		return NULL;
+	}
+	TRACE(e, "get_swap_page", "a free slot, for the swap cache", { "type", type }, { "offset", offset });
+	return NULL;
 }
 
 struct error *swap_free_modern(struct engine *e, uint64_t entry)
@@ -255,19 +102,19 @@ struct error *swap_free_modern(struct engine *e, uint64_t entry)
 
 struct error *swap_duplicate_modern(struct engine *e, uint64_t entry)
 {
-	struct area a;
+	struct swap_slots a;
 	uint64_t offset, byte;
 	TRY(open_slot(e, entry, &a, &offset, &byte));
 	if (!byte || (byte & ~(uint64_t)SWAP_HAS_CACHE) == SWAP_MAP_BAD)
 		return error_new(ERR_BAD_OBJECT, "a swap slot that is not used gets another user: %" PRIx64, entry);
 	if ((byte & ~(uint64_t)SWAP_HAS_CACHE) >= SWAP_MAP_MAX)
 		return error_at(ERR_UNSUPPORTED, a.o.addr, "slot %" PRIu64 " gets more users than fit in its byte: that is not done yet", offset);
-	return set_byte(e, &a, offset, byte + 1);
+	return swap_slot_set(e, &a, offset, byte + 1);
 }
 
 struct error *swap_count_modern(struct engine *e, uint64_t entry, unsigned *count)
 {
-	struct area a;
+	struct swap_slots a;
 	uint64_t offset, byte;
 	TRY(open_slot(e, entry, &a, &offset, &byte));
 	*count = (unsigned)(byte & ~(uint64_t)SWAP_HAS_CACHE);
@@ -361,16 +208,19 @@ struct error *lookup_swap_cache_modern(struct engine *e, uint64_t entry, uint64_
 	return NULL;
 }
 
-/* What a page that comes back from its slot gets, besides its place. */
-static struct error *fill_from_slot(struct engine *e, const struct area *a, uint64_t offset, uint64_t page, uint64_t shadow)
+/* The page has its bytes and its group, and is on its way to the lists. */
+static struct error *fill_swapped_in(struct engine *e, uint64_t page, unsigned type, uint64_t offset, uint64_t shadow)
 {
 	struct page p;
+	uint64_t memcg;
 	void *bytes;
+	TRY(swap_slot_memcg(e, type, offset, &memcg));
+	TRY(charge_page_to(e, page, memcg));
 	if (shadow && workingset_followed(e))
 		TRY(workingset_refault(e, page, shadow));
 	TRY(lru_cache_add(e, page));
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
-	TRY(swap_read(e, a->type, offset, bytes));
+	TRY(swap_read(e, type, offset, bytes));
 	count_vm_event(e, e->modern->reclaim_events.pswpin);
 	TRY(page_open_writable(e, page, &p));
 	SET(e->k, &p.object, page, flags, p.flags | 1ull << e->bit_uptodate);
@@ -380,7 +230,7 @@ static struct error *fill_from_slot(struct engine *e, const struct area *a, uint
 /* __read_swap_cache_async(): a new page in the swap cache with the slot's bytes; the caller has a reference. */
 struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t *page)
 {
-	struct area a;
+	struct swap_slots a;
 	uint64_t offset, byte, shadow, left;
 	TRY(open_slot(e, entry, &a, &offset, &byte));
 	if (!byte || (byte & SWAP_HAS_CACHE))
@@ -389,44 +239,54 @@ struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t 
 	if (!*page)
 		return NULL;
 	/* Whoever was killed for the page may have been a user of the slot. */
-	TRY(get_byte(e, &a, offset, &byte));
-	TRY(set_byte(e, &a, offset, byte | SWAP_HAS_CACHE));
+	TRY(swap_slot_byte(e, &a, offset, &byte));
+	TRY(swap_slot_set(e, &a, offset, byte | SWAP_HAS_CACHE));
 	struct error *failure = insert(e, *page, entry, &shadow);
 	if (failure) {
 		/* put_swap_page(), put_page() */
 		failure = error_worse(failure, put_slot(e, entry, true, &left));
 		return error_worse(failure, put_user_page(e, *page));
 	}
-	return fill_from_slot(e, &a, offset, *page, shadow);
+	return fill_swapped_in(e, *page, a.type, offset, shadow);
 }
 
-struct error *read_swap_alone(struct engine *e, uint64_t entry, uint64_t *page)
+struct error *read_swap_page(struct engine *e, uint64_t entry, uint64_t *page)
 {
-	struct kernel *k = e->k;
-	struct area a;
+	struct swap_slots a;
 	struct page p;
 	uint64_t offset, byte, space, index, shadow;
-	*page = 0;
 	TRY(open_slot(e, entry, &a, &offset, &byte));
-	if (!(GET(k, &a.o, swap_info_struct, flags) & e->modern->swap_synchronous) || (byte & ~(uint64_t)SWAP_HAS_CACHE) != 1)
-		return NULL;
 	TRY(alloc_pages_pcp(e, PAGES_MOVABLE, 0, page));
 	if (!*page)
 		return NULL;
-	TRACE(e, "do_swap_page", "the device is done at once, and nobody else needs the slot: past the swap cache", { "swap_info->flags", GET(k, &a.o, swap_info_struct, flags) },
-	      { "swap_map", byte }, { "page", *page });
 	TRY(page_open_writable(e, *page, &p));
-	SET(k, &p.object, page, flags, p.flags | 1ull << e->modern->swapbacked);
-	SET(k, &p.object, page, private, swap_entry_value(k, entry));
+	SET(e->k, &p.object, page, flags, p.flags | 1ull << e->modern->swapbacked);
+	if (e->modern->swapped_in_named)
+		SET(e->k, &p.object, page, private, swap_entry_value(e->k, entry));
 	TRY(space_of(e, entry, &space, &index));
 	TRY(page_cache_entry(e, space, index, &shadow));
-	return fill_from_slot(e, &a, offset, *page, shadow & 3 ? shadow : 0);
+	TRACE(e, "do_swap_page", "the device answers at once, and nobody else needs the slot: no page for the swap cache", { "page", *page }, { "entry", entry });
+	return fill_swapped_in(e, *page, a.type, offset, shadow & 3 ? shadow : 0);
+}
+
+bool swap_is_synchronous(struct engine *e, uint64_t entry)
+{
+	struct swap_slots a;
+	uint64_t offset, byte;
+	return e->modern->swap_synchronous && !error_drop(open_slot(e, entry, &a, &offset, &byte)) &&
+	       (GET(e->k, &a.o, swap_info_struct, flags) & e->modern->swap_synchronous) && (byte & ~(uint64_t)SWAP_HAS_CACHE) == 1;
 }
 
 struct error *read_swap_ahead(struct engine *e, uint64_t entry)
 {
-	uint64_t page;
-	TRY(lookup_swap_cache_modern(e, entry, &page));
+	struct swap_entry s;
+	uint64_t page = 0;
+	bool known = HAS(e->k, swap_info_struct, swap_map);
+	swap_entry_decode(e->k, entry, &s);
+	if (known)
+		TRY(lookup_swap_cache_modern(e, entry, &page));
+	if (!page && (!known || !swap_has(e, s.type, s.offset)))
+		return error_new(ERR_UNSUPPORTED, "swap slot %" PRIu64 " would be read from swap ahead: that is not in memory", s.offset);
 	if (!page)
 		TRY(read_swap_cache_modern(e, entry, &page));
 	return page ? put_user_page(e, page) : NULL;
@@ -434,40 +294,43 @@ struct error *read_swap_ahead(struct engine *e, uint64_t entry)
 
 /* ---- Out to swap ---- */
 
-struct error *add_to_new_slot(struct engine *e, uint64_t page, uint64_t *entry)
+/* A slot for the page, which is in the swap cache then. */
+static struct error *give_page_slot(struct engine *e, uint64_t page, uint64_t *entry, bool *added)
 {
-	uint64_t shadow, left, slot;
-	*entry = 0;
-	TRY(get_swap_page_modern(e, &slot));
-	if (!slot)
+	uint64_t shadow, left;
+	*added = false;
+	TRY(get_swap_page_modern(e, page, entry));
+	if (!*entry)
 		return NULL;
-	struct error *failure = insert(e, page, slot, &shadow);
+	struct error *failure = insert(e, page, *entry, &shadow);
 	if (failure && failure->code == ERR_KERNEL && failure->addr == ENOMEM) {
 		error_free(failure);
 		TRACE(e, "add_to_swap", "no memory for the swap cache's tree: the page stays", { "page", page });
-		return put_slot(e, slot, true, &left);
+		return put_slot(e, *entry, true, &left);
 	}
-	*entry = slot;
-	return failure;
-}
-
-struct error *swap_shmem_alloc(struct engine *e, uint64_t entry)
-{
-	struct area a;
-	uint64_t offset, byte;
-	TRY(open_slot(e, entry, &a, &offset, &byte));
-	return set_byte(e, &a, offset, byte | SWAP_MAP_SHMEM);
+	TRY(failure);
+	*added = true;
+	return NULL;
 }
 
 struct error *add_to_swap(struct engine *e, uint64_t page, bool *added)
 {
 	uint64_t entry;
-	TRY(add_to_new_slot(e, page, &entry));
-	*added = entry != 0;
-	if (!entry)
-		return NULL;
+	TRY(give_page_slot(e, page, &entry, added));
 	/* A page that was never written through its entry has bytes all the same. */
-	return set_page_dirty(e, page);
+	return *added ? set_page_dirty(e, page) : NULL;
+}
+
+struct error *add_shmem_to_swap(struct engine *e, uint64_t page, uint64_t *entry, bool *added)
+{
+	struct swap_slots a;
+	uint64_t offset, byte;
+	TRY(give_page_slot(e, page, entry, added));
+	if (!*added)
+		return NULL;
+	/* swap_shmem_alloc() */
+	TRY(open_slot(e, *entry, &a, &offset, &byte));
+	return swap_slot_set(e, &a, offset, SWAP_MAP_SHMEM | SWAP_HAS_CACHE);
 }
 
 struct error *swap_writepage(struct engine *e, uint64_t page, bool *written)
@@ -545,12 +408,7 @@ struct error *free_swap_and_cache_modern(struct engine *e, uint64_t entry)
 	if (!page)
 		return NULL;
 	TRY(page_open_known(e, page, &p));
-	if (page_mapcount_word(e->k, &p) < 0 || swap_is_full(e))
+	if (page_mapcount_word(e->k, &p) < 0 || mem_cgroup_swap_full(e, &p))
 		TRY(try_to_free_swap(e, page, &freed));
 	return put_user_page(e, page);
-}
-
-bool swap_is_short(struct engine *e)
-{
-	return swap_is_full(e);
 }

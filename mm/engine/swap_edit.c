@@ -107,8 +107,7 @@ static struct error *scan_swap_map(struct engine *e, const struct area *a, uint6
 
 struct error *get_swap_page(struct engine *e, uint64_t *entry)
 {
-	if (!e->classic)
-		return get_swap_page_modern(e, entry);
+	TRY(need_classic(e, "a swap slot for no page"));
 	struct kernel *k = e->k;
 	uint64_t count, offset;
 	*entry = 0;
@@ -359,36 +358,7 @@ struct error *free_page_and_swap_cache(struct engine *e, uint64_t page)
 	return put_page(e, page);
 }
 
-/* ---- The area on the disk ---- */
-
-static struct error *swap_phys(struct engine *e, uint64_t offset, uint64_t *phys)
-{
-	struct object disk;
-	uint64_t addr = symbol_addr(e->k, "sim_disk");
-	if (!addr)
-		return error_new(ERR_UNSUPPORTED, "the image has no swap of its own: what is swapped out cannot be read");
-	TRY(object_open(e->k, addr, S_sim_disk, &disk));
-	if (offset >= GET(e->k, &disk, sim_disk, swap_size) >> e->k->arch->page_shift)
-		return error_new(ERR_BAD_OBJECT, "beyond the end of the swap area: page %" PRIu64, offset);
-	*phys = GET(e->k, &disk, sim_disk, swap_start) + (offset << e->k->arch->page_shift);
-	return NULL;
-}
-
-struct error *swap_read(struct engine *e, unsigned type, uint64_t offset, void *buffer)
-{
-	uint64_t phys;
-	(void)type;
-	TRY(swap_phys(e, offset, &phys));
-	return vmcore_read(e->k->vmcore, phys, buffer, VMCORE_PAGE_SIZE);
-}
-
-struct error *swap_write(struct engine *e, unsigned type, uint64_t offset, const void *buffer)
-{
-	uint64_t phys;
-	(void)type;
-	TRY(swap_phys(e, offset, &phys));
-	return vmcore_write(e->k->vmcore, phys, buffer, VMCORE_PAGE_SIZE);
-}
+/* ---- Turning it on ---- */
 
 #define SWAP_DEVICE "/dev/hda2"
 

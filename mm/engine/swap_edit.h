@@ -16,15 +16,14 @@ struct error *delete_from_swap_cache(struct engine *e, uint64_t page) MUST_CHECK
 
 /* ---- mm/engine/swap_areas.c, swapon.c: what the functions of mm/engine/engine.h hand on where swap_map counts in bytes. Entries are as in page tables. ---- */
 
-struct error *get_swap_page_modern(struct engine *e, uint64_t *entry) MUST_CHECK; /* for the swap cache: SWAP_HAS_CACHE */
+/* For that page in the swap cache: SWAP_HAS_CACHE. 0: the swap is full, or the page's control group may have no more. */
+struct error *get_swap_page_modern(struct engine *e, uint64_t page, uint64_t *entry) MUST_CHECK;
 struct error *swap_free_modern(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *swap_duplicate_modern(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *swap_count_modern(struct engine *e, uint64_t entry, unsigned *count) MUST_CHECK;
 struct error *lookup_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
 struct error *read_swap_cache_modern(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
-/* Past the swap cache, where the device is done at once and nobody else needs the slot; *page 0: not so, or no memory. The slot stays the caller's to give back. */
-struct error *read_swap_alone(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
-/* Into the swap cache ahead of any fault, unless it is there. */
+/* Into the swap cache ahead of any fault, unless it is there. ERR_UNSUPPORTED: the bytes are nowhere in the image. */
 struct error *read_swap_ahead(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *free_swap_and_cache_modern(struct engine *e, uint64_t entry) MUST_CHECK;
 struct error *add_to_swap_cache_modern(struct engine *e, uint64_t page, uint64_t entry) MUST_CHECK;
@@ -32,20 +31,22 @@ struct error *delete_from_swap_cache_modern(struct engine *e, uint64_t page) MUS
 struct error *sys_swapon_modern(struct engine *e, unsigned pages) MUST_CHECK;
 /* The same, and `shadow` (a value, or 0) stands in the page's place then. */
 struct error *evict_from_swap_cache(struct engine *e, uint64_t page, uint64_t shadow) MUST_CHECK;
-/* A slot for a page, which is in the swap cache then. *entry 0: the swap is full, or there is no memory for that. */
-struct error *add_to_new_slot(struct engine *e, uint64_t page, uint64_t *entry) MUST_CHECK;
-/* A file in shared memory names the slot: more than one never does. */
-struct error *swap_shmem_alloc(struct engine *e, uint64_t entry) MUST_CHECK;
 /* A slot for an anonymous page, which is in the swap cache then, dirty. Not *added: the swap is full, or there is no memory for that. */
 struct error *add_to_swap(struct engine *e, uint64_t page, bool *added) MUST_CHECK;
+/* The same for a page of shared memory, whose file will name the slot (SWAP_MAP_SHMEM). */
+struct error *add_shmem_to_swap(struct engine *e, uint64_t page, uint64_t *entry, bool *added) MUST_CHECK;
 /* To its slot on the disk. Not *written: no entry names the slot any more, so that the page leaves the swap cache instead. */
 struct error *swap_writepage(struct engine *e, uint64_t page, bool *written) MUST_CHECK;
 bool page_is_swap_cache(const struct engine *e, const struct page *p);
+/* A page of the slot's bytes that is not in the swap cache; the caller has a reference. *page 0: no memory. */
+struct error *read_swap_page(struct engine *e, uint64_t entry, uint64_t *page) MUST_CHECK;
+/* Is that the way for the slot: its device answers at once (SWP_SYNCHRONOUS_IO, since 4.15), and one entry alone names it? */
+bool swap_is_synchronous(struct engine *e, uint64_t entry);
 /* Out of the swap cache when no entry names the slot; *freed says so. */
 struct error *try_to_free_swap(struct engine *e, uint64_t page, bool *freed) MUST_CHECK;
 /* Until 5.17: does nobody but one entry have the page? Then it leaves the swap cache. */
 struct error *reuse_swap_page(struct engine *e, uint64_t page, bool *reuse) MUST_CHECK;
-/* vm_swap_full(): more than half of it is used. */
-bool swap_is_short(struct engine *e);
+/* mem_cgroup_swap_full(), mm/engine/swap_cgroup.c: more than half of it is used, or of what the page's control group may have. */
+bool mem_cgroup_swap_full(struct engine *e, const struct page *p);
 
 #endif

@@ -124,7 +124,10 @@ static struct error *put_swap_entry(struct unmap_walk *w, const struct rmap_mapp
 	TRY(note_swapper(e, mm));
 	TRY(add_mm_counter(e, mm, e->modern->rss_anon, -1, false));
 	TRY(add_mm_counter(e, mm, e->modern->rss_swap, 1, false));
-	*entry = slot | (m->entry & PTE_SOFT_DIRTY ? swap_entry_soft_dirty(e->k) : 0) | ((m->vma->flags & e->modern->vm_uffd_wp) && (m->entry & PTE_UFFD_WP) ? SWAP_ENTRY_UFFD_WP : 0);
+	/* page_try_share_anon_rmap(): what the page says goes into the entry. */
+	uint64_t flags = GET(e->k, &w->p->object, page, flags), exclusive = e->modern->anon_exclusive >= 0 ? 1ull << e->modern->anon_exclusive : 0;
+	SET(e->k, &w->p->object, page, flags, flags & ~exclusive);
+	*entry = slot | (flags & exclusive ? SWAP_ENTRY_EXCLUSIVE : 0) | (m->entry & PTE_SOFT_DIRTY ? swap_entry_soft_dirty(e->k) : 0) | ((m->vma->flags & e->modern->vm_uffd_wp) && (m->entry & PTE_UFFD_WP) ? SWAP_ENTRY_UFFD_WP : 0);
 	return NULL;
 }
 
@@ -174,8 +177,6 @@ struct error *try_to_unmap(struct engine *e, const struct page *p, bool *unmappe
 	bool anon = page_counter_kind(e, p) == e->modern->rss_anon;
 	w.given_up = anon && !has(p, e->modern->swapbacked);
 	w.swaps_out = anon && !w.given_up;
-	if (w.swaps_out && e->modern->anon_exclusive >= 0)
-		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " would be swapped out: whose alone it was the swap entry would say, which is not done yet", p->object.addr);
 	if (w.swaps_out && !page_is_swap_cache(e, p))
 		return error_at(ERR_BAD_OBJECT, p->object.addr, "page %" PRIx64 " is anonymous and has no swap slot: it cannot be unmapped", p->object.addr);
 	TRY(rmap_page_open(e->k, p->pfn, &page));

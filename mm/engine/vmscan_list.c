@@ -107,7 +107,7 @@ static struct error *put_back(struct scan_control *sc, struct page *p)
 	TRY(lru_change_list(e, p, true));
 	/* Gone with our reference, it does not count as one that is in use. */
 	if (has(p, e->bit_active) && page_refcount(e->k, p) > 1 && !sc->zone)
-		TRY(workingset_age_nonresident(e, sc->lruvec, frames_of(e, p)));
+		TRY(workingset_age_nonresident(e, sc->pgdat, sc->lruvec, frames_of(e, p)));
 	return put_user_page(e, p->object.addr);
 }
 
@@ -161,7 +161,7 @@ static struct error *remove_mapping(struct scan_control *sc, struct page *p, enu
 	if (sc->zone && !has(p, e->modern->swapbacked))
 		TRY(zone_eviction(sc, &shadow));
 	else if (!sc->zone && (cached || !has(p, e->modern->swapbacked)))
-		TRY(workingset_eviction(e, p, sc->lruvec, sc->node, &shadow));
+		TRY(workingset_eviction(e, p, sc->pgdat, sc->target, sc->node, &shadow));
 	if (cached)
 		return evict_from_swap_cache(e, page, shadow);
 	TRY(page_cache_delete(e, page, shadow));
@@ -169,8 +169,8 @@ static struct error *remove_mapping(struct scan_control *sc, struct page *p, enu
 	return put_user_page(e, page);
 }
 
-/* pageout() of a dirty page of the swap cache, or of shared memory; *clean: its bytes are in its slot. *fate is changed when that cannot be. */
-static struct error *pageout(struct scan_control *sc, struct page *p, bool anon, bool *clean, enum fate *fate)
+/* pageout() of a dirty page of the swap cache (`cached`), or of shared memory; *clean: its bytes are in its slot. *fate is changed when that cannot be. */
+static struct error *pageout(struct scan_control *sc, struct page *p, bool cached, bool *clean, enum fate *fate)
 {
 	struct engine *e = sc->e;
 	int32_t count = page_refcount(e->k, p);
@@ -179,9 +179,9 @@ static struct error *pageout(struct scan_control *sc, struct page *p, bool anon,
 	if (!*clean)
 		return NULL;
 	set_flag(e, p, e->bit_dirty, false);
-	TRY(anon ? swap_writepage(e, p->object.addr, clean) : shmem_writepage(e, p->object.addr, clean));
+	TRY(cached ? swap_writepage(e, p->object.addr, clean) : shmem_writepage(e, p->object.addr, clean));
 	p->flags = GET(e->k, &p->object, page, flags);
-	if (!anon && !*clean) {
+	if (!cached && !*clean) {
 		set_flag(e, p, e->bit_dirty, true);
 		*fate = FATE_ACTIVATED;
 		return NULL;
@@ -206,7 +206,7 @@ static struct error *give_up(struct scan_control *sc, struct page *p, enum fate 
 		return NULL;
 	}
 	if (has(p, e->bit_dirty)) {
-		TRY(pageout(sc, p, anon, &clean, fate));
+		TRY(pageout(sc, p, page_is_swap_cache(e, p), &clean, fate));
 		if (!clean)
 			return NULL;
 	}
@@ -217,9 +217,9 @@ static struct error *give_up(struct scan_control *sc, struct page *p, enum fate 
 			count_vm_event(e, e->modern->reclaim_events.lazyfreed);
 		return NULL;
 	}
-	if (!mapping)
+	if (!mapping && !page_is_swap_cache(e, p))
 		return NULL;
-	if (GET(e->k, &p->object, page, private) && has(p, e->modern->has_private))
+	if (!page_is_swap_cache(e, p) && GET(e->k, &p->object, page, private) && has(p, e->modern->has_private))
 		return error_at(ERR_UNSUPPORTED, p->object.addr, "page %" PRIx64 " has what its file system keeps of it: giving that up is not done yet", p->object.addr);
 	return remove_mapping(sc, p, fate);
 }
@@ -309,7 +309,7 @@ static struct error *shrink_page_list(struct scan_control *sc, struct taken *t, 
 		p->flags = GET(e->k, &p->object, page, flags);
 		if (fate[i] == FATE_ACTIVATED) {
 			/* No candidate for swapping: its slot is better used otherwise, when there are few. */
-			if (page_is_swap_cache(e, p) && (swap_is_short(e) || has(p, e->modern->mlocked)))
+			if (page_is_swap_cache(e, p) && (mem_cgroup_swap_full(e, p) || has(p, e->modern->mlocked)))
 				TRY(try_to_free_swap(e, p->object.addr, &gone));
 			if (!has(p, e->modern->mlocked)) {
 				set_flag(e, p, e->bit_active, true);
@@ -395,9 +395,10 @@ struct error *reclaim_pages(struct engine *e, const uint64_t *pages, unsigned co
 	unsigned now, activated;
 	*freed = 0;
 	TRY(nodes_open(e->k));
-	TRY(reclaim_check(e));
-	if (HAS(e->k, zone, lruvec))
+	if (!workingset_followed(e))
 		return error_new(ERR_UNSUPPORTED, "pages given up on request, where zones have LRU lists: that is not followed");
+	if (lru_gen_enabled(e))
+		return error_new(ERR_UNSUPPORTED, "the LRU lists of this kernel go by generations: what is remembered of pages given up is not followed there");
 	for (unsigned first = 0; first < count; first += t.count) {
 		/* Pages of one node at once. */
 		for (t.count = 0; first + t.count < count && t.count < SWAP_CLUSTER_MAX; t.count++) {
@@ -410,7 +411,7 @@ struct error *reclaim_pages(struct engine *e, const uint64_t *pages, unsigned co
 				;
 			if (!z || !node)
 				return error_at(ERR_BAD_OBJECT, p->object.addr, "page %" PRIx64 " is in no zone", p->object.addr);
-			scan_node(&sc, node);
+			TRY(scan_node(&sc, node));
 			set_flag(e, p, e->bit_active, false);
 		}
 		e->reclaiming = true;

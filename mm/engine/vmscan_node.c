@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Reclaim where each node has LRU lists (mm/vmscan.c of 5.9 to 6.0, and of kernels whose lists do not go by generations), without memory cgroups: how much of which
- * list is looked at. vmscan_list.c looks. Shrinkers of caches (shrink_slab()) are not called.
+ * Reclaim where each node has LRU lists (mm/vmscan.c of 5.9 to 6.0, and of kernels whose lists do not go by generations): how much of which list is looked at.
+ * vmscan_list.c looks; vmscan_memcg.c goes through control groups. Shrinkers of caches (shrink_slab()) are not called. What the kernel reads off the statistics of the
+ * root's group is read off the node's, which count the same pages.
  */
 #include <inttypes.h>
 
 #include "core/interrupt.h"
-#include "mm/engine/page_cache.h"
+#include "mm/engine/swap_slots.h"
 #include "mm/engine/vmscan_parts.h"
 
 #define DEFAULT_SWAPPINESS 60
@@ -27,11 +28,19 @@ const struct zone *zones_of_node(struct engine *e, unsigned node, unsigned highe
 	return NULL;
 }
 
+/* Of the lists that it is at; of a group with those below it. */
+static uint64_t list_total(const struct scan_control *sc, unsigned lru)
+{
+	return sc->memcg && sc->memcg != sc->root ? group_lru_total(sc, lru) : node_list(sc, lru);
+}
+
 /* lruvec_lru_size(): of the zones that the request may use. */
 static uint64_t lruvec_lru_size(const struct scan_control *sc, unsigned lru)
 {
 	const struct zone *z;
 	uint64_t sum = 0;
+	if (sc->memcg)
+		return group_lru_size(sc, sc->info, lru, sc->reclaim_idx);
 	for (size_t i = 0; (z = zones_of_node(sc->e, sc->node, sc->reclaim_idx, &i));)
 		sum += (uint64_t)zone_vmstat(sc->e->k, z, (size_t)sc->e->modern->zone_lru_base.index + lru);
 	return sum;
@@ -53,7 +62,7 @@ static uint64_t int_sqrt(uint64_t x)
 /* inactive_is_low(): below an active list's length, and of many gigabytes below a part of it. */
 static bool inactive_is_low(const struct scan_control *sc, unsigned inactive_list)
 {
-	uint64_t inactive = node_list(sc, inactive_list), active = node_list(sc, inactive_list + 1);
+	uint64_t inactive = list_total(sc, inactive_list), active = list_total(sc, inactive_list + 1);
 	uint64_t gigabytes = (inactive + active) >> (30 - sc->e->k->arch->page_shift), ratio = gigabytes ? int_sqrt(10 * gigabytes) : 1;
 	return inactive * ratio < active;
 }
@@ -80,7 +89,7 @@ static enum balance balance_of(const struct scan_control *sc, const char **why)
 	static const char *const reasons[] = { "no free swap: pages of files alone", "close to the end: both kinds alike",
 					       "the pages of files are few, those of memory many: anonymous pages alone", "enough inactive pages of files: those alone",
 					       "both kinds, by swappiness and what each has cost" };
-	int reason = !swap_pages(sc->e, "nr_swap_pages") ? 0 : !sc->priority && swappiness(sc->e) ? 1 : sc->file_is_tiny ? 2 : sc->cache_trim_mode ? 3 : 4;
+	int reason = mem_cgroup_get_nr_swap_pages(sc->e, sc->memcg) <= 0 ? 0 : !sc->priority && swappiness(sc->e) ? 1 : sc->file_is_tiny ? 2 : sc->cache_trim_mode ? 3 : 4;
 	static const enum balance balances[] = { SCAN_FILE, SCAN_EQUAL, SCAN_ANON, SCAN_FILE, SCAN_FRACT };
 	*why = reasons[reason];
 	return balances[reason];
@@ -139,9 +148,21 @@ static bool scan_proportionally(const uint64_t *targets, uint64_t *left)
 	return true;
 }
 
-struct error *age_active_anon(struct scan_control *sc)
+static struct error *age_lruvec(struct scan_control *sc)
 {
 	return swap_pages(sc->e, "total_swap_pages") && inactive_is_low(sc, LRU_ANON) ? shrink_active_list(sc, LRU_ANON + 1, SWAP_CLUSTER_MAX) : NULL;
+}
+
+static struct error *age_group(struct scan_control *sc)
+{
+	return shrink_active_list(sc, LRU_ANON + 1, SWAP_CLUSTER_MAX);
+}
+
+struct error *age_active_anon(struct scan_control *sc)
+{
+	if (!sc->memcg)
+		return age_lruvec(sc);
+	return swap_pages(sc->e, "total_swap_pages") && inactive_is_low(sc, LRU_ANON) ? for_each_group(sc, age_group) : NULL;
 }
 
 struct error *shrink_lists(struct scan_control *sc, uint64_t *left, const uint64_t *targets, bool adjusted,
@@ -172,7 +193,15 @@ static struct error *shrink_lruvec(struct scan_control *sc)
 	/* Who reclaims directly scans all of its first, small round: others will need memory too. */
 	TRY(shrink_lists(sc, left, targets, !sc->kswapd && sc->priority == DEF_PRIORITY, shrink_list, &reclaimed));
 	sc->reclaimed += reclaimed;
-	return age_active_anon(sc);
+	return age_lruvec(sc);
+}
+
+/* Of shrink_node_memcgs(): one group. */
+static struct error *shrink_group(struct scan_control *sc)
+{
+	bool has;
+	TRY(group_has_pages(sc, &has));
+	return has ? shrink_lruvec(sc) : NULL;
 }
 
 /* May active pages of a kind become inactive? When there are few inactive ones, or when such have lately come back right after they went. */
@@ -213,14 +242,19 @@ struct error *shrink_node(struct scan_control *sc)
 	sc->file_is_tiny = file_is_tiny(sc);
 	TRACE(sc->e, "shrink_node", sc->may_deactivate & 2 ? "active pages of files may become inactive" : "active pages of files stay", { "pgdat", sc->pgdat },
 	      { "priority", (uint64_t)sc->priority }, { "may_deactivate", sc->may_deactivate }, { "cache_trim_mode", sc->cache_trim_mode }, { "file_is_tiny", sc->file_is_tiny });
-	return shrink_lruvec(sc);
+	if (!sc->memcg)
+		return shrink_lruvec(sc);
+	TRACE(sc->e, "shrink_slab", "what the caches' shrinkers would give up is left out", { "pgdat", sc->pgdat }, { "root_mem_cgroup", sc->root });
+	return for_each_group(sc, shrink_group);
 }
 
 struct error *snapshot_refaults(struct engine *e, const struct node *node)
 {
 	struct kernel *k = e->k;
 	struct object lruvec;
-	TRY(object_open_writable(k, node->addr + OFFSET(k, pglist_data, lruvec), S_lruvec, &lruvec));
+	uint64_t at, info;
+	TRY(mem_cgroup_lruvec(e, 0, node->addr, &at, &info));
+	TRY(object_open_writable(k, at, S_lruvec, &lruvec));
 	for (unsigned file = 0; file < 2; file++)
 		object_set_element(k, &lruvec, M_lruvec_refaults, file, node_page_state(e, node->addr, e->modern->workingset_activate, (int)file));
 	return NULL;
@@ -241,18 +275,22 @@ struct error *reclaim_check(struct engine *e)
 		TRY(members_require(k, "reclaim", M_pglist_data_lruvec, M_lruvec_lists, M_lruvec_nonresident_age, M_lruvec_refaults, M_lruvec_anon_cost, MEMBER_NONE));
 	if (symbol_addr(k, "root_mem_cgroup"))
 		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
-	if (root && HAS(k, mem_cgroup_per_node, lruvec))
-		return error_new(ERR_UNSUPPORTED, "the pages lie on lists by control group: reclaim from those is not followed");
-	if (swap_pages(e, "nr_swap_pages") && !has_disk(e))
-		return error_new(ERR_UNSUPPORTED, "anonymous pages would be swapped out, and the image has no disk of its own to hold them");
+	if (root && HAS(k, zone, lruvec))
+		return error_new(ERR_UNSUPPORTED, "the pages lie on lists by control group and zone: reclaim from those is not followed");
+	if (root)
+		TRY(members_require(k, "reclaim by control group", M_mem_cgroup_per_node_lru_zone_size, M_cgroup_subsys_state_children, M_cgroup_subsys_state_sibling,
+				    M_cgroup_subsys_state_parent, M_mem_cgroup_memory, M_page_counter_min, M_page_counter_low, MEMBER_NONE));
 	return NULL;
 }
 
-void scan_node(struct scan_control *sc, const struct node *node)
+struct error *scan_node(struct scan_control *sc, const struct node *node)
 {
 	sc->pgdat = node->addr;
 	sc->node = node->id;
-	sc->lruvec = node->addr + OFFSET(sc->e->k, pglist_data, lruvec);
+	TRY(groups_start(sc));
+	TRY(mem_cgroup_lruvec(sc->e, 0, node->addr, &sc->lruvec, &sc->info));
+	sc->target = sc->lruvec;
+	return NULL;
 }
 
 /* The nodes in the order of the zonelist would come here, the acting CPU's own first; each once. */
@@ -265,7 +303,7 @@ static struct error *shrink_zones(struct scan_control *sc)
 {
 	const struct node *node;
 	for (size_t n = 0; (node = node_in_turn(sc->e, n)); n++) {
-		scan_node(sc, node);
+		TRY(scan_node(sc, node));
 		TRY(shrink_node(sc));
 	}
 	return NULL;

@@ -28,6 +28,8 @@ struct scan_control {
 	uint64_t anon_cost, file_cost;
 	uint64_t pgdat, lruvec;
 	unsigned node;
+	/* Where control groups have lists: those of the group that it is at, `info` being what that keeps of the node; target: the lists of the root's, for which reclaim is done. */
+	uint64_t memcg, info, root, target;
 };
 
 #define DEF_PRIORITY 12
@@ -60,15 +62,27 @@ struct error *shrink_harder(struct scan_control *sc, struct error *(*shrink)(str
 const struct zone *zones_of_node(struct engine *e, unsigned node, unsigned highest, size_t *i);
 /* What kswapd keeps free in the zone. */
 uint64_t high_wmark_pages(struct engine *e, const struct zone *z);
-void scan_node(struct scan_control *sc, const struct node *node);
-/* What is followed: classic lists of nodes or zones, without memory cgroups. ERR_UNSUPPORTED. */
+/* The node, and the lists of all its pages, or of the root's control group. */
+struct error *scan_node(struct scan_control *sc, const struct node *node) MUST_CHECK;
+/* What is followed: classic lists of nodes, of control groups on them, or of zones without control groups. ERR_UNSUPPORTED. */
 struct error *reclaim_check(struct engine *e) MUST_CHECK;
 /* Of the node that scan_node() named. */
 struct error *shrink_node(struct scan_control *sc) MUST_CHECK;
-/* Active anonymous pages become inactive when there are few of those, and swap to put them to. */
+/* Active anonymous pages, of all groups, become inactive when there are few of those, and swap to put them to: kswapd_age_node(). */
 struct error *age_active_anon(struct scan_control *sc) MUST_CHECK;
 /* snapshot_refaults(): what shrink_node() compares with next time. */
 struct error *snapshot_refaults(struct engine *e, const struct node *node) MUST_CHECK;
+
+/* ---- mm/engine/vmscan_memcg.c: lists of control groups ---- */
+
+/* Of scan_node()'s node: the root's group, and of each group in turn (mem_cgroup_iter()), until `shrink` fails. */
+struct error *groups_start(struct scan_control *sc) MUST_CHECK;
+struct error *for_each_group(struct scan_control *sc, struct error *(*shrink)(struct scan_control *sc)) MUST_CHECK;
+/* How many pages the group has on that list, in the zones up to that one; with all groups below it. */
+uint64_t group_lru_size(const struct scan_control *sc, uint64_t info, unsigned lru, unsigned highest);
+uint64_t group_lru_total(const struct scan_control *sc, unsigned lru);
+/* Has it nothing, or may nothing be taken from it (memory.min, memory.low)? The latter is refused: how much is safe is not followed. */
+struct error *group_has_pages(const struct scan_control *sc, bool *has) MUST_CHECK;
 
 /* From the end of the inactive list: what is not in use goes. *reclaimed is added to. */
 struct error *shrink_inactive_list(struct scan_control *sc, unsigned lru, unsigned count, uint64_t *reclaimed) MUST_CHECK;

@@ -50,33 +50,66 @@ uint64_t node_page_state(struct engine *e, uint64_t pgdat, struct stat_item item
 	return (int64_t)v > 0 ? v : 0;
 }
 
-struct error *workingset_age_nonresident(struct engine *e, uint64_t lruvec, unsigned pages)
+/* Whose lists these are: a memory cgroup's; 0 without those. */
+static struct error *group_of(struct engine *e, uint64_t lruvec, uint64_t *memcg)
+{
+	struct kernel *k = e->k;
+	uint64_t root = 0;
+	*memcg = 0;
+	if (symbol_addr(k, "root_mem_cgroup"))
+		TRY(kernel_read_symbol(k, "root_mem_cgroup", 0, &root));
+	return root && HAS(k, mem_cgroup_per_node, memcg) && HAS(k, mem_cgroup_per_node, lruvec)
+		       ? kernel_get(k, lruvec - OFFSET(k, mem_cgroup_per_node, lruvec), M_mem_cgroup_per_node_memcg, memcg)
+		       : NULL;
+}
+
+/* parent_lruvec(): of the group above, on the same node; 0: none. */
+static struct error *parent_lruvec(struct engine *e, uint64_t pgdat, uint64_t *lruvec)
+{
+	struct kernel *k = e->k;
+	uint64_t memcg, parent = 0, info;
+	TRY(group_of(e, *lruvec, &memcg));
+	if (memcg && HAS(k, cgroup_subsys_state, parent))
+		TRY(kernel_get(k, memcg + OFFSET(k, mem_cgroup, css), M_cgroup_subsys_state_parent, &parent));
+	*lruvec = 0;
+	return parent ? mem_cgroup_lruvec(e, parent - OFFSET(k, mem_cgroup, css), pgdat, lruvec, &info) : NULL;
+}
+
+#define GROUPS_MOST 64u /* above each other */
+
+struct error *workingset_age_nonresident(struct engine *e, uint64_t pgdat, uint64_t lruvec, unsigned pages)
 {
 	struct object o;
-	TRY(object_open_writable(e->k, lruvec, S_lruvec, &o));
-	ADD(e->k, &o, lruvec, nonresident_age, pages);
+	for (unsigned depth = 0; lruvec && depth < GROUPS_MOST; depth++) {
+		TRY(object_open_writable(e->k, lruvec, S_lruvec, &o));
+		ADD(e->k, &o, lruvec, nonresident_age, pages);
+		TRY(parent_lruvec(e, pgdat, &lruvec));
+	}
 	return NULL;
 }
 
-/* The clock of evictions and activations, the cgroup (none: 0), the node, PG_workingset. */
-struct error *workingset_eviction(struct engine *e, const struct page *p, uint64_t lruvec, unsigned node, uint64_t *shadow)
+/* The clock of evictions and activations, the cgroup's number (none: 0), the node, PG_workingset. */
+struct error *workingset_eviction(struct engine *e, const struct page *p, uint64_t pgdat, uint64_t lruvec, unsigned node, uint64_t *shadow)
 {
 	struct kernel *k = e->k;
 	unsigned shift = nodes_shift(k);
-	uint64_t bucket, age;
+	uint64_t bucket, age, memcg, number = 0;
 	struct object o;
 	TRY(bucket_order(k, &bucket));
 	TRY(object_open(k, lruvec, S_lruvec, &o));
 	age = GET(k, &o, lruvec, nonresident_age);
-	TRY(workingset_age_nonresident(e, lruvec, 1));
+	TRY(workingset_age_nonresident(e, pgdat, lruvec, 1));
+	TRY(group_of(e, lruvec, &memcg));
+	if (memcg)
+		TRY(kernel_get(k, memcg, M_mem_cgroup_id, &number));
 	age = age >> bucket & eviction_mask(shift);
-	age = ((age << MEM_CGROUP_ID_SHIFT << shift | node) << 1) | (e->modern->workingset >= 0 && p->flags >> e->modern->workingset & 1);
+	age = (((age << MEM_CGROUP_ID_SHIFT | (number & 0xffff)) << shift | node) << 1) | (e->modern->workingset >= 0 && p->flags >> e->modern->workingset & 1);
 	*shadow = age << 1 | 1;
 	return NULL;
 }
 
-/* Half of it is forgotten when it is more than a quarter of the lists. */
-struct error *lru_note_cost(struct engine *e, uint64_t pgdat, uint64_t lruvec, bool file, unsigned pages)
+/* Half of it is forgotten when it is more than a quarter of the lists. (A group's lists are taken to be as long as the node's: they count what is below them, too.) */
+static struct error *note_cost(struct engine *e, uint64_t pgdat, uint64_t lruvec, bool file, unsigned pages)
 {
 	struct kernel *k = e->k;
 	struct object o;
@@ -88,6 +121,15 @@ struct error *lru_note_cost(struct engine *e, uint64_t pgdat, uint64_t lruvec, b
 	bool halve = anon_cost + file_cost > size / 4;
 	SET(k, &o, lruvec, anon_cost, anon_cost >> halve);
 	SET(k, &o, lruvec, file_cost, file_cost >> halve);
+	return NULL;
+}
+
+struct error *lru_note_cost(struct engine *e, uint64_t pgdat, uint64_t lruvec, bool file, unsigned pages)
+{
+	for (unsigned depth = 0; lruvec && depth < GROUPS_MOST; depth++) {
+		TRY(note_cost(e, pgdat, lruvec, file, pages));
+		TRY(parent_lruvec(e, pgdat, &lruvec));
+	}
 	return NULL;
 }
 
@@ -116,7 +158,7 @@ struct error *workingset_refault(struct engine *e, uint64_t page, uint64_t shado
 	struct kernel *k = e->k;
 	const struct engine_modern *m = e->modern;
 	unsigned shift = nodes_shift(k);
-	uint64_t bucket, zone = zone_of_page(e, page), evicted_from, pgdat, lruvec, value = shadow >> 1, mask = eviction_mask(shift);
+	uint64_t bucket, zone = zone_of_page(e, page), evicted_from, pgdat, lruvec, evicted, memcg, number = 0, info, value = shadow >> 1, mask = eviction_mask(shift);
 	struct object o;
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
@@ -126,8 +168,14 @@ struct error *workingset_refault(struct engine *e, uint64_t page, uint64_t shado
 		return NULL;
 	TRY(bucket_order(k, &bucket));
 	TRY(kernel_get(k, zone, M_zone_zone_pgdat, &pgdat));
-	lruvec = pgdat + OFFSET(k, pglist_data, lruvec);
-	TRY(object_open(k, evicted_from + OFFSET(k, pglist_data, lruvec), S_lruvec, &o));
+	TRY(lruvec_of(e, &p, pgdat, zone, &lruvec, &info));
+	TRY(mem_cgroup_lruvec(e, 0, evicted_from, &evicted, &info));
+	TRY(group_of(e, evicted, &memcg));
+	if (memcg)
+		TRY(kernel_get(k, memcg, M_mem_cgroup_id, &number));
+	if (number != (value >> 1 >> shift & 0xffff))
+		return error_at(ERR_UNSUPPORTED, page, "a page comes back that a control group's own reclaim gave up: how long ago that was goes by its statistics, which are not followed");
+	TRY(object_open(k, evicted, S_lruvec, &o));
 	uint64_t eviction = value >> 1 >> shift >> MEM_CGROUP_ID_SHIFT << bucket, distance = (GET(k, &o, lruvec, nonresident_age) - eviction) & mask;
 	uint64_t size = workingset_size(e, evicted_from, file);
 	struct stat_item refault = m->workingset_refault, activate = m->workingset_activate, restore = m->workingset_restore;
@@ -141,7 +189,7 @@ struct error *workingset_refault(struct engine *e, uint64_t page, uint64_t shado
 		return NULL;
 	p.flags |= 1ull << e->bit_active | (was_active && m->workingset >= 0 ? 1ull << m->workingset : 0);
 	SET(k, &p.object, page, flags, p.flags);
-	TRY(workingset_age_nonresident(e, lruvec, 1));
+	TRY(workingset_age_nonresident(e, pgdat, lruvec, 1));
 	mod_node_state(e, pgdat, activate, 1);
 	if (!was_active)
 		return NULL;

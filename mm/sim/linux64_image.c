@@ -291,6 +291,7 @@ static void place_mm(struct linux64 *m)
 	/* Since 4.11: HWCAP2_FSGSBASE */
 	if (m->flavour->relative_kallsyms)
 		image_put32(i, image_place(i, 'D', "elf_hwcap2", 4, 4), 2);
+	place_list(i, "shmem_swaplist");
 }
 
 /* ---- Operations ---- */

@@ -469,6 +469,19 @@ static void faults(void)
 	end();
 }
 
+/* What it does when memory is given up; before others touch theirs. */
+static void reclaim(void)
+{
+	size_t size;
+	const void *facts = reclaimed_act(&size);
+
+	if (!facts)
+		return;
+	begin("reclaim");
+	append(facts, size);
+	end();
+}
+
 void collect(int before)
 {
 	static const char zeros[2 * BLOCK];
@@ -493,6 +506,7 @@ void collect(int before)
 		processes(before);
 		ipc();
 		kernel_log();
+		reclaim();
 		faults();
 		out_of_memory();
 	}

@@ -10,6 +10,7 @@ import compare_kernel
 import compare_mappings
 import compare_memory
 import compare_pages
+import compare_reclaim
 import compare_runs
 import compare_signals
 import compare_tasks
@@ -26,7 +27,7 @@ LEAST = {"sig": 800, "sig: queues": 260, "sig: siginfo": 25, "ipcs": 80, "waitq"
          "kmem -m: mapcount": 15000, "struct cred": 250, "kmem: vmalloc": 150, "kmem: slab": 250, "kmem -s": 80, "kmem -S": 100, "kmem -S: slabinfo": 80, "audit": 30, "audit: wrong values": 20,
          "fault": 1300, "fault -n": 1200, "fault: undone": 400}
 
-PARTS = (compare_kernel, compare_tasks, compare_signals, compare_waits, compare_runs, compare_memory, compare_pages, compare_audit, compare_faults, compare_who)
+PARTS = (compare_kernel, compare_tasks, compare_signals, compare_waits, compare_runs, compare_memory, compare_pages, compare_audit, compare_faults, compare_reclaim, compare_who)
 
 
 def compare(directory, only=None):

@@ -91,6 +91,10 @@ static inline unsigned signature_offset(uintptr_t address)
 void start_faulters(void);
 const void *faulters_act(size_t *size);
 
+/* A process that gives memory up when told to, after the dump (workload_reclaim.c). */
+void start_reclaimed(void);
+const void *reclaimed_act(size_t *size);
+
 /* ---- facts (collect.c) ---- */
 
 /* The memory that guest and host share: a tar archive of facts is written to it. */

@@ -560,6 +560,7 @@ void start_memory_roles(void)
 	spawn("swapped", swapped, 0);
 	start_odd_roles();
 	start_faulters();
+	start_reclaimed();
 	for (long i = 0; i < big_processes; i++)
 		spawn("big", big, parameter("guest_big_mb", 8));
 	/* Merge what has been seen twice, then leave it as it is. */

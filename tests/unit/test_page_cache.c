@@ -272,7 +272,7 @@ static uint64_t swap_out(uint64_t index, bool keep)
 	at = pte_offset(m.e, &o, ADDR + index * 4096);
 	phys = get_pte(m.e, at) & m.k->geometry.frame_mask;
 	page = engine_phys_page(m.e, phys);
-	ok(get_swap_page(m.e, &entry));
+	ok(get_swap_page_modern(m.e, page, &entry));
 	assert_true(entry != 0);
 	ok(add_to_swap_cache(m.e, page, entry));
 	ok(swap_duplicate(m.e, entry));

@@ -14,10 +14,12 @@
 #include "mm/meminfo.h"
 #include "mm/pte.h"
 #include "mm/state.h"
+#include "mm/swap.h"
 #include "mm/zone.h"
 #include "tests/unit/random.h"
 
 #define A 0x10000000ull
+#define B 0x20000000ull
 
 static struct machine m;
 static uint64_t task;
@@ -255,6 +257,53 @@ static void test_pageout(void **state)
 	check_sound(&m);
 }
 
+/* With swap it goes there, by madvise() and by reclaim; whoever has the file finds its bytes again, a copy is made from them, and the slots become free. */
+static void test_swap(void **state)
+{
+	uint64_t child, file, mapping, next;
+	struct swap_area area;
+	unsigned freed;
+	ok(sys_swapon(m.e, 1024));
+	map_shared(task, A, 8, MAP_FIXED);
+	file = READ(&m, READ(&m, mm_of(&m, task), mm_struct, mmap), vm_area_struct, vm_file);
+	mapping = READ(&m, file, file, f_mapping);
+	for (uint32_t i = 0; i < 6; i++)
+		poke32(&m, task, A + i * PAGE, 0x100 + i);
+	advise(A, 8, MADV_PAGEOUT);
+	check_sound(&m);
+	assert_int_equal(READ(&m, mapping, address_space, nrpages), 0);
+	assert_int_equal(shared_frames(), 0);
+	assert_true(swap_area_get(m.k, 0, &area));
+	assert_int_equal(area.inuse_pages, 6);
+	ok(kernel_read_pointer(m.k, symbol_addr(m.k, "shmem_swaplist"), &next));
+	assert_int_not_equal(next, symbol_addr(m.k, "shmem_swaplist"));
+	assert_int_equal(use(task, A + PAGE, ACCESS_READ), FAULT_MAJOR);
+	assert_int_equal(peek32(&m, task, A + PAGE), 0x101);
+	check_sound(&m);
+	ok(do_fork(m.e, task, 0, 0, &child));
+	poke32(&m, child, A + 2 * PAGE, 0x202);
+	assert_int_equal(peek32(&m, task, A + 2 * PAGE), 0x202);
+	poke32(&m, child, A + 7 * PAGE, 0x207);
+	check_sound(&m);
+	/* Reclaim takes it, too, if not at first: it was in use; all but what the CPU has not told the zone of yet. */
+	map_shared(task, B, 200, MAP_FIXED);
+	for (uint32_t i = 0; i < 200; i++)
+		poke32(&m, task, B + i * PAGE, 0x1000 + i);
+	ok(lru_add_drain(m.e));
+	for (unsigned n = 0; n < 8 && shared_frames() > 125; n++)
+		ok(try_to_free_pages(m.e, 1000, &freed));
+	check_sound(&m);
+	assert_true(shared_frames() <= 125);
+	for (uint32_t i = 0; i < 200; i++)
+		assert_int_equal(peek32(&m, task, B + i * PAGE), 0x1000 + i);
+	check_sound(&m);
+	for (uint32_t i = 0; i < 8; i++)
+		assert_int_equal(peek32(&m, i & 1 ? task : child, A + i * PAGE), i == 2 ? 0x202 : i == 7 ? 0x207 : i == 6 ? 0 : 0x100 + i);
+	check_sound(&m);
+	assert_true(swap_area_get(m.k, 0, &area));
+	assert_int_equal(area.inuse_pages, 0);
+}
+
 /* ---- At random ---- */
 
 #define SEGMENTS  4
@@ -349,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_life), TEST(test_beyond_the_end), TEST(test_neighbours), TEST(test_promises), TEST(test_random),
 		cmocka_unit_test_setup_teardown(test_cold, boot510, teardown), cmocka_unit_test_setup_teardown(test_pageout, boot510, teardown),
+		cmocka_unit_test_setup_teardown(test_swap, boot510, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -260,6 +260,48 @@ static void test_ram(void **state)
 	vmcore_close(vc);
 }
 
+/* The overlay's own memory: no range, and not saved, as long as it has nothing but zeroes; then a range of the saved image as far as it has something. */
+static void test_extension(void **state)
+{
+	static const char words[] = "what a disk would keep";
+	struct vmcore *vc, *again;
+	struct save_details details = {0};
+	uint64_t size = 20 * PAGE + 1, start, end, more, at;
+	char read[sizeof(words)];
+
+	assert_ok(vmcore_new_ram(30 * PAGE, &vc));
+	assert_ok(vmcore_write(vc, 0, words, sizeof(words)));
+	assert_false(vmcore_extension(vc, &start, &size));
+	assert_ok(vmcore_extend(vc, &size, &start));
+	assert_int_equal(size, 21 * PAGE);
+	assert_true(start >= 30 * PAGE);
+	more = 5;
+	assert_ok(vmcore_extend(vc, &more, &at));
+	assert_true(more == size && at == start);
+	assert_false(vmcore_range(vc, 1, &at, &end));
+	assert_ok(vmcore_mark(vc, NULL));
+	assert_ok(vmcore_write(vc, start + 3 * PAGE - 5, words, sizeof(words)));
+	for (int format = SAVE_ELF; format <= SAVE_KDUMP; format++) {
+		assert_ok(vmcore_save(vc, in_folder("saved"), (enum save_format)format, &details));
+		assert_ok(vmcore_open(in_folder("saved"), NULL, &again));
+		assert_true(vmcore_range(again, 1, &at, &end));
+		assert_int_equal(at, start);
+		assert_int_equal(end, start + 4 * PAGE);
+		assert_ok(vmcore_read(again, start + 3 * PAGE - 5, read, sizeof(read)));
+		assert_string_equal(read, words);
+		vmcore_close(again);
+		assert_int_equal(unlink(in_folder("saved")), 0);
+	}
+	assert_ok(vmcore_undo(vc));
+	assert_ok(vmcore_save(vc, in_folder("saved"), SAVE_ELF, &details));
+	assert_ok(vmcore_open(in_folder("saved"), NULL, &again));
+	assert_false(vmcore_range(again, 1, &at, &end));
+	vmcore_close(again);
+	assert_int_equal(unlink(in_folder("saved")), 0);
+	error_drop(vmcore_read(vc, start + size, read, 1));
+	vmcore_close(vc);
+}
+
 static void test_raw(void **state)
 {
 	struct vmcore_options options = {.raw = true, .phys_offset = 0x10000};
@@ -449,7 +491,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_elf),	     cmocka_unit_test(test_odd_elf),	 cmocka_unit_test(test_kdump),
-		cmocka_unit_test(test_ram),	     cmocka_unit_test(test_raw),	 cmocka_unit_test(test_many_segments),
+		cmocka_unit_test(test_ram),	     cmocka_unit_test(test_extension), cmocka_unit_test(test_raw),	 cmocka_unit_test(test_many_segments),
 		cmocka_unit_test(test_wide_memory),  cmocka_unit_test(test_failures),	 cmocka_unit_test(test_over_itself),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
