@@ -96,6 +96,12 @@ static const struct {
 	{"keeponfork", MADV_KEEPONFORK},
 	{"cold", 20 /* MADV_COLD */},
 	{"pageout", 21 /* MADV_PAGEOUT */},
+	{"populate_read", 22 /* MADV_POPULATE_READ */},
+	{"populate_write", 23 /* MADV_POPULATE_WRITE */},
+	{"dontneed_locked", 24 /* MADV_DONTNEED_LOCKED */},
+	{"collapse", 25 /* MADV_COLLAPSE */},
+	{"guard_install", 102 /* MADV_GUARD_INSTALL */},
+	{"guard_remove", 103 /* MADV_GUARD_REMOVE */},
 };
 
 static struct error *parse_advice(const char *word, int *advice)
@@ -253,7 +259,8 @@ COMMAND(madvise) = {
 	.summary = "a process says how it will use its memory",
 	.synopsis = "[-c pid | task] ADDR LENGTH ADVICE",
 	.options = "-c",
-	.words = "normal random sequential willneed dontneed free remove cold pageout dontfork dofork mergeable unmergeable hugepage nohugepage dontdump dodump wipeonfork keeponfork",
+	.words = "normal random sequential willneed dontneed free remove cold pageout dontfork dofork mergeable unmergeable hugepage nohugepage dontdump dodump wipeonfork keeponfork populate_read "
+		 "populate_write dontneed_locked collapse guard_install guard_remove",
 	.flags = CMD_NEEDS_KERNEL | CMD_ACTS,
 	.help = "DESCRIPTION\n"
 		"  Gives the kernel advice on a range. Most kinds set or clear flags of the areas, which are split and\n"
@@ -274,6 +281,10 @@ COMMAND(madvise) = {
 		"    cold        as if they had not been used for a while: reclaim takes them first (since 5.4)\n"
 		"    pageout     they go now, to swap or by being dropped, if nobody else maps them (since 5.4)\n"
 		"    willneed    they are read ahead, from the machine's disk or its swap\n"
+		"    populate_read populate_write   each is there as if it had been touched (since 5.14)\n"
+		"\n"
+		"  dontneed_locked, collapse, guard_install and guard_remove are taken where the kernel knows them, and\n"
+		"  refused: what they do is not done here.\n"
 		"\n"
 		"  Kernels like 2.4 know normal, random, sequential, willneed and dontneed. khugepaged and ksmd, which do\n"
 		"  not run here, are not told.\n"

@@ -239,7 +239,8 @@ struct error *path_of(struct kernel *k, uint64_t mnt, uint64_t at, char *buf, si
 		*deleted = false;
 	TRY(members_require(k, "paths", M_dentry_d_parent, M_dentry_name, M_mount_mnt_root,
 			    MEMBER_NONE));
-	if (HAS_STRUCT(k, dentry_operations))
+	/* d_dname: since 2.6.22 */
+	if (HAS_STRUCT(k, dentry_operations) && HAS_STRUCT(k, anon_vma_chain))
 		TRY(members_require(k, "paths", M_dentry_d_op, M_dentry_operations_d_dname, MEMBER_NONE));
 	find_root(k, cache(k));
 	TRY(object_open(k, at, S_dentry, &dentry));

@@ -313,7 +313,7 @@ static void find_bits(struct audit *a)
 typedef struct error *audit_part(struct audit *a);
 
 static audit_part *const parts[] = {
-	audit_free_lists, audit_kernel_space, audit_areas, audit_links, audit_tables, audit_slabs, audit_cache,
+	audit_free_lists, audit_kernel_space, audit_areas, audit_links, audit_tables, audit_waiting_tables, audit_slabs, audit_cache,
 	audit_swap, audit_lru, audit_rmap, audit_frames, audit_counters,
 };
 

@@ -343,6 +343,14 @@ static void report_frame(struct audit *a, const struct folio *o)
 
 /* ---- The pass ---- */
 
+static bool any_busy(const struct audit *a)
+{
+	for (size_t i = 0; i < a->mm_count; i++)
+		if (a->mms[i].busy)
+			return true;
+	return false;
+}
+
 static struct error *visit(void *context, const struct page *p, struct audit_frame *f, uint64_t *next)
 {
 	struct frames_pass *w = context;
@@ -394,8 +402,10 @@ static struct error *visit(void *context, const struct page *p, struct audit_fra
 	if (is_user(use) || ((o.small || o.huge) && use != PAGE_SLAB && use != PAGE_TABLE))
 		check_refcount(w, &o, use == PAGE_ANON || use == PAGE_KSM, is_user(use) || a->old_counts ? 0 : 1);
 	a->about_mm = 0;
-	if (use == PAGE_TABLE && f->use != AUDIT_USE_TABLE)
-		audit_find(a, AUDIT_PAGE_TABLES, p->object.addr, "frame %" PRIx64 " is marked as a page table, and no address space leads to it", p->pfn);
+	/* Between an entry and the list of what waits a table is nowhere while somebody changes his address space. */
+	if (use == PAGE_TABLE && f->use != AUDIT_USE_TABLE && !page_rcu_function(k, p))
+		audit_say(a, AUDIT_PAGE_TABLES, any_busy(a) ? AUDIT_BUSY : AUDIT_FINDING, p->object.addr,
+			  "frame %" PRIx64 " is marked as a page table, and no address space leads to it", p->pfn);
 	check_places(w, &o, use);
 	add_sums(a, &o, use);
 	set_use(a, &o, use_of(a, &o, use));

@@ -176,6 +176,7 @@ struct error *audit_free_lists(struct audit *a) MUST_CHECK;   /* mm/audit/free.c
 struct error *audit_kernel_space(struct audit *a) MUST_CHECK; /* mm/audit/kernel.c */
 struct error *audit_areas(struct audit *a) MUST_CHECK;	      /* mm/audit/mm.c */
 struct error *audit_tables(struct audit *a) MUST_CHECK;	      /* mm/audit/tables.c */
+struct error *audit_waiting_tables(struct audit *a) MUST_CHECK; /* mm/audit/waiting.c; before the frames */
 struct error *audit_slabs(struct audit *a) MUST_CHECK;	      /* mm/audit/slab.c */
 struct error *audit_cache(struct audit *a) MUST_CHECK;	      /* mm/audit/cache.c */
 struct error *audit_swap(struct audit *a) MUST_CHECK;	      /* mm/audit/swap.c */

@@ -81,6 +81,12 @@ struct error *vm_area_alloc(struct engine *e, uint64_t mm, struct object *vma) M
 struct error *vm_area_dup(struct engine *e, const struct object *from, struct object *copy) MUST_CHECK;
 struct error *vm_area_free(struct engine *e, uint64_t vma) MUST_CHECK;
 
+/* ---- mm/engine/commit.c ---- */
+
+/* EPERM for an area that mseal() has sealed; of all that [start, end) touches, from the area `first` on. */
+struct error *can_modify_vma(struct engine *e, const struct object *vma) MUST_CHECK;
+struct error *can_modify_mm(struct engine *e, uint64_t first, uint64_t end) MUST_CHECK;
+
 /* ---- mm/engine/vma_edit.c ---- */
 
 /* ERR_UNSUPPORTED for kernels that lack members. */
@@ -144,6 +150,9 @@ struct error *munlock_vma_pages_range(struct engine *e, const struct object *mm,
 /* Brings in the pages of the range, and locks those of locked areas; what cannot be had ends it, EFAULT or ENOMEM, or is passed over. */
 struct error *__mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len, bool ignore_errors) MUST_CHECK;
 struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len) MUST_CHECK;
+
+/* MADV_POPULATE_READ, MADV_POPULATE_WRITE: each page of the range as if it were touched. ENOMEM for holes, EINVAL where the area does not allow it. */
+struct error *madvise_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, bool write) MUST_CHECK;
 
 /* ---- mm/engine/madvise_pages.c ---- */
 

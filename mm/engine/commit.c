@@ -6,6 +6,7 @@
 #include <inttypes.h>
 
 #include "mm/engine/areas_edit.h"
+#include "mm/engine/modern.h"
 #include "mm/task.h"
 
 /* ---- Whose limits ---- */
@@ -106,5 +107,23 @@ struct error *map_count_limit(struct engine *e, const struct object *mm, bool on
 	uint64_t limit = map_count_max(e), count = GET(e->k, mm, mm_struct, map_count);
 	if (one_more ? count >= limit : count > limit)
 		return kernel_error(ENOMEM, "the process has as many areas as it may: %" PRIu64, count);
+	return NULL;
+}
+
+struct error *can_modify_vma(struct engine *e, const struct object *vma)
+{
+	return GET(e->k, vma, vm_area_struct, vm_flags) & e->modern->vm_sealed ? kernel_error(EPERM, "the area is sealed (mseal): %" PRIx64, vma->addr) : NULL;
+}
+
+struct error *can_modify_mm(struct engine *e, uint64_t first, uint64_t end)
+{
+	struct object vma;
+	while (first && e->modern->vm_sealed) {
+		TRY(open_vma(e, first, &vma));
+		if (GET(e->k, &vma, vm_area_struct, vm_start) >= end)
+			return NULL;
+		TRY(can_modify_vma(e, &vma));
+		TRY(vma_after(e, &vma, &first));
+	}
 	return NULL;
 }

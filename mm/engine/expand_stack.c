@@ -36,12 +36,24 @@ static struct error *acct_stack_growth(struct engine *e, const struct object *mm
 	return security_vm_enough_memory_mm(e, mm, grow);
 }
 
+/* vma_sub_pgoff(): of the area, and since 7.3 of its anonymous pages (mm/vma.h). */
+static void sub_pgoff(struct kernel *k, const struct object *vma, uint64_t pages)
+{
+	ADD(k, vma, vm_area_struct, vm_pgoff, -(int64_t)pages);
+	if (!HAS(k, vm_area_struct, anon_pgoff))
+		return;
+	uint64_t own = (GET(k, vma, vm_area_struct, anon_pgoff) | GET(k, vma, vm_area_struct, anon_pgoff_high) << 32) - pages;
+	SET(k, vma, vm_area_struct, anon_pgoff, own);
+	if (HAS(k, vm_area_struct, anon_pgoff_high))
+		SET(k, vma, vm_area_struct, anon_pgoff_high, own >> 32);
+}
+
 static struct error *move_start(struct engine *e, const struct object *mm, const struct object *vma, uint64_t addr, uint64_t grow)
 {
 	struct kernel *k = e->k;
 	TRY(anon_vma_interval_tree_pre_update_vma(e, vma));
 	SET(k, vma, vm_area_struct, vm_start, addr);
-	ADD(k, vma, vm_area_struct, vm_pgoff, -(int64_t)grow);
+	sub_pgoff(k, vma, grow);
 	TRY(anon_vma_interval_tree_post_update_vma(e, vma));
 	return areas_in_maple_tree(k) ? vma_store(e, mm, addr, GET(k, vma, vm_area_struct, vm_end), vma->addr) : vma_gap_update(e, vma->addr);
 }

@@ -28,6 +28,14 @@ struct advising {
 	uint64_t changed; /* the area that the part is in now */
 };
 
+/* include/uapi/asm-generic/mman-common.h, where this machine's headers may lack them */
+#define ADVICE_POPULATE_READ  22 /* 5.14 */
+#define ADVICE_POPULATE_WRITE 23
+#define ADVICE_DONTNEED_LOCKED 24 /* 5.18 */
+#define ADVICE_COLLAPSE	      25 /* 6.1 */
+#define ADVICE_GUARD_INSTALL  102 /* 6.13 */
+#define ADVICE_GUARD_REMOVE   103
+
 /* ---- Which advice there is ---- */
 
 /* Advice that came in a release, told by what that left. */
@@ -54,8 +62,44 @@ static bool is_known(struct engine *e, int advice)
 	case MADV_COLD: /* 5.4 */
 	case MADV_PAGEOUT:
 		return symbol_addr(k, "reclaim_pages");
+	case ADVICE_POPULATE_READ:
+	case ADVICE_POPULATE_WRITE:
+		return symbol_addr(k, "faultin_page_range") || symbol_addr(k, "faultin_vma_page_range");
+	case ADVICE_DONTNEED_LOCKED: /* with mm_struct's counts per page of who locks it */
+		return HAS(k, page, mlock_count);
+	case ADVICE_COLLAPSE:
+		return symbol_addr(k, "madvise_collapse");
+	case ADVICE_GUARD_INSTALL:
+	case ADVICE_GUARD_REMOVE:
+		return symbol_addr(k, "guard_install_pte_entry");
 	}
 	return false;
+}
+
+/* Advice that the kernel takes, and that is not carried out here: what it would have to do. */
+static const char *not_followed(int advice)
+{
+	switch (advice) {
+	case ADVICE_COLLAPSE:
+		return "collapsing pages into huge ones";
+	case ADVICE_GUARD_INSTALL:
+	case ADVICE_GUARD_REMOVE:
+		return "guard markers in page tables";
+	case ADVICE_DONTNEED_LOCKED:
+		return "giving up locked pages";
+	}
+	return NULL;
+}
+
+/* can_modify_vma_madv(): of what is sealed, no page of private anonymous memory goes that its owner could not write. */
+static struct error *may_discard(struct engine *e, const struct object *vma, int advice)
+{
+	struct kernel *k = e->k;
+	if (advice != MADV_FREE && advice != MADV_DONTNEED && advice != ADVICE_DONTNEED_LOCKED && advice != MADV_REMOVE && advice != MADV_DONTFORK && advice != MADV_WIPEONFORK)
+		return NULL;
+	if (GET(k, vma, vm_area_struct, vm_file) || GET(k, vma, vm_area_struct, vm_flags) & (VM_SHARED | VM_WRITE))
+		return NULL;
+	return can_modify_vma(e, vma);
 }
 
 /* ---- Flags ---- */
@@ -321,7 +365,11 @@ static struct error *madvise_willneed(struct advising *a, const struct object *v
 
 static struct error *madvise_vma(struct advising *a, const struct object *vma, uint64_t start, uint64_t end)
 {
+	const char *what = not_followed(a->advice);
 	a->changed = vma->addr;
+	if (what)
+		return error_new(ERR_UNSUPPORTED, "this kernel takes the advice; %s is not done here", what);
+	TRY(may_discard(a->e, vma, a->advice));
 	switch (a->advice) {
 	case MADV_WILLNEED:
 		return madvise_willneed(a, vma, start, end);
@@ -349,7 +397,8 @@ static struct error *madvise_vma(struct advising *a, const struct object *vma, u
 /* Does the advice leave the areas alone? */
 static bool pages_only(int advice)
 {
-	return advice == MADV_WILLNEED || advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE || advice == MADV_COLD || advice == MADV_PAGEOUT;
+	return advice == MADV_WILLNEED || advice == MADV_DONTNEED || advice == MADV_FREE || advice == MADV_REMOVE || advice == MADV_COLD || advice == MADV_PAGEOUT ||
+	       advice >= ADVICE_POPULATE_READ;
 }
 
 struct error *sys_madvise_areas(struct engine *e, uint64_t mm_addr, uint64_t start, uint64_t len, int advice)
@@ -369,6 +418,8 @@ struct error *sys_madvise_areas(struct engine *e, uint64_t mm_addr, uint64_t sta
 		TRY(open_mm_pages(e, mm_addr, &mm));
 	else
 		TRY(open_mm_areas(e, mm_addr, &mm));
+	if (advice == ADVICE_POPULATE_READ || advice == ADVICE_POPULATE_WRITE)
+		return madvise_populate(e, &mm, start, end, advice == ADVICE_POPULATE_WRITE);
 	while (start < end) {
 		TRY(find_vma(e, &mm, start, &at));
 		if (!at)

@@ -204,6 +204,7 @@ struct populating {
 	struct engine *e;
 	const struct object *mm;
 	struct vma vma;
+	bool advised, write; /* MADV_POPULATE_…: the access asked for, whatever the area would have by itself; nothing is locked by it */
 };
 
 /*
@@ -216,7 +217,7 @@ static struct error *touch_and_lock_huge(struct populating *w, uint64_t at, uint
 	struct large l;
 	int64_t count, whole;
 	set_pte(e, at, entry | X86_ACCESSED | (write || e->modern->touch_dirties_huge ? X86_DIRTY : 0));
-	if (!(w->vma.flags & VM_LOCKED) || is_zero_frame(e->k, pfn, true) || !pfn_to_page(e->k, pfn, &page))
+	if (w->advised || !(w->vma.flags & VM_LOCKED) || is_zero_frame(e->k, pfn, true) || !pfn_to_page(e->k, pfn, &page))
 		return NULL;
 	TRY(large_open(e, page, &l));
 	/* Since 5.18 not who brings it in locks it, but who maps it (mlock_vma_pages_range()). */
@@ -246,7 +247,7 @@ static struct error *touch_and_lock(struct populating *w, uint64_t addr, uint64_
 	if (write && !(entry & X86_DIRTY) && !(p.flags >> e->bit_dirty & 1))
 		TRY(mark_dirty(&f, page));
 	TRY(mark_page_accessed_modern(e, page));
-	if (!(w->vma.flags & VM_LOCKED) || HAS(e->k, page, mlock_count) || !GET(e->k, &p.object, page, mapping) || (p.flags >> e->modern->head & 1) || page_is_tail(e->k, &p))
+	if (w->advised || !(w->vma.flags & VM_LOCKED) || HAS(e->k, page, mlock_count) || !GET(e->k, &p.object, page, mapping) || (p.flags >> e->modern->head & 1) || page_is_tail(e->k, &p))
 		return NULL;
 	TRY(lru_add_drain(e));
 	return mlock_vma_page(e, page);
@@ -256,7 +257,7 @@ static struct error *touch_and_lock(struct populating *w, uint64_t addr, uint64_
 static struct error *populate_page(struct populating *w, uint64_t addr, uint64_t *extent)
 {
 	struct engine *e = w->e;
-	bool write = (w->vma.flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
+	bool write = w->advised ? w->write : (w->vma.flags & (VM_WRITE | VM_SHARED)) == VM_WRITE;
 	uint64_t size = 1ull << e->k->geometry.level[e->modern->pmd_level].shift;
 	*extent = VMCORE_PAGE_SIZE;
 	for (unsigned tries = 0; tries < 8; tries++) {
@@ -268,7 +269,7 @@ static struct error *populate_page(struct populating *w, uint64_t addr, uint64_t
 			*extent = size - (addr & (size - 1));
 			return touch_and_lock_huge(w, at, entry, write);
 		}
-		if (w->vma.flags & VM_LOCKONFAULT)
+		if (w->vma.flags & VM_LOCKONFAULT && !w->advised)
 			return NULL;
 		count_vm_event(e, e->modern->event_pgfault);
 		TRY(handle_mm_fault(e, w->mm, &w->vma, addr, write, &result));
@@ -316,4 +317,22 @@ struct error *__mm_populate(struct engine *e, const struct object *mm, uint64_t 
 struct error *mm_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t len)
 {
 	return __mm_populate(e, mm, start, len, true);
+}
+
+/* faultin_page_range() */
+struct error *madvise_populate(struct engine *e, const struct object *mm, uint64_t start, uint64_t end, bool write)
+{
+	struct populating w = { .e = e, .mm = mm, .advised = true, .write = write };
+	uint64_t at, extent;
+	for (; start < end; start += extent) {
+		TRY(find_vma(e, mm, start, &at));
+		if (at)
+			TRY(vma_open(e->k, at, &w.vma));
+		if (!at || w.vma.start > start)
+			return kernel_error(ENOMEM, "nothing is mapped at %" PRIx64, start);
+		if (w.vma.flags & (VM_IO | VM_PFNMAP) || !(w.vma.flags & (write ? VM_WRITE : VM_READ)))
+			return kernel_error(EINVAL, "the area may not be touched so: %" PRIx64, at);
+		TRY(populate_page(&w, start, &extent));
+	}
+	return lru_add_drain(e);
 }

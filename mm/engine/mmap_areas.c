@@ -215,6 +215,7 @@ struct error *do_munmap_areas(struct engine *e, uint64_t mm_addr, uint64_t start
 	TRY(open_vma(e, first, &vma));
 	if (GET(k, &vma, vm_area_struct, vm_start) >= end)
 		return NULL;
+	TRY(can_modify_mm(e, first, end));
 	TRY(split_edges(e, &mm, start, end, first, &prev));
 	TRY(next_vma(e, &mm, prev, &first));
 	TRY(munlock_range(e, &mm, first, end));

@@ -58,7 +58,7 @@ static void find_flags(struct kernel *k, struct engine_modern *m)
 		{ "UFFD_MISSING", &m->vm_uffd_missing }, { "UFFD_WP", &m->vm_uffd_wp },	    { "UFFD_MINOR", &m->vm_uffd_minor },
 		{ "HUGEPAGE", &m->vm_hugepage },	 { "NOHUGEPAGE", &m->vm_nohugepage }, { "ACCOUNT", &m->vm_account },
 		{ "SOFTDIRTY", &m->vm_softdirty },	 { "PFNMAP", &m->vm_pfnmap },	    { "MIXEDMAP", &m->vm_mixedmap },
-		{ "DROPPABLE", &m->vm_droppable },	 { "WIPEONFORK", &m->vm_wipeonfork },
+		{ "DROPPABLE", &m->vm_droppable },	 { "WIPEONFORK", &m->vm_wipeonfork }, { "SEALED", &m->vm_sealed },
 	};
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++)
 		*bits[i].bit = page_flag_bit(k, bits[i].name);

@@ -41,7 +41,7 @@ struct engine_modern {
 	int double_map, partially_mapped, large_rmappable;
 	/* Bits of vm_flags, 0 for none. */
 	uint64_t vm_uffd_missing, vm_uffd_wp, vm_uffd_minor, vm_hugepage, vm_nohugepage, vm_account, vm_softdirty, vm_pfnmap, vm_mixedmap,
-		vm_droppable, vm_wipeonfork;
+		vm_droppable, vm_wipeonfork, vm_sealed;
 	bool split_rss, percpu_rss;
 	bool retry_is_major; /* a fault that is taken again counts as major, and one that dirties a shared page is */
 	bool willneed_one_more; /* MADV_WILLNEED of shared memory on swap reads a page past the range (5.10 to 6.0) */

@@ -107,6 +107,7 @@ struct error *sys_mprotect_areas(struct engine *e, uint64_t mm_addr, uint64_t st
 		if ((now & ~(now >> 4)) & VM_ACCESS_FLAGS)
 			return kernel_error(EACCES, "the area may not become that: vm_flags %" PRIx64, old);
 		to = to < end ? to : end;
+		TRY(can_modify_vma(e, &vma));
 		TRY(mprotect_fixup(e, &mm, at, &prev, from, to, now));
 		TRY(object_open(k, prev, S_vm_area_struct, &vma));
 		from = to > GET(k, &vma, vm_area_struct, vm_end) ? to : GET(k, &vma, vm_area_struct, vm_end);

@@ -317,11 +317,18 @@ static struct error *check_request(const struct remap *r)
 struct error *sys_mremap_areas(struct engine *e, uint64_t mm_addr, uint64_t addr, uint64_t old_len, uint64_t new_len, unsigned flags, uint64_t new_addr,
 			       uint64_t *result)
 {
-	struct object mm;
+	struct object mm, vma;
+	uint64_t at;
 	struct remap r = { .e = e, .mm = &mm, .addr = addr, .old_len = PAGE_UP(old_len), .new_len = PAGE_UP(new_len), .new_addr = new_addr, .flags = flags };
 	struct error *failure;
 	TRY(open_mm_areas(e, mm_addr, &mm));
 	TRY(check_request(&r));
+	TRY(find_vma(e, &mm, addr, &at));
+	if (at) {
+		TRY(open_vma(e, at, &vma));
+		if (GET(e->k, &vma, vm_area_struct, vm_start) <= addr)
+			TRY(can_modify_vma(e, &vma));
+	}
 	if (flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) {
 		failure = mremap_to(&r);
 	} else if (r.old_len >= r.new_len) {

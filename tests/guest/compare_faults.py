@@ -243,8 +243,36 @@ def sized(scope, judge, before, after):
     judge.notes.append("large folios by order: " + ", ".join("%d of %d" % (count, order) for order, count in sorted(orders.items())))
 
 
+def forked(scope, judge, before, after):
+    """Some processes fork, and the children end: the books are as sound after each as before, and no object of a slab is left over but what waits to be used again."""
+    def objects():
+        return {cache["name"]: cache["allocated"] for cache in scope.ask(["kmem -s"])[0]["cache"] if cache["name"] not in ("vmap_area", "vm_struct")}
+
+    sound, had = findings(scope), objects()
+    tasks = [task["pid"] for task in scope.ask_one("ps")["tasks"] if not task["kernel"] and task["pid"] == task["tgid"] and task["state"] == "IN"]
+    refused = collections.Counter()
+    carried = 0
+    for pid in tasks[::max(1, len(tasks) // 12)]:
+        _, born = scope.ask(["snapshot", "fork -c %d -p 30000" % pid])
+        if born.get("error"):
+            refused[born["error"]] += 1
+        else:
+            judge.equal("fork: audit", pid, sound, findings(scope))
+            ended = scope.ask(["exit-task 30000"])[0]
+            if ended.get("error"):
+                refused[ended["error"]] += 1
+            else:
+                carried += 1
+                judge.equal("exit: audit", pid, sound, findings(scope))
+                now = objects()
+                # The stack that the CPU keeps has a page array and an area.
+                judge.equal("exit: objects", pid, {}, {name: (had[name], now[name]) for name in had if name in now and had[name] != now[name] and not name.startswith("kmalloc-")})
+        scope.ask(["undo"])
+    judge.notes.append("%d forked and ended; refused: %s" % (carried, dict(refused)))
+
+
 def scope_answer(answer):
     return answer.get("outcomes") or []
 
 
-SUBJECTS = (oracle, carried_out, at_random, audited, sized)
+SUBJECTS = (oracle, carried_out, at_random, audited, sized, forked)
