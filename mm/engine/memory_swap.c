@@ -154,7 +154,8 @@ static struct error *map_swapped_in(struct fault *f, uint64_t page, bool cached)
 	if (!marked)
 		TRY(leave_slot(f, page, slot, cached));
 	enum fault_result result = f->result;
-	if (f->write && !writes)
+	/* Forced into memory that is not to be written: until 5.17 nobody else having the page is all that is asked. */
+	if (f->write && !(marked ? writes : reuse))
 		TRY(do_wp_page_modern(f));
 	f->result = result > f->result ? result : f->result;
 	return NULL;

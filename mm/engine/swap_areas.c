@@ -265,7 +265,8 @@ struct error *read_swap_page(struct engine *e, uint64_t entry, uint64_t *page)
 		SET(e->k, &p.object, page, private, swap_entry_value(e->k, entry));
 	TRY(space_of(e, entry, &space, &index));
 	TRY(page_cache_entry(e, space, index, &shadow));
-	TRACE(e, "do_swap_page", "the device answers at once, and nobody else needs the slot: no page for the swap cache", { "page", *page }, { "entry", entry });
+	TRACE(e, "do_swap_page", "the device is done at once, and nobody else needs the slot: past the swap cache",
+	      { "swap_info->flags", GET(e->k, &a.o, swap_info_struct, flags) }, { "swap_map", byte }, { "page", *page });
 	return fill_swapped_in(e, *page, a.type, offset, shadow & 3 ? shadow : 0);
 }
 
