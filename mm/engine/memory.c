@@ -12,7 +12,7 @@
 #include "mm/engine/fault.h"
 #include "mm/engine/mmap_edit.h"
 #include "mm/engine/huge.h"
-#include "mm/engine/modern.h"
+#include "mm/engine/near.h"
 #include "mm/pte.h"
 #include "mm/engine/swap_edit.h"
 #include "mm/task.h"
@@ -685,6 +685,19 @@ static uint64_t access_phys(const struct engine *e, const struct access_end *end
 	return pagetable_entry_phys(g, end->entry, end->level) + (addr & ((1ull << g->level[end->level].shift) - 1));
 }
 
+/* table_descend() as far as it goes. */
+static inline uint64_t lowest_entry(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
+{
+	const unsigned last = *level;
+	uint64_t at = near_find_entry(e, mm->addr, addr);
+	if (at)
+		return at;
+	at = table_descend(e, mm, addr, level);
+	if (at && *level == last)
+		near_keep_entry(e, mm->addr, addr, at);
+	return at;
+}
+
 /*
  * The processor's way: an access that the entry allows is noted there, another one faults and is made again. One fault may not be enough, as a page that comes
  * back from swap for a write may be write-protected still.
@@ -703,7 +716,7 @@ static EVERY_FAULT struct error *access_entry(struct engine *e, uint64_t task, c
 		/* The lowest table stays where it is while its process faults; a huge page's entry may give way to one. */
 		if (user && !(at && level == last)) {
 			level = last;
-			at = e->modern ? table_descend(e, mm, addr, &level) : pte_offset(e, mm, addr);
+			at = e->modern ? lowest_entry(e, mm, addr, &level) : pte_offset(e, mm, addr);
 		}
 		if (entry_allows(e, at, access, &end->entry)) {
 			end->entry |= X86_ACCESSED | (write ? X86_DIRTY : 0);

@@ -8,6 +8,7 @@
 #include "core/interrupt.h"
 #include "mm/engine/areas_edit.h"
 #include "mm/engine/huge.h"
+#include "mm/engine/near.h"
 #include "mm/pte.h"
 #include "mm/swap.h"
 
@@ -51,6 +52,7 @@ static struct error *move_table(struct move *m, struct fault *f, unsigned level,
 	TRY(fault_tables(f, level, &to, &explained));
 	if (get_pte(m->e, to))
 		return NULL;
+	near_forget_leaf(m->e);
 	set_pte(m->e, at, 0);
 	set_pte(m->e, to, entry);
 	TRACE(m->e, level == m->e->modern->pmd_level ? "move_normal_pmd" : "move_normal_pud", "a whole table moves", { "old_addr", m->from },

@@ -68,6 +68,12 @@ struct near_table {
 	uint64_t mm, page;
 };
 
+/* The lowest page table that a fault came to last: of the 2 MiB that begin at region << 21. */
+struct near_leaf {
+	struct near_memo memo;
+	uint64_t mm, region, table;
+};
+
 struct engine_near {
 	/* Where the words of a struct page are, which are words of their usual sizes; not so: the general way. */
 	bool plain, has_memcg;
@@ -83,6 +89,7 @@ struct engine_near {
 	struct near_supply supplies[3]; /* by enum page_class */
 	struct near_batch batch;
 	struct near_area area;
+	struct near_leaf leaf;
 	struct near_table tables[PAGETABLE_MAX_LEVELS];
 };
 
@@ -135,6 +142,27 @@ static inline void near_keep_area(const struct engine *e, const struct vma *vma)
 static inline void near_forget_area(const struct engine *e)
 {
 	e->near->area.memo.made = false;
+}
+
+/* table_descend() to the lowest level: the address of the entry there, if its table is that of the last time; 0: it is not. */
+static inline uint64_t near_find_entry(const struct engine *e, uint64_t mm, uint64_t addr)
+{
+	const struct near_leaf *l = &e->near->leaf;
+	return l->region == addr >> 21 && l->mm == mm && near_holds(e, &l->memo) && near_allowed(e) ? l->table + (addr >> 12 & 511) * 8 : 0;
+}
+
+/* `entry` is that of addr in its lowest table, which stays there until it is moved or freed (near_forget_leaf()). */
+static inline void near_keep_entry(const struct engine *e, uint64_t mm, uint64_t addr, uint64_t entry)
+{
+	if (e->k->geometry.entry_size == 8)
+		e->near->leaf = (struct near_leaf){
+			.memo = { true, e->k->mm->generation, e->cpu }, .mm = mm, .region = addr >> 21, .table = entry & ~(uint64_t)(VMCORE_PAGE_SIZE - 1)
+		};
+}
+
+static inline void near_forget_leaf(const struct engine *e)
+{
+	e->near->leaf.memo.made = false;
 }
 
 /* The page of some table of that level that the mm has; 0: not known. It is kept until it is freed (near_forget_table()). */
