@@ -161,9 +161,15 @@ static struct error *map_swapped_in(struct fault *f, uint64_t page, bool cached)
 	return NULL;
 }
 
-/* Kernels that ask reuse_swap_page(), or mark exclusive pages, are followed. */
-static bool mapping_known(struct engine *e)
+/*
+ * Kernels that ask reuse_swap_page(), or mark exclusive pages, are followed. Not reads since 6.11 ("mm: swap: reuse exclusive folio directly instead of wp page faults"):
+ * the entry of an exclusive page becomes writable with them; the nearest trace is that clusters of slots stand in lists, of 6.12.
+ */
+static bool mapping_known(const struct fault *f)
 {
+	struct engine *e = f->e;
+	if (e->modern->anon_exclusive >= 0 && !HAS(e->k, swap_info_struct, free_head) && !f->write)
+		return false;
 	bool asked = e->modern->reuse_inferred != REUSE_BY_EXCLUSIVE && symbol_addr(e->k, "reuse_swap_page");
 	return (asked || e->modern->anon_exclusive >= 0) && HAS(e->k, swap_info_struct, swap_map);
 }
@@ -198,9 +204,9 @@ static struct error *swapped_out(struct fault *f, const struct swap_entry *s)
 	}
 	f->result = page ? FAULT_MINOR : FAULT_MAJOR;
 	fault_outcome(e, page ? OUTCOME_SWAP_CACHE : OUTCOME_SWAP_READ);
-	if (page && !mapping_known(e))
+	if (page && !mapping_known(f))
 		return fault_refuse(e, &explained, "page %" PRIx64 " of the swap cache would be mapped: not done yet", page);
-	if (!page && (!swap_has(e, s->type, s->offset) || !mapping_known(e)))
+	if (!page && (!swap_has(e, s->type, s->offset) || !mapping_known(f)))
 		return fault_refuse(e, &explained, "slot %" PRIu64 " of %s would be read: that is not in memory", s->offset,
 				    swap_area_get(k, s->type, &area) ? area.path : "the swap area");
 	bool cached = page || !swap_is_synchronous(e, f->entry);
