@@ -420,6 +420,13 @@ static EVERY_FAULT struct error *fault_at(struct engine *e, const struct object 
 		error = handle_pte_fault(&f);
 	}
 	*result = f.result;
+	/* What one of the steps does not follow is a refusal, where only an explanation is wanted. */
+	if (__builtin_expect(error && error->code == ERR_UNSUPPORTED && e->report && e->report->explain, 0)) {
+		bool explained;
+		struct error *refused = fault_refuse(e, &explained, "%s", error->message);
+		error_free(error);
+		return refused;
+	}
 	/* What the kernel answers to a lack of memory here is not an errno but the end of the process. */
 	if (error && error->code == ERR_KERNEL && error->addr == ENOMEM) {
 		error_free(error);
