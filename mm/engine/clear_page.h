@@ -3,8 +3,8 @@
 #define MM_CLEAR_PAGE_H
 
 /*
- * Fills a page of the image, at any address, with zeroes. By the widest stores that the processor has: memset() takes its string instruction for
- * as much as a page, which costs an anonymous fault half as much again where the page has left the nearest cache.
+ * Fills a page of the image, at any address, with zeroes. Little is ever written to the pages of a simulated machine: what is zero already is only looked at, which takes
+ * half the time, and leaves alone what the host has not had to supply yet.
  */
 void clear_page(void *page);
 
