@@ -232,7 +232,7 @@ static unsigned value_mark_bits(struct kernel *k)
 /* SWP_TYPE_SHIFT: below those. */
 static unsigned value_type_shift(struct kernel *k)
 {
-	return 64 - TYPE_BITS - value_mark_bits(k);
+	return 8 * k->arch->pointer_size - TYPE_BITS - value_mark_bits(k);
 }
 
 uint64_t swap_entry_value(struct kernel *k, uint64_t entry)
@@ -242,10 +242,19 @@ uint64_t swap_entry_value(struct kernel *k, uint64_t entry)
 	return (uint64_t)e.type << value_type_shift(k) | e.offset;
 }
 
-uint64_t swap_value_entry(struct kernel *k, uint64_t value)
+void swap_value_decode(struct kernel *k, uint64_t value, unsigned *type, uint64_t *offset)
 {
 	unsigned shift = value_type_shift(k);
-	return swap_entry_encode(k, (unsigned)(value >> shift) & ((1u << TYPE_BITS) - 1), value & ((1ull << shift) - 1));
+	*type = (unsigned)(value >> shift) & ((1u << TYPE_BITS) - 1);
+	*offset = value & ((1ull << shift) - 1);
+}
+
+uint64_t swap_value_entry(struct kernel *k, uint64_t value)
+{
+	unsigned type;
+	uint64_t offset;
+	swap_value_decode(k, value, &type, &offset);
+	return swap_entry_encode(k, type, offset);
 }
 
 uint64_t swap_entry_xa_value(struct kernel *k, uint64_t entry)
@@ -254,9 +263,14 @@ uint64_t swap_entry_xa_value(struct kernel *k, uint64_t entry)
 	return swap_entry_value(k, entry) << bits | bits;
 }
 
+uint64_t swap_xa_value(struct kernel *k, uint64_t value)
+{
+	return value >> value_mark_bits(k);
+}
+
 uint64_t swap_xa_value_entry(struct kernel *k, uint64_t value)
 {
-	return swap_value_entry(k, value >> value_mark_bits(k));
+	return swap_value_entry(k, swap_xa_value(k, value));
 }
 
 /* Bit 7 until 4.13; then huge pages could be moved, and needed it. */

@@ -53,9 +53,13 @@ void swap_entry_decode(struct kernel *k, uint64_t entry, struct swap_entry *out)
 uint64_t swap_entry_encode(struct kernel *k, unsigned type, uint64_t offset);
 uint64_t swap_entry_value(struct kernel *k, uint64_t entry);
 uint64_t swap_value_entry(struct kernel *k, uint64_t value);
+/* Which slot a swp_entry_t names (any architecture). */
+void swap_value_decode(struct kernel *k, uint64_t value, unsigned *type, uint64_t *offset);
 /* The same as a value in a tree, swp_to_radix_entry(): of a file in shared memory, in a page's place. */
 uint64_t swap_entry_xa_value(struct kernel *k, uint64_t entry);
 uint64_t swap_xa_value_entry(struct kernel *k, uint64_t value);
+/* The swp_entry_t in it. */
+uint64_t swap_xa_value(struct kernel *k, uint64_t value);
 /* The bits of a slot's page-table entry that are neither type nor offset: _PAGE_SWP_SOFT_DIRTY, _PAGE_SWP_UFFD_WP. */
 uint64_t swap_entry_soft_dirty(struct kernel *k);
 #define SWAP_ENTRY_UFFD_WP   4ull

@@ -136,24 +136,24 @@ static struct error *check_tables(struct audit *a, const struct swap_area *area,
 
 /* ---- Users that are no page-table entries ---- */
 
-/* swp_entry_t, of a machine word or of what an xarray's value has room for: include/linux/swapops.h. */
-static uint32_t *slot_of(struct audit *a, uint64_t entry)
+/* The counts of the slot of a swp_entry_t, and of `more` after it; NULL: there are no such slots. */
+static uint32_t *slot_of(struct audit *a, uint64_t value, uint64_t more)
 {
-	unsigned shift = 8 * a->k->arch->pointer_size - 1 - 5;
-	uint64_t type = entry >> shift, offset = entry & ((1ull << shift) - 1);
-	return type < sizeof(a->swap) / sizeof(a->swap[0]) && offset < a->swap[type].slots ? &a->swap[type].users[offset] : NULL;
+	unsigned type;
+	uint64_t offset;
+	swap_value_decode(a->k, value, &type, &offset);
+	return type < sizeof(a->swap) / sizeof(a->swap[0]) && offset < a->swap[type].slots && more < a->swap[type].slots - offset ? &a->swap[type].users[offset] : NULL;
 }
 
-/* An entry of a large folio stands for 1 << order slots. */
+/* An entry of a large folio stands for 1 << order slots, side by side. */
 static bool see_value(void *context, uint64_t index, unsigned order, uint64_t entry, bool is_value)
 {
 	struct audit *a = context;
+	const uint64_t slots = order <= 18 ? 1ull << order : 0;
+	uint32_t *users = is_value && slots ? slot_of(a, swap_xa_value(a->k, entry), slots - 1) : NULL;
 	(void)index;
-	for (uint64_t i = 0; is_value && order <= 18 && i < 1ull << order; i++) {
-		uint32_t *users = slot_of(a, (entry >> 1) + i);
-		if (users)
-			++*users;
-	}
+	for (uint64_t i = 0; users && i < slots; i++)
+		++users[i];
 	return true;
 }
 
@@ -194,7 +194,7 @@ static void keep_slots(struct audit *a, uint64_t slots, uint64_t from, uint64_t 
 		uint32_t *users;
 		if (error_drop(kernel_read_pointer(a->k, slots + i * a->k->arch->pointer_size, &entry)))
 			return;
-		users = slot_of(a, entry);
+		users = slot_of(a, entry, 0);
 		if (users)
 			*users |= SLOT_CACHED;
 	}
