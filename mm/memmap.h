@@ -42,10 +42,9 @@ struct page_model {
 
 /* The run of struct pages that has the frame's; NULL when there is none. */
 const struct page_run *page_run_of(const struct page_model *p, uint64_t pfn);
-/* What page_type is of the first page of a free block: a type's number stands in the top byte, or its bit is cleared; none is all ones. */
-static inline uint32_t page_type_of_buddy(const struct page_words *w)
+/* What page_type is of a page of that type: its number stands in the top byte, or its bit is cleared; of none it is all ones. */
+static inline uint32_t page_type_word(const struct page_type *t)
 {
-	const struct page_type *t = &w->buddy;
 	return t->mask == 0xff000000u ? t->value : t->value | ~t->mask;
 }
 struct error *page_words_resolve(struct kernel *k, struct page_words *w) MUST_CHECK;

@@ -54,7 +54,7 @@ static struct error *mark_free(struct engine *e, uint64_t page, unsigned order, 
 	struct kernel *k = e->k;
 	struct page p;
 	TRY(page_open_writable(e, page, &p));
-	SET(k, &p.object, page, page_type, is_free ? page_type_of_buddy(&k->mm->pages->words) : UINT32_MAX);
+	SET(k, &p.object, page, page_type, is_free ? page_type_word(&k->mm->pages->words.buddy) : UINT32_MAX);
 	SET(k, &p.object, page, private, is_free ? order : 0);
 	return NULL;
 }

@@ -134,7 +134,7 @@ void engine_trace(struct engine *e, const char *function, const char *decision, 
 	e->trace->step(e->trace, function, decision, values, count);
 }
 
-EVERY_FAULT struct error *engine_set_current(struct engine *e, uint64_t task)
+struct error *engine_set_current(struct engine *e, uint64_t task)
 {
 	uint64_t cpu = 0;
 	e->task = task;

@@ -22,9 +22,6 @@
 #include "mm/page.h"
 #include "mm/vma.h"
 
-/* Of a function that every fault goes through: those are laid side by side, so that they stay in the processor's cache together. */
-#define EVERY_FAULT __attribute__((hot))
-
 /* ---- The trace hook ---- */
 
 struct trace_value {

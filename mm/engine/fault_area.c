@@ -119,7 +119,7 @@ static struct error *key_forbids(struct engine *e, uint64_t task, const struct v
 }
 
 /* access_error(): by the area, and for execution by the entry that is there already. */
-static EVERY_FAULT struct error *forbidden(struct engine *e, uint64_t task, const struct object *mm, const struct vma *vma, uint64_t addr, enum fault_access access,
+static struct error *forbidden(struct engine *e, uint64_t task, const struct object *mm, const struct vma *vma, uint64_t addr, enum fault_access access,
 			       const char **why)
 {
 	bool by_key;
@@ -144,7 +144,7 @@ static EVERY_FAULT struct error *forbidden(struct engine *e, uint64_t task, cons
 	return NULL;
 }
 
-EVERY_FAULT struct error *fault_find_area(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, struct vma *vma,
+struct error *fault_find_area(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, struct vma *vma,
 			      bool *found, enum fault_result *result, char *why, size_t why_size)
 {
 	const char *text;

@@ -10,21 +10,14 @@
 #include "mm/swap.h"
 #include "mm/zero_page.h"
 
-EVERY_FAULT uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
+uint64_t table_descend(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
 {
 	const struct pagetable_geometry *g = &e->k->geometry;
-	const struct vmcore_flat *flat = e->k->flat;
 	const unsigned last = *level;
 	uint64_t table = pgd_phys(e, mm);
 	for (unsigned i = 0; i < last; i++) {
-		uint64_t at = table_entry(g, table, i, addr), entry;
-		/* get_pte(), with every fault: */
-		if (__builtin_expect(at < flat->size && flat->size - at >= 8 && g->entry_size == 8, 1))
-			entry = load_uint(vmcore_flat_at(flat, at), 8);
-		else
-			entry = get_pte(e, at);
-		if (__builtin_expect(!(entry & X86_PRESENT) || (entry & X86_PSE), 0) &&
-		    (!pagetable_entry_present(g, entry) || ((entry & X86_PSE) && g->level[i].may_be_leaf))) {
+		uint64_t at = table_entry(g, table, i, addr), entry = get_pte(e, at);
+		if (!pagetable_entry_present(g, entry) || ((entry & X86_PSE) && g->level[i].may_be_leaf)) {
 			*level = i;
 			return entry ? at : 0;
 		}

@@ -20,7 +20,7 @@ static inline struct error *count_on(struct engine *e, uint64_t counter, int del
 	return kernel_write_uint(e->k, counter, 4, v + (uint64_t)(int64_t)delta);
 }
 
-static EVERY_FAULT struct error *put_on(struct engine *e, const struct page *p, bool active)
+static struct error *put_on(struct engine *e, const struct page *p, bool active)
 {
 	TRY(list_add(e->k, MEMBER_ADDR(e->k, &p->object, page, lru), active ? e->active_list : e->inactive_list));
 	return count_on(e, active ? e->nr_active_pages : e->nr_inactive_pages, 1);
@@ -72,7 +72,7 @@ struct error *lru_cache_add(struct engine *e, uint64_t page)
 	return add_opened(e, &p);
 }
 
-EVERY_FAULT struct error *lru_cache_add_accessed(struct engine *e, uint64_t page)
+struct error *lru_cache_add_accessed(struct engine *e, uint64_t page)
 {
 	struct page p;
 	TRY(page_open_writable(e, page, &p));

@@ -254,7 +254,7 @@ static bool drain_followed(struct engine *e)
 }
 
 /* Its pages go to the lists, and its references go. */
-static EVERY_FAULT struct error *drain_batch(struct engine *e, const struct object *batch, batch_function *each, const char *why)
+static struct error *drain_batch(struct engine *e, const struct object *batch, batch_function *each, const char *why)
 {
 	struct kernel *k = e->k;
 	uint64_t count = GET(k, batch, folio_batch, nr);
@@ -264,8 +264,6 @@ static EVERY_FAULT struct error *drain_batch(struct engine *e, const struct obje
 	/* Empty at once: a page that goes with its last reference must not be found on it. */
 	SET(k, batch, folio_batch, nr, 0);
 	const struct near_zone *near = each == lru_add && count && k->wide ? near_lru(e, object_get_element(k, batch, M_folio_batch_folios, 0)) : NULL;
-	for (uint64_t i = 0; near && i < count; i++)
-		__builtin_prefetch(near_page(e, near_word(batch->bytes + OFFSET(k, folio_batch, folios) + 8 * i)), 1);
 	for (uint64_t i = 0; i < count; i++) {
 		uint64_t page = near ? near_word(batch->bytes + OFFSET(k, folio_batch, folios) + 8 * i) : object_get_element(k, batch, M_folio_batch_folios, i);
 		if (near && near_lru_add(e, near, page))
@@ -404,7 +402,7 @@ static bool near_batch_add(struct engine *e, uint64_t page, uint64_t flags)
 	return true;
 }
 
-EVERY_FAULT struct error *lru_batch_add(struct fault *f, uint64_t page)
+struct error *lru_batch_add(struct fault *f, uint64_t page)
 {
 	struct page p;
 	if (!(f->vma->flags & VM_LOCKED) && near_batch_add(f->e, page, f->e->modern->new_anon_active ? bit_of(f->e->bit_active) : 0))

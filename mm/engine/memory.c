@@ -44,7 +44,7 @@ struct error *alloc_user_page(struct fault *f, uint64_t *page)
 }
 
 /* Where pages know the areas that map them, and counts are kept by kind and CPU. */
-EVERY_FAULT struct error *map_new_page(struct fault *f, uint64_t page)
+struct error *map_new_page(struct fault *f, uint64_t page)
 {
 	bool explained;
 	uint64_t entry = pte_mkwrite(pte_mkdirty(mk_pte(f->e, page, f->vma->page_prot)));
@@ -116,7 +116,7 @@ static struct error *may_be_anonymous(struct fault *f, bool *explained, bool *do
 	return NULL;
 }
 
-static EVERY_FAULT struct error *do_anonymous_page(struct fault *f)
+static struct error *do_anonymous_page(struct fault *f)
 {
 	struct engine *e = f->e;
 	uint64_t page, entry;
@@ -223,7 +223,7 @@ static struct error *do_no_page(struct fault *f)
  * Is nobody else at the page? It has one reference, or two and the other is the swap cache's, whose slot nobody else uses (mm/swapfile.c:
  * can_share_swap_page()).
  */
-static EVERY_FAULT struct error *can_share_swap_page(struct engine *e, const struct page *p, bool *alone)
+static struct error *can_share_swap_page(struct engine *e, const struct page *p, bool *alone)
 {
 	struct kernel *k = e->k;
 	int32_t count = page_refcount(k, p);
@@ -279,7 +279,7 @@ static struct error *do_swap_page(struct fault *f)
 
 /* ---- Write protection ---- */
 
-static EVERY_FAULT struct error *map_copy_modern(struct fault *f, const struct page *old, uint64_t page, uint64_t entry)
+static struct error *map_copy_modern(struct fault *f, const struct page *old, uint64_t page, uint64_t entry)
 {
 	struct engine *e = f->e;
 	int anon = e->modern->rss_anon, kind = page_counter_kind(e, old);
@@ -301,7 +301,7 @@ static EVERY_FAULT struct error *map_copy_modern(struct fault *f, const struct p
 }
 
 /* The entry goes from the old page to its copy; 2.4 counts only that the process has a page more, if the old one was not counted. */
-static EVERY_FAULT struct error *map_copy(struct fault *f, const struct page *old, uint64_t page)
+static struct error *map_copy(struct fault *f, const struct page *old, uint64_t page)
 {
 	struct engine *e = f->e;
 	uint64_t entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
@@ -313,7 +313,7 @@ static EVERY_FAULT struct error *map_copy(struct fault *f, const struct page *ol
 	return lru_cache_add(e, page);
 }
 
-EVERY_FAULT struct error *copy_for_write(struct fault *f, const struct page *old)
+struct error *copy_for_write(struct fault *f, const struct page *old)
 {
 	struct engine *e = f->e;
 	uint64_t page;
@@ -352,7 +352,7 @@ EVERY_FAULT struct error *copy_for_write(struct fault *f, const struct page *old
 	return e->modern && cleared ? NULL : put_page(e, old->object.addr);
 }
 
-static EVERY_FAULT struct error *do_wp_page(struct fault *f)
+static struct error *do_wp_page(struct fault *f)
 {
 	struct engine *e = f->e;
 	struct page old;
@@ -375,7 +375,7 @@ static EVERY_FAULT struct error *do_wp_page(struct fault *f)
 
 /* ---- Dispatch ---- */
 
-static EVERY_FAULT struct error *handle_pte_fault(struct fault *f)
+static struct error *handle_pte_fault(struct fault *f)
 {
 	struct engine *e = f->e;
 	if (!pagetable_entry_present(&e->k->geometry, f->entry)) {
@@ -403,7 +403,7 @@ static EVERY_FAULT struct error *handle_pte_fault(struct fault *f)
 }
 
 /* entry_addr: of the lowest table, where that is there already; 0: it may have to be made, or something else stands above. */
-static EVERY_FAULT struct error *fault_at(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, uint64_t entry_addr, bool write,
+static struct error *fault_at(struct engine *e, const struct object *mm, const struct vma *vma, uint64_t addr, uint64_t entry_addr, bool write,
 			      enum fault_result *result)
 {
 	struct fault f = { .e = e, .mm = mm, .vma = vma, .addr = addr, .write = write, .entry_addr = entry_addr };
@@ -484,7 +484,7 @@ static struct error *area_for(struct engine *e, uint64_t task, const struct obje
 }
 
 /* arch/x86/mm/fault.c of kernels that find areas without a cache. */
-static EVERY_FAULT struct error *do_user_addr_fault(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr,
+static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr,
 					enum fault_access access, enum fault_result *result, char *why, size_t why_size)
 {
 	struct vma vma;
@@ -507,7 +507,7 @@ static EVERY_FAULT struct error *do_user_addr_fault(struct engine *e, uint64_t t
 }
 
 /* `mm` is the task's, opened writable; NULL for a kernel thread. `entry_addr` as for fault_at(). */
-static EVERY_FAULT struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr, enum fault_access access,
+static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr, enum fault_access access,
 				 enum fault_result *result, char *why, size_t why_size)
 {
 	struct vma vma;
@@ -542,7 +542,7 @@ static EVERY_FAULT struct error *fault_in_mm(struct engine *e, uint64_t task, co
 	return count_fault(e, task, *result);
 }
 
-static EVERY_FAULT struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any)
+static struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any)
 {
 	uint64_t addr;
 	TRY(kernel_get(e->k, task, M_task_struct_mm, &addr));
@@ -709,7 +709,7 @@ static inline uint64_t lowest_entry(struct engine *e, const struct object *mm, u
  * The processor's way: an access that the entry allows is noted there, another one faults and is made again. One fault may not be enough, as a page that comes
  * back from swap for a write may be write-protected still.
  */
-static EVERY_FAULT struct error *access_entry(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, bool *faulted,
+static struct error *access_entry(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, bool *faulted,
 				  struct access_end *end, enum fault_result *result, char *why, size_t why_size)
 {
 	const unsigned last = e->k->geometry.levels - 1u;
@@ -745,7 +745,7 @@ static EVERY_FAULT struct error *access_entry(struct engine *e, uint64_t task, c
 	return error_at(ERR_BAD_OBJECT, addr, "the access faults again and again: %" PRIx64, addr);
 }
 
-EVERY_FAULT struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
+struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
 			 char *why, size_t why_size)
 {
 	struct object mm;

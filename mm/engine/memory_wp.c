@@ -166,7 +166,7 @@ static struct error *wp_shared(struct fault *f, uint64_t page)
 	return NULL;
 }
 
-EVERY_FAULT struct error *do_wp_page_modern(struct fault *f)
+struct error *do_wp_page_modern(struct fault *f)
 {
 	struct engine *e = f->e;
 	struct kernel *k = e->k;

@@ -154,7 +154,7 @@ struct error *pages_available(struct engine *e, enum page_class class, unsigned 
 
 /* ---- Reverse mapping (mm/engine/rmap_edit.c) ---- */
 
-/* anon_vma_prepare() of the fault's area; what it cannot do is refused (fault_refuse()). */
+/* anon_vma_prepare() of the fault's area. */
 struct error *fault_anon_vma_prepare(struct fault *f) MUST_CHECK;
 struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page) MUST_CHECK;
 struct error *page_add_file_rmap(struct fault *f, uint64_t page) MUST_CHECK;

@@ -48,7 +48,7 @@ static void find_words(struct engine *e, struct engine_near *n)
 	n->pcp_list = links_of(k, M_page_pcp_list, &plain);
 	n->buddy_list = links_of(k, M_page_buddy_list, &plain);
 	n->page_type = word_of(k, M_page_page_type, 4, &plain);
-	n->buddy = page_type_of_buddy(w);
+	n->buddy = page_type_word(&w->buddy);
 	n->has_memcg = HAS(k, page, memcg_data) || HAS(k, page, mem_cgroup);
 	if (n->has_memcg)
 		n->memcg = word_of(k, HAS(k, page, memcg_data) ? M_page_memcg_data : M_page_mem_cgroup, 8, &plain);

@@ -62,12 +62,6 @@ struct near_area {
 	struct object object;
 };
 
-/* The page of a table that the mm has at a level. */
-struct near_table {
-	struct near_memo memo;
-	uint64_t mm, page;
-};
-
 /* The lowest page table that a fault came to last: of the 2 MiB that begin at region << 21. */
 struct near_leaf {
 	struct near_memo memo;
@@ -90,7 +84,6 @@ struct engine_near {
 	struct near_batch batch;
 	struct near_area area;
 	struct near_leaf leaf;
-	struct near_table tables[PAGETABLE_MAX_LEVELS];
 };
 
 /* For an engine that has `modern`. */
@@ -163,24 +156,6 @@ static inline void near_keep_entry(const struct engine *e, uint64_t mm, uint64_t
 static inline void near_forget_leaf(const struct engine *e)
 {
 	e->near->leaf.memo.made = false;
-}
-
-/* The page of some table of that level that the mm has; 0: not known. It is kept until it is freed (near_forget_table()). */
-static inline uint64_t near_find_table(const struct engine *e, uint64_t mm, unsigned level)
-{
-	const struct near_table *t = &e->near->tables[level];
-	return t->mm == mm && near_holds(e, &t->memo) && near_allowed(e) ? t->page : 0;
-}
-
-static inline void near_keep_table(const struct engine *e, uint64_t mm, unsigned level, uint64_t page)
-{
-	e->near->tables[level] = (struct near_table){ .memo = { true, e->k->mm->generation, e->cpu }, .mm = mm, .page = page };
-}
-
-static inline void near_forget_table(const struct engine *e, unsigned level, uint64_t page)
-{
-	if (e->near->tables[level].page == page)
-		e->near->tables[level].memo.made = false;
 }
 
 /* Is it the address of a struct page of the zone? */

@@ -242,7 +242,7 @@ enum watermark { PAGES_LOW, PAGES_MIN, PAGES_MIN_QUARTER };
  * One pass over a zonelist: each zone must keep, besides the block, the marks of all zones up to it (2.4.20 adds them up, so that
  * lower zones are kept for those who need them).
  */
-static EVERY_FAULT struct error *try_zones(struct engine *e, uint64_t zonelist, unsigned order, enum watermark mark, uint64_t *page)
+static struct error *try_zones(struct engine *e, uint64_t zonelist, unsigned order, enum watermark mark, uint64_t *page)
 {
 	struct kernel *k = e->k;
 	uint64_t min = 1ull << order, zone;
@@ -290,7 +290,7 @@ static struct error *balance_classzone(struct engine *e, uint64_t classzone, uns
 	return NULL;
 }
 
-EVERY_FAULT struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *page)
+struct error *alloc_pages(struct engine *e, unsigned gfp, unsigned order, uint64_t *page)
 {
 	if (!e->classic)
 		return alloc_pages_pcp(e, gfp & GFP24_HIGHMEM ? PAGES_MOVABLE : PAGES_KERNEL, order, page);

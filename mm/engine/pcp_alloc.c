@@ -499,7 +499,7 @@ static uint64_t take_near(struct engine *e, enum page_class class)
 	return page;
 }
 
-EVERY_FAULT struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page)
+struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page)
 {
 	struct search s = { .e = e, .order = order, .mark = MARK_LOW };
 	bool explained;

@@ -286,7 +286,7 @@ static struct error *leave_lru(struct engine *e, struct page *p)
 	return NULL;
 }
 
-EVERY_FAULT struct error *put_user_page(struct engine *e, uint64_t page)
+struct error *put_user_page(struct engine *e, uint64_t page)
 {
 	struct kernel *k = e->k;
 	struct page p;

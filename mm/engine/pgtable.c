@@ -105,7 +105,7 @@ static inline uint64_t entry_in(uint64_t table, const struct pagetable_geometry 
 	return table + (g->entry_size == 8 ? index * 8 : index * 4);
 }
 
-EVERY_FAULT uint64_t pte_offset(struct engine *e, const struct object *mm, uint64_t addr)
+uint64_t pte_offset(struct engine *e, const struct object *mm, uint64_t addr)
 {
 	struct kernel *k = e->k;
 	const struct pagetable_geometry *g = &k->geometry;

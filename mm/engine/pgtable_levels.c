@@ -6,7 +6,6 @@
 
 #include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
-#include "mm/engine/near.h"
 #include "mm/engine/pgtable_edit.h"
 #include "mm/engine/zap.h"
 #include "mm/memmap.h"
@@ -68,17 +67,15 @@ static struct error *table_page_ctor(struct engine *e, const struct object *like
 {
 	struct kernel *k = e->k;
 	const struct page_type *t = &k->mm->pages->words.table;
-	uint64_t page = near_find_table(e, like->addr, level), sibling;
+	uint64_t sibling = may_have_table(e, like, level) ? first_table(e, pgd_phys(e, like), 0, level) : 0, page;
 	struct page other;
-	if (!page && may_have_table(e, like, level) && (sibling = first_table(e, pgd_phys(e, like), 0, level)) && !pfn_to_page(k, sibling >> k->arch->page_shift, &page))
-		page = 0;
 	/* pmd_ptlock_init(): no table waits for a huge page's split yet. */
 	if (level == e->modern->pmd_level)
 		SET(k, &p->object, page, pmd_huge_pte, 0);
 	*counted = level + 1u == k->geometry.levels || (t->mask && level + 2u == k->geometry.levels);
-	if (!page || page == p->object.addr) {
+	if (!sibling || !pfn_to_page(k, sibling >> k->arch->page_shift, &page) || page == p->object.addr) {
 		if (*counted && t->mask)
-			SET(k, &p->object, page, page_type, t->mask == 0xff000000u ? t->value : t->value | ~t->mask);
+			SET(k, &p->object, page, page_type, page_type_word(t));
 		return NULL;
 	}
 	TRY(page_open(k, page, &other));
@@ -117,7 +114,6 @@ struct error *new_page_table(struct engine *e, const struct object *mm, const st
 	if (counted)
 		mod_page_state(e, page, e->modern->pagetable, 1);
 	count_table(e, mm, level, 1);
-	near_keep_table(e, mm->addr, level, page);
 	return NULL;
 }
 

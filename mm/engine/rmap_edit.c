@@ -14,21 +14,13 @@
 
 /* ---- The area's anon_vma ---- */
 
-EVERY_FAULT struct error *fault_anon_vma_prepare(struct fault *f)
+struct error *fault_anon_vma_prepare(struct fault *f)
 {
 	struct engine *e = f->e;
-	bool explained;
 	uint64_t anon_vma;
 	if (f->vma->anon_vma)
 		return NULL;
-	struct error *failure = anon_vma_prepare(e, f->vma->addr);
-	if (failure && failure->code == ERR_UNSUPPORTED) {
-		struct error *refused = fault_refuse(e, &explained, "%s", failure->message);
-		error_free(failure);
-		return refused;
-	}
-	if (failure)
-		return failure;
+	TRY(anon_vma_prepare(e, f->vma->addr));
 	TRY(kernel_get(e->k, f->vma->addr, M_vm_area_struct_anon_vma, &anon_vma));
 	((struct vma *)f->vma)->anon_vma = anon_vma;
 	return NULL;
@@ -65,7 +57,7 @@ static bool near_add_new_anon_rmap(struct fault *f, uint64_t page)
 	return true;
 }
 
-EVERY_FAULT struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
+struct error *page_add_new_anon_rmap(struct fault *f, uint64_t page)
 {
 	if (near_add_new_anon_rmap(f, page))
 		return NULL;
@@ -114,7 +106,7 @@ struct error *page_add_file_rmap(struct fault *f, uint64_t page)
 	return mlock_mapped(f, page);
 }
 
-EVERY_FAULT struct error *page_remove_rmap(struct fault *f, uint64_t page)
+struct error *page_remove_rmap(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
 	struct page p;
@@ -135,7 +127,7 @@ EVERY_FAULT struct error *page_remove_rmap(struct fault *f, uint64_t page)
 	return !count && has(&p, e->modern->mlocked) ? clear_page_mlock(e, page) : NULL;
 }
 
-EVERY_FAULT int page_counter_kind(struct engine *e, const struct page *p)
+int page_counter_kind(struct engine *e, const struct page *p)
 {
 	struct page head;
 	uint64_t page = page_compound_head(e->k, p);
@@ -149,7 +141,7 @@ EVERY_FAULT int page_counter_kind(struct engine *e, const struct page *p)
 /* ---- Whose page it is ---- */
 
 /* get_mem_cgroup_from_mm(): the cgroup of the mm's owner; 0 for none. */
-static EVERY_FAULT struct error *memcg_of(struct fault *f, uint64_t *memcg)
+static struct error *memcg_of(struct fault *f, uint64_t *memcg)
 {
 	struct kernel *k = f->e->k;
 	uint64_t owner, set;
@@ -207,7 +199,7 @@ static struct error *charge(struct engine *e, uint64_t memcg, uint64_t pages)
 	return NULL;
 }
 
-EVERY_FAULT struct error *charge_page_to(struct engine *e, uint64_t page, uint64_t memcg)
+struct error *charge_page_to(struct engine *e, uint64_t page, uint64_t memcg)
 {
 	struct kernel *k = e->k;
 	struct page p;
@@ -221,7 +213,7 @@ EVERY_FAULT struct error *charge_page_to(struct engine *e, uint64_t page, uint64
 	return memcg == root ? NULL : charge(e, memcg, 1ull << page_compound_order(k, &p));
 }
 
-EVERY_FAULT struct error *charge_page(struct fault *f, uint64_t page)
+struct error *charge_page(struct fault *f, uint64_t page)
 {
 	uint64_t memcg;
 	TRY(memcg_of(f, &memcg));

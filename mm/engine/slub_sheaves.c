@@ -47,6 +47,20 @@ static struct error *open_sheaf(const struct sheaves *s, uint64_t addr, struct o
 	return NULL;
 }
 
+/* The CPU's sheaves and its main one; *main 0: it has none. */
+static struct error *open_main(const struct slub_cache *c, uint64_t percpu, struct sheaves *s, struct object *sheaf, uint64_t *main)
+{
+	TRY(open_sheaves(c, percpu, s));
+	*main = GET(c->k, &s->cpu, slub_percpu_sheaves, main);
+	return *main ? open_sheaf(s, *main, sheaf) : NULL;
+}
+
+static void set_sheaves(const struct sheaves *s, uint64_t main, uint64_t spare)
+{
+	SET(s->c->k, &s->cpu, slub_percpu_sheaves, main, main);
+	SET(s->c->k, &s->cpu, slub_percpu_sheaves, spare, spare);
+}
+
 static uint64_t place_in(struct kernel *k, const struct object *sheaf, uint64_t i)
 {
 	return sheaf->addr + OFFSET(k, slab_sheaf, objects) + i * k->arch->pointer_size;
@@ -228,8 +242,7 @@ static struct error *replace_empty_main(const struct sheaves *s, bool recursing,
 	if (spare)
 		TRY(open_sheaf(s, spare, &sheaf));
 	if (spare && GET(k, &sheaf, slab_sheaf, size)) {
-		SET(k, &s->cpu, slub_percpu_sheaves, main, spare);
-		SET(k, &s->cpu, slub_percpu_sheaves, spare, old);
+		set_sheaves(s, spare, old);
 		*main = spare;
 		return NULL;
 	}
@@ -251,8 +264,7 @@ static struct error *replace_empty_main(const struct sheaves *s, bool recursing,
 	if (!empty)
 		return NULL;
 	TRY(refill_sheaf(s, empty));
-	SET(k, &s->cpu, slub_percpu_sheaves, spare, old);
-	SET(k, &s->cpu, slub_percpu_sheaves, main, empty);
+	set_sheaves(s, empty, old);
 	*main = empty;
 	return NULL;
 }
@@ -262,12 +274,11 @@ struct error *slub_sheaves_alloc(const struct slub_cache *c, uint64_t percpu, bo
 	struct kernel *k = c->k;
 	struct object sheaf;
 	struct sheaves s;
+	uint64_t main;
 	*object = 0;
-	TRY(open_sheaves(c, percpu, &s));
-	uint64_t main = GET(k, &s.cpu, slub_percpu_sheaves, main);
+	TRY(open_main(c, percpu, &s, &sheaf, &main));
 	if (!main)
 		return NULL;
-	TRY(open_sheaf(&s, main, &sheaf));
 	if (!GET(k, &sheaf, slab_sheaf, size)) {
 		TRY(replace_empty_main(&s, recursing, &main));
 		if (!main)
@@ -328,8 +339,7 @@ static struct error *replace_full_main(const struct sheaves *s, uint64_t *main)
 		else
 			TRY(barn_put(s, true, old));
 	}
-	SET(k, &s->cpu, slub_percpu_sheaves, spare, spare);
-	SET(k, &s->cpu, slub_percpu_sheaves, main, empty);
+	set_sheaves(s, empty, spare);
 	*main = empty;
 	return NULL;
 }
@@ -339,12 +349,11 @@ struct error *slub_sheaves_free(const struct slub_cache *c, uint64_t percpu, uin
 	struct kernel *k = c->k;
 	struct object sheaf;
 	struct sheaves s;
+	uint64_t main;
 	*done = false;
-	TRY(open_sheaves(c, percpu, &s));
-	uint64_t main = GET(k, &s.cpu, slub_percpu_sheaves, main);
+	TRY(open_main(c, percpu, &s, &sheaf, &main));
 	if (!main)
 		return NULL;
-	TRY(open_sheaf(&s, main, &sheaf));
 	if (GET(k, &sheaf, slab_sheaf, size) >= s.capacity) {
 		TRY(replace_full_main(&s, &main));
 		if (!main)

@@ -18,7 +18,7 @@ static void mark_slab(struct kernel *k, const struct page *p)
 	if (w->slab_flag >= 0)
 		SET(k, &p->object, page, flags, p->flags | 1ull << w->slab_flag);
 	else if (w->slab.mask)
-		SET(k, &p->object, page, page_type, w->slab.mask == 0xff000000u ? w->slab.value : w->slab.value | ~w->slab.mask);
+		SET(k, &p->object, page, page_type, page_type_word(&w->slab));
 }
 
 /*

@@ -134,14 +134,14 @@ static struct error *add_percpu_counter(struct engine *e, uint64_t counter, int 
 }
 
 /* Element `member` of an array of longs or ints at `array`. */
-static EVERY_FAULT struct error *add_element(struct engine *e, uint64_t array, const struct member *m, int member, int n)
+static struct error *add_element(struct engine *e, uint64_t array, const struct member *m, int member, int n)
 {
 	if ((unsigned)member >= m->count || (m->stride != 4 && m->stride != 8))
 		return error_new(ERR_UNSUPPORTED, "the process's counts of pages have a form that is not known");
 	return kernel_add_uint(e->k, array + (uint64_t)member * m->stride, m->stride, n);
 }
 
-EVERY_FAULT struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast)
+struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast)
 {
 	struct kernel *k = e->k;
 	const struct member *percpu = &k->members[M_mm_struct_rss_stat], *array = &k->members[M_mm_struct_rss_count];
@@ -178,7 +178,7 @@ struct error *sync_mm_rss(struct engine *e, const struct object *t, const struct
 	return NULL;
 }
 
-EVERY_FAULT struct error *check_sync_rss_stat(struct engine *e, uint64_t task, const struct object *mm)
+struct error *check_sync_rss_stat(struct engine *e, uint64_t task, const struct object *mm)
 {
 	struct kernel *k = e->k;
 	const uint64_t at = task + OFFSET(k, task_struct, rss_events);

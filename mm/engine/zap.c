@@ -188,7 +188,6 @@ struct error *free_table_page(struct engine *e, const struct object *mm, uint64_
 		mod_page_state(e, page, e->modern->pagetable, -1);
 	if (typed)
 		SET(k, &p.object, page, page_type, UINT32_MAX);
-	near_forget_table(e, level + 1, page);
 	near_forget_leaf(e);
 	count_table(e, mm, level + 1, -1);
 	SET(k, &p.object, page, refcount, 0);
