@@ -6,14 +6,24 @@
 
 #include "vmcore/vmcore.h"
 
-typedef long long wide __attribute__((vector_size(32), aligned(1), may_alias));
+/* A cache line. Processors without such registers take it in parts. */
+typedef long long wide __attribute__((vector_size(64), aligned(1), may_alias));
+typedef long long half __attribute__((vector_size(32)));
 
-#define BLOCK 8 /* so many at once */
+#define BLOCK 16 /* so many are looked at before it is asked whether there was anything */
 
 static inline bool is_clear(const wide *p)
 {
-	wide any = (p[0] | p[1]) | (p[2] | p[3]) | ((p[4] | p[5]) | (p[6] | p[7]));
-	return !(any[0] | any[1] | any[2] | any[3]);
+	wide a = p[0], b = p[1], c = p[2], d = p[3];
+	for (size_t i = 4; i < BLOCK; i += 4) {
+		a |= p[i];
+		b |= p[i + 1];
+		c |= p[i + 2];
+		d |= p[i + 3];
+	}
+	a = (a | b) | (c | d);
+	half h = __builtin_shufflevector(a, a, 0, 1, 2, 3) | __builtin_shufflevector(a, a, 4, 5, 6, 7);
+	return !((h[0] | h[1]) | (h[2] | h[3]));
 }
 
 #if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)

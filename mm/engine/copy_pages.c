@@ -79,6 +79,16 @@ static struct error *dup_page(struct copying *c, uint64_t page, uint64_t addr)
 	return NULL;
 }
 
+/* What the child has where the parent, after its own entry was write-protected, has `entry`. */
+static inline uint64_t child_entry(const struct copying *c, uint64_t entry)
+{
+	if (c->flags & VM_SHARED)
+		entry &= ~X86_DIRTY;
+	if (!(c->flags & c->e->modern->vm_uffd_wp))
+		entry &= ~PTE_UFFD_WP;
+	return entry & ~X86_ACCESSED;
+}
+
 static struct error *copy_present(struct copying *c, uint64_t addr, uint64_t src_at, uint64_t dst_at, uint64_t entry)
 {
 	struct engine *e = c->e;
@@ -92,13 +102,26 @@ static struct error *copy_present(struct copying *c, uint64_t addr, uint64_t src
 		entry = pte_wrprotect(entry);
 		set_pte(e, src_at, entry);
 	}
-	if (c->flags & VM_SHARED)
-		entry &= ~X86_DIRTY;
-	entry &= ~X86_ACCESSED;
-	if (!(c->flags & e->modern->vm_uffd_wp))
-		entry &= ~PTE_UFFD_WP;
-	set_pte(e, dst_at, entry);
+	set_pte(e, dst_at, child_entry(c, entry));
 	return NULL;
+}
+
+/* copy_present() of an anonymous page of one frame in a zone that is near, from a table to a table that are. False: the general way. */
+static inline bool copy_near(struct copying *c, const struct near_zone *z, unsigned char *src, unsigned char *dst, uint64_t entry)
+{
+	struct engine *e = c->e;
+	uint64_t pfn = (entry & e->k->geometry.frame_mask) >> VMCORE_PAGE_SHIFT;
+	if ((entry & (X86_PRESENT | PTE_SPECIAL)) != X86_PRESENT || pfn - z->pfn >= z->frames || pfn == e->modern->zero_pfn ||
+	    !near_dup(e, e->mem_map + pfn * e->page_size))
+		return false;
+	count(c, e->modern->rss_anon);
+	c->pages++;
+	if (c->cow && (entry & X86_RW)) {
+		entry = pte_wrprotect(entry);
+		store_uint(src, 8, entry);
+	}
+	store_uint(dst, 8, child_entry(c, entry));
+	return true;
 }
 
 /* copy_nonpresent_pte(): a swap slot has one more who needs it. */
@@ -133,9 +156,12 @@ static struct error *copy_ptes(struct copying *c, uint64_t src, uint64_t dst, ui
 	struct engine *e = c->e;
 	const struct pagetable_geometry *g = &e->k->geometry;
 	unsigned level = g->levels - 1u;
+	const struct near_zone *z = g->entry_size == 8 && e->mem_map && !(c->flags & VM_PFNMAP) ? near_zone_used_last(e) : NULL;
+	unsigned char *from = z ? vmcore_near_writable(e->k->flat, src, VMCORE_PAGE_SIZE) : NULL;
+	unsigned char *to = from ? vmcore_near_writable(e->k->flat, dst, VMCORE_PAGE_SIZE) : NULL;
 	for (; addr < end; addr += VMCORE_PAGE_SIZE) {
 		uint64_t at = table_entry(g, src, level, addr), entry = get_pte(e, at);
-		if (!entry)
+		if (!entry || (to && copy_near(c, z, from + (at - src), to + (at - src), entry)))
 			continue;
 		if (pagetable_entry_present(g, entry))
 			TRY(copy_present(c, addr, at, table_entry(g, dst, level, addr), entry));

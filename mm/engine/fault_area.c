@@ -149,7 +149,7 @@ struct error *fault_find_area(struct engine *e, uint64_t task, const struct obje
 {
 	const char *text;
 	*result = FAULT_SIGSEGV;
-	*found = near_find_area(e, mm->addr, addr, vma);
+	*found = near_find_area(e, near_now(e), mm->addr, addr, vma);
 	if (!*found) {
 		TRY(vma_find(e->k, mm->addr, addr, vma, found));
 		if (*found)

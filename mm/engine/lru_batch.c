@@ -366,7 +366,7 @@ static void find_batch(struct engine *e, struct near_batch *b)
 {
 	const struct member *nr = &e->k->members[M_folio_batch_nr], *folios = &e->k->members[M_folio_batch_folios];
 	struct object o;
-	*b = (struct near_batch){ .memo = { true, e->k->mm->generation, e->cpu } };
+	*b = (struct near_batch){ .made = near_now(e) };
 	if (!e->near->plain || !e->modern->lru_add || lru_gen_enabled(e) || !nr->size || folios->size != 8 || error_drop(open_batch(e, e->modern->lru_add, &o)))
 		return;
 	if (nr->offset + nr->size > o.size || folios->offset + folios->total > o.size)
@@ -377,35 +377,22 @@ static void find_batch(struct engine *e, struct near_batch *b)
 	b->pages = (unsigned char *)o.bytes + folios->offset;
 }
 
-/* lru_cache_add_modern() of a page of one frame, which gets `flags` too, when the batch does not become full by it. False: the general way. */
-static bool near_batch_add(struct engine *e, uint64_t page, uint64_t flags)
+static bool near_batch_add(struct engine *e, uint64_t page)
 {
-	const struct engine_near *n = e->near;
 	struct near_batch *b = &e->near->batch;
-	if (e->trace || !near_allowed(e))
+	uint64_t now = near_now(e);
+	if (e->trace || !now)
 		return false;
-	if (!near_holds(e, &b->memo))
+	if (!near_holds(b->made, now))
 		find_batch(e, b);
-	/* A byte, or (of old) a word. */
-	uint64_t count = b->count_size == 1 ? *b->count : b->room ? load_uint(b->count, b->count_size) : 0;
-	unsigned char *p = count + 1 < b->room ? near_page(e, page) : NULL;
-	if (!p || !near_is_single(n, p))
-		return false;
-	if (flags)
-		store_uint(p + n->flags, 8, near_word(p + n->flags) | flags);
-	store_uint(p + n->refcount, 4, load_uint(p + n->refcount, 4) + 1);
-	store_uint(b->pages + 8 * count, 8, page);
-	if (b->count_size == 1)
-		*b->count = (unsigned char)(count + 1);
-	else
-		store_uint(b->count, b->count_size, count + 1);
-	return true;
+	unsigned char *p = b->room ? near_page(e, page) : NULL;
+	return p && near_put_on_batch(b, e->near, page, p, e->near->new_anon_active);
 }
 
 struct error *lru_batch_add(struct fault *f, uint64_t page)
 {
 	struct page p;
-	if (!(f->vma->flags & VM_LOCKED) && near_batch_add(f->e, page, f->e->modern->new_anon_active ? bit_of(f->e->bit_active) : 0))
+	if (!(f->vma->flags & VM_LOCKED) && near_batch_add(f->e, page))
 		return NULL;
 	/* lru_cache_add_active_or_unevictable(), until anonymous pages had to show that they are used (5.9). */
 	if (f->e->modern->new_anon_active && !(f->vma->flags & VM_LOCKED)) {

@@ -696,7 +696,7 @@ static uint64_t access_phys(const struct engine *e, const struct access_end *end
 static inline uint64_t lowest_entry(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
 {
 	const unsigned last = *level;
-	uint64_t at = near_find_entry(e, mm->addr, addr);
+	uint64_t at = near_find_entry(e, near_now(e), mm->addr, addr);
 	if (at)
 		return at;
 	at = table_descend(e, mm, addr, level);
@@ -745,20 +745,34 @@ static struct error *access_entry(struct engine *e, uint64_t task, const struct 
 	return error_at(ERR_BAD_OBJECT, addr, "the access faults again and again: %" PRIx64, addr);
 }
 
-struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
-			 char *why, size_t why_size)
+static __attribute__((noinline)) struct error *touch_slowly(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted,
+							    enum fault_result *result, char *why, size_t why_size)
 {
 	struct object mm;
 	struct access_end end = { 0 };
-	bool any, unasked;
-	if (!faulted)
-		faulted = &unasked;
+	bool any;
 	TRY(open_mm_of(e, task, &mm, &any));
 	TRY(access_entry(e, task, any ? &mm : NULL, addr, access, faulted, &end, result, why, why_size));
 	if (*faulted)
 		return NULL;
 	fault_outcome(e, OUTCOME_NONE);
 	TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "pte", end.entry });
+	return NULL;
+}
+
+struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
+			 char *why, size_t why_size)
+{
+	bool unasked;
+	if (!faulted)
+		faulted = &unasked;
+	*faulted = false;
+	if (e->near && access == ACCESS_WRITE)
+		TRY(near_write_fault(e, task, addr, faulted));
+	if (!*faulted)
+		return touch_slowly(e, task, addr, access, faulted, result, why, why_size);
+	*result = FAULT_MINOR;
+	say(why, why_size, "");
 	return NULL;
 }
 
@@ -778,6 +792,8 @@ struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, 
 		void *p;
 		if (piece > len)
 			piece = len;
+		if (e->near && write)
+			TRY(near_write_fault(e, task, addr, &faulted));
 		TRY(access_entry(e, task, &mm, addr, write ? ACCESS_WRITE : ACCESS_READ, &faulted, &end, &result,
 				 why, sizeof(why)));
 		if (result != FAULT_MINOR && result != FAULT_MAJOR)

@@ -131,6 +131,7 @@ struct error *percpu_counter_add_batch(struct engine *e, uint64_t counter, int64
 void count_mthp_stat(struct engine *e, unsigned order, const char *item, int delta);
 /* mm->rss_stat[member] += n: `task`, when it is of this mm, keeps its own (SPLIT_RSS_COUNTING) if `fast`. */
 struct error *add_mm_counter(struct engine *e, const struct object *mm, int member, int n, bool fast) MUST_CHECK;
+#define TASK_RSS_EVENTS_THRESH 64 /* mm/memory.c */
 /* What the task keeps of its mm's counts to itself goes to the mm (SPLIT_RSS_COUNTING); at every 65th fault. */
 struct error *sync_mm_rss(struct engine *e, const struct object *task, const struct object *mm) MUST_CHECK;
 struct error *check_sync_rss_stat(struct engine *e, uint64_t task, const struct object *mm) MUST_CHECK;

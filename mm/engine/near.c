@@ -53,8 +53,11 @@ static void find_words(struct engine *e, struct engine_near *n)
 	if (n->has_memcg)
 		n->memcg = word_of(k, HAS(k, page, memcg_data) ? M_page_memcg_data : M_page_mem_cgroup, 8, &plain);
 	n->large = bit_of(e->modern->head) | bit_of(w->tail);
-	n->index = word_of(k, M_page_index, 8, &(bool){ true });
+	bool indexed = true;
+	n->index = word_of(k, M_page_index, 8, &indexed);
+	n->counts_new_anon = indexed && !HAS(k, vm_area_struct, anon_pgoff);
 	n->new_anon = bit_of(e->modern->swapbacked) | bit_of(e->bit_uptodate) | bit_of(e->modern->anon_exclusive);
+	n->new_anon_active = e->modern->new_anon_active ? bit_of(e->bit_active) : 0;
 	n->lru_bit = bit_of(e->bit_lru);
 	n->swapbacked = bit_of(e->modern->swapbacked);
 	n->active = bit_of(e->bit_active);
@@ -139,7 +142,7 @@ static bool make_zone(struct engine *e, const struct zone *of, struct near_zone 
 	struct kernel *k = e->k;
 	const struct page_run *run = page_run_of(k->mm->pages, of->start_pfn);
 	uint64_t zonestat, nodestat;
-	*z = (struct near_zone){ .memo = { true, k->mm->generation, e->cpu }, .addr = of->addr };
+	*z = (struct near_zone){ .made = near_now(e), .addr = of->addr };
 	if (error_drop(kernel_get(k, of->addr, M_zone_zone_pgdat, &z->pgdat)) || error_drop(kernel_get(k, of->addr, M_zone_per_cpu_zonestats, &zonestat)))
 		return false;
 	if (!HAS(k, pglist_data, per_cpu_nodestats) || error_drop(kernel_get(k, z->pgdat, M_pglist_data_per_cpu_nodestats, &nodestat)))
@@ -160,9 +163,10 @@ static bool make_zone(struct engine *e, const struct zone *of, struct near_zone 
 const struct near_zone *near_find_zone(struct engine *e, const struct zone *of)
 {
 	struct near_zone *z = &e->near->zones[of->index % 4];
-	if (!near_allowed(e) || !e->near->plain || !e->k->near_size)
+	uint64_t now = near_now(e);
+	if (!now || !e->near->plain || !e->k->near_size)
 		return NULL;
-	if (!near_holds(e, &z->memo) || z->addr != of->addr)
+	if (!near_holds(z->made, now) || z->addr != of->addr)
 		if (!make_zone(e, of, z))
 			*z = (struct near_zone){ 0 };
 	if (!z->addr)
@@ -173,6 +177,6 @@ const struct near_zone *near_find_zone(struct engine *e, const struct zone *of)
 
 const struct near_zone *near_find_zone_of_page(struct engine *e, uint64_t page)
 {
-	const struct zone *z = near_allowed(e) ? zone_of_pfn(e->k, engine_page_pfn(e, page)) : NULL;
+	const struct zone *z = near_now(e) ? zone_of_pfn(e->k, engine_page_pfn(e, page)) : NULL;
 	return z ? near_find_zone(e, z) : NULL;
 }

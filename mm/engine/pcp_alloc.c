@@ -436,7 +436,7 @@ static struct error *find_supply(struct engine *e, enum page_class class, struct
 	const struct zone *z = NULL;
 	struct stat_item free = e->modern->free_pages;
 	TRY(nodes_open(k));
-	*n = (struct near_supply){ .memo = { true, k->mm->generation, e->cpu } };
+	*n = (struct near_supply){ .made = near_now(e) };
 	s.node = node_of_cpu(e);
 	s.highest = highest_zone(e, class);
 	for (unsigned at = 0; s.node && (s.zone = zonelist_zone(e, s.node, at, &index)) && index > s.highest; at++)
@@ -466,47 +466,50 @@ static bool has_policy(struct engine *e)
 	return p ? near_word(p) : e->task && HAS(e->k, task_struct, mempolicy);
 }
 
-/* get_page_from_freelist() of one frame that the CPU's list has, from a zone above its mark. 0: the general way. */
-static uint64_t take_near(struct engine *e, enum page_class class)
+bool near_take_page(struct engine *e, uint64_t now, enum page_class class, struct near_frame *out)
 {
 	const struct engine_near *words = e->near;
 	struct near_supply *n = &e->near->supplies[class];
-	if (e->trace || !near_allowed(e))
-		return 0;
-	if (!near_holds(e, &n->memo) && error_drop(find_supply(e, class, n)))
-		return 0;
+	if (e->trace || !now)
+		return false;
+	if (!near_holds(n->made, now) && error_drop(find_supply(e, class, n)))
+		return false;
 	if (!n->zone || has_policy(e))
-		return 0;
+		return false;
 	/* watermark_ok() */
 	int64_t free = (int64_t)(near_word(n->free) - near_word(n->highatomic));
 	if (free <= (int64_t)(near_word(n->mark) + near_word(n->boost) + near_word(n->reserve)))
-		return 0;
+		return false;
 	uint64_t first = near_word(n->list), page = first - words->pcp_list;
 	if (first == n->head || !near_is_page(e, n->zone, page))
-		return 0;
+		return false;
 	unsigned char *p = near_page(e, page);
 	if (!p)
-		return 0;
+		return false;
 	/* take_from_pcp(), prep_new_page() */
 	if (load_uint(p + words->refcount, 4) || near_word(p + words->mapping) || (uint32_t)load_uint(p + words->mapcount, 4) != UINT32_MAX ||
 	    !near_list_del(e->k, first, p + words->pcp_list))
-		return 0;
+		return false;
 	store_uint(n->count, 4, load_uint(n->count, 4) - 1);
 	store_uint(p + words->private, 8, 0);
 	store_uint(p + words->refcount, 4, 1);
 	store_uint(p + words->pcp_list, 8, e->modern->list_poison);
 	store_uint(p + words->pcp_list + 8, 8, e->modern->list_poison + 0x22);
-	return page;
+	*out = (struct near_frame){ page, p, n->zone };
+	return true;
 }
 
 struct error *alloc_pages_pcp(struct engine *e, enum page_class class, unsigned order, uint64_t *page)
 {
 	struct search s = { .e = e, .order = order, .mark = MARK_LOW };
+	struct near_frame frame;
 	bool explained;
 	*page = 0;
 	TRY(should_fail(e));
-	if (!order && (*page = take_near(e, class)))
+	if (!order && near_take_page(e, near_now(e), class, &frame)) {
+		*page = frame.page;
 		return NULL;
+	}
 	TRY(nodes_open(e->k));
 	TRY(policy_of_task(e, &explained));
 	if (explained)

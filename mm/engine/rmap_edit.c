@@ -42,18 +42,12 @@ static uint64_t bit_of(int bit)
 static bool near_add_new_anon_rmap(struct fault *f, uint64_t page)
 {
 	struct engine *e = f->e;
-	const struct engine_near *n = e->near;
 	const struct near_zone *z = near_zone_of_page(e, page);
 	unsigned char *p = z && !e->trace ? near_page(e, page) : NULL;
 	const struct vma *vma = f->vma;
-	if (!p || !n->index || HAS(e->k, vm_area_struct, anon_pgoff) || !near_counts(z, e->modern->anon_mapped) ||
-	    GET_WHOLE(e->k, &vma->object, vm_area_struct, vm_start) != vma->start)
+	if (!p || !e->near->counts_new_anon || !near_counts(z, e->modern->anon_mapped) || GET_WHOLE(e->k, &vma->object, vm_area_struct, vm_start) != vma->start)
 		return false;
-	store_uint(p + n->flags, 8, near_word(p + n->flags) | n->new_anon);
-	store_uint(p + n->mapcount, 4, 0);
-	store_uint(p + n->mapping, 8, vma->anon_vma ? vma->anon_vma | PAGE_MAPPING_ANON : 0);
-	store_uint(p + n->index, 8, ((f->addr - vma->start) >> e->k->arch->page_shift) + vma->pgoff);
-	near_count(&z->counters[e->modern->anon_mapped.group], (unsigned)e->modern->anon_mapped.index, 1);
+	near_new_anon_rmap(e, z, p, vma, f->addr);
 	return true;
 }
 

@@ -8,8 +8,6 @@
 #include "mm/engine/near.h"
 #include "mm/zone.h"
 
-#define TASK_RSS_EVENTS_THRESH 64 /* mm/memory.c */
-
 static int64_t signed_byte(uint64_t v)
 {
 	return (int8_t)v;

@@ -251,9 +251,24 @@ static void act_access(void)
 {
 	struct process *p = any_process();
 	unsigned page = random_below(&r.state, r.pages), pages = 1 + random_below(&r.state, random_below(&r.state, 4) ? 6 : 150);
-	bool write = random_below(&r.state, 5) < 3;
+	bool write = random_below(&r.state, 5) < 3, mixed = !random_below(&r.state, 4);
 	for (unsigned i = 0; i < pages && page + i < r.pages; i++)
-		access_page(p, page + i, write);
+		access_page(p, page + i, mixed ? random_below(&r.state, 2) : write);
+}
+
+/* A byte of each page in turn is touched, as programs do: nothing else of what they hold changes. */
+static void act_touch(void)
+{
+	struct process *p = any_process();
+	unsigned first = random_below(&r.state, r.pages), pages = 1 + random_below(&r.state, 200);
+	for (unsigned page = first; page < first + pages && page < r.pages; page++) {
+		const struct shadow *s = &p->memory->pages[page];
+		enum fault_result result;
+		uint64_t addr = FIRST + (uint64_t)page * PAGE;
+		snprintf(r.what, sizeof(r.what), "touch %" PRIx64, addr);
+		done(touch_user(r.m.e, p->task, addr, ACCESS_WRITE, NULL, &result, NULL, 0));
+		must((result < FAULT_SIGSEGV) == (s->mapped && (s->prot & PROT_WRITE)), "ends with %d", (int)result);
+	}
 }
 
 static uint64_t any_range(unsigned *first, unsigned *pages)
@@ -453,7 +468,7 @@ static void act(void)
 	static void (*const acts[])(void) = {act_access,   act_access, act_access, act_access,
 					     act_access,   act_mmap,   act_mmap,   act_munmap,
 					     act_mprotect, act_fork,   act_clone,  act_exit,
-					     act_mremap,   act_madvise, act_lock};
+					     act_mremap,   act_madvise, act_lock,  act_touch,  act_touch};
 	acts[random_below(&r.state, sizeof(acts) / sizeof(acts[0]))]();
 	mm_state_forget(r.m.k);
 }
