@@ -4,6 +4,7 @@
  */
 #include <inttypes.h>
 
+#include "mm/engine/clear_page.h"
 #include "mm/engine/buddy_edit.h"
 #include "mm/engine/list_edit.h"
 #include "mm/engine/pgtable_edit.h"
@@ -108,7 +109,7 @@ struct error *new_page_table(struct engine *e, const struct object *mm, const st
 		return NULL;
 	*phys = engine_page_phys(e, page);
 	TRY(frame_bytes(e, *phys, &bytes));
-	memset(bytes, 0, VMCORE_PAGE_SIZE);
+	clear_page(bytes);
 	TRY(page_open_writable(e, page, &p));
 	TRY(table_page_ctor(e, like, &p, level, &counted));
 	if (counted)
@@ -229,7 +230,7 @@ struct error *pgd_alloc_modern(struct engine *e, uint64_t mm, uint64_t *pgd)
 	phys = engine_page_phys(e, page);
 	for (unsigned i = 0; i < 1u << pgd_order(e); i++) {
 		TRY(frame_bytes(e, phys + i * (uint64_t)VMCORE_PAGE_SIZE, &bytes));
-		memset(bytes, 0, VMCORE_PAGE_SIZE);
+		clear_page(bytes);
 	}
 	TRY(clone_kernel_half(e, phys));
 	*pgd = kernel_ptov(k, phys);
