@@ -150,12 +150,17 @@ static struct error *do_anonymous_page(struct fault *f)
 	if (!page)
 		return NULL;
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
-	clear_page(bytes);
-	if (e->modern)
+	if (e->modern) {
+		clear_page(bytes);
 		return map_new_page(f, page);
+	}
+	const void *ahead = fetch_part(bytes);
 	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
 	ADD(e->k, f->mm, mm_struct, rss, 1);
+	ahead = fetch_part(ahead);
 	TRY(lru_cache_add_accessed(e, page));
+	fetch_part(ahead);
+	clear_page(bytes);
 	TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },
 	      { "pte", entry });
 	set_pte(e, f->entry_addr, entry);

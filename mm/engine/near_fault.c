@@ -90,6 +90,13 @@ static inline struct error *add_to_batch(struct engine *e, uint64_t now, const s
 	return lru_cache_add_modern(e, frame->page);
 }
 
+/* Frames leave the CPU's list one after the other: the bytes of the next one, NULL when they are not near. */
+static inline const void *next_frame(const struct engine *e)
+{
+	uint64_t page = near_word(e->near->supplies[PAGES_MOVABLE].list) - e->near->pcp_list;
+	return vmcore_near(e->k->flat, engine_page_phys(e, page), VMCORE_PAGE_SIZE);
+}
+
 struct error *near_write_fault(struct engine *e, uint64_t task, uint64_t addr, bool *done)
 {
 	struct kernel *k = e->k;
@@ -117,12 +124,15 @@ struct error *near_write_fault(struct engine *e, uint64_t task, uint64_t addr, b
 	store_uint(t->events, 4, load_uint(t->events, 4) + 1);
 	TRY(frame_bytes(e, engine_page_phys(e, frame.page), &bytes));
 	clear_page(bytes);
+	const void *ahead = fetch_part(next_frame(e));
 	store_uint(t->rss, 4, load_uint(t->rss, 4) + 1);
 	if (__builtin_expect(e->near->counts_new_anon && near_counts(frame.zone, e->modern->anon_mapped), 1))
 		near_new_anon_rmap(e, frame.zone, frame.bytes, &vma, addr);
 	else
 		TRY(add_rmap_far(e, frame.page, mm, addr));
+	ahead = fetch_part(ahead);
 	TRY(add_to_batch(e, now, &frame));
+	fetch_part(ahead);
 	/* The access is made again, and the processor marks the entry. */
 	set_pte(e, entry_addr, pte_mkwrite(pte_mkdirty(mk_pte(e, frame.page, vma.page_prot))) | (e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0) | X86_ACCESSED | X86_DIRTY);
 	store_uint(t->min_flt, 8, near_word(t->min_flt) + 1);
