@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Page frames, zones and counters: kmem in its forms, against kpageflags, kpagecount, buddyinfo, zoneinfo, meminfo."""
 
+import collections
+import re
+
 from facts import KPF, PAGE
 from scope import number
 
@@ -9,6 +12,11 @@ FLAGS = {"LOCKED": ("locked",), "REFERENCED": ("referenced",), "UPTODATE": ("upt
          "LRU": ("lru",), "ACTIVE": ("active",), "WRITEBACK": ("writeback",), "RECLAIM": ("reclaim",),
          "SWAPBACKED": ("swapbacked",), "UNEVICTABLE": ("unevictable",), "RESERVED": ("reserved",),
          "MLOCKED": ("mlocked",)}
+
+
+def motion(first, second):
+    """The largest step of any of these numbers between the samples."""
+    return max((abs(b - a) for a, b in zip(first, second)), default=0)
 
 
 def compare_free(scope, judge, before, after):
@@ -23,27 +31,49 @@ def compare_free(scope, judge, before, after):
         for area in zone.get("areas", []):
             blocks.setdefault(area["order"], {})[area["migratetype"]] = area["blocks"]
     for name, counts in before.buddyinfo().items():
+        moved = motion(counts, second[name])
         for order, count in enumerate(counts):
             said = found.get(name, {}).get(order, {})
             if second[name][order] != count:
                 judge.moved("kmem -f")
                 continue
-            judge.equal("kmem -f", ("node", name[0], name[1], "order", order), count, sum(said.values()))
+            judge.equal_in_motion("kmem -f", ("node", name[0], name[1], "order", order), count, sum(said.values()), moved)
             for migratetype, blocks in said.items():
                 fact = types.get((*name, migratetype), [None] * (order + 1))[order]
                 if fact is not None and fact == types_after.get((*name, migratetype), [None] * (order + 1))[order]:
-                    judge.equal("kmem -f", ("node", name[0], name[1], "order", order, migratetype), fact, blocks)
+                    judge.equal_in_motion("kmem -f", ("node", name[0], name[1], "order", order, migratetype), fact, blocks, moved)
     judge.equal("kmem -f", "free pages counted and found", answer["nr_free_pages"] + answer["unfolded"], answer["found"])
 
 
+def zone_of(line):
+    """Node and zone, of lines that have them."""
+    found = re.match(r"Node\s+\d+, zone\s+\w+", line)
+    return found and found.group()
+
+
+def numbers_of(line):
+    return [int(word) for word in re.findall(r"\d+", line)]
+
+
+def is_within(moved, fact, line):
+    """Do they differ in numbers only, by so much at most?"""
+    alike = re.sub(r"\s*\d+", "#", fact) == re.sub(r"\s*\d+", "#", line)
+    return alike and motion(numbers_of(fact), numbers_of(line)) <= moved
+
+
 def compare_proc_lines(scope, judge, before, after):
-    """buddyinfo and pagetypeinfo, byte for byte: each line that both samples have alike."""
+    """buddyinfo and pagetypeinfo, byte for byte: each line that both samples have alike. In a zone that moved, as far as it did."""
     for name in ("buddyinfo", "pagetypeinfo"):
         said = scope.text(name).splitlines()
         first, second = (sample.text("proc/" + name).splitlines() for sample in (before, after))
         judge.equal(name, "lines", len(first), len(said))
+        moved = collections.Counter()
+        for fact, then in zip(first, second):
+            moved[zone_of(fact)] = max(moved[zone_of(fact)], motion(numbers_of(fact), numbers_of(then)))
         for number_of, (fact, then, line) in enumerate(zip(first, second, said)):
             if fact != then:
+                judge.moved(name)
+            elif fact != line and moved[zone_of(fact)] and is_within(moved[zone_of(fact)], fact, line):
                 judge.moved(name)
             elif ">" not in fact:       # the kernel stops counting at 100000
                 judge.equal(name, ("line", number_of), fact, line)
@@ -56,12 +86,13 @@ def compare_fragmentation(scope, judge, before, after):
         first, second = (sample.fragmentation(name) for sample in (before, after))
         key = "fragmentation_index" if name == "extfrag_index" else name
         for zone, indices in first.items():
+            moved = motion(indices, second[zone])
             for order, fact in enumerate(indices):
                 if fact != second[zone][order]:
                     judge.moved("frag: " + name)
                     continue
                 said = zones[zone]["orders"][order][key]
-                judge.equal("frag: " + name, ("node", zone[0], zone[1], "order", order), fact, round(said * 1000))
+                judge.equal_in_motion("frag: " + name, ("node", zone[0], zone[1], "order", order), fact, round(said * 1000), moved)
 
 
 def compare_zones(scope, judge, before, after):

@@ -137,6 +137,16 @@ class Judge:
         """Facts on which the samples before and after the dump differ: no facts about the dump."""
         self.skipped[subject] += count
 
+    def equal_in_motion(self, subject, what, fact, answer, motion):
+        """
+        A number that both samples say, among numbers of which some moved, by `motion` at most: one that seems to have stood
+        may have gone by as much and come back.
+        """
+        if fact != answer and abs(fact - answer) <= motion:
+            self.moved(subject)
+            return True
+        return self.equal(subject, what, fact, answer)
+
     def at_least(self, subject, count):
         """A comparison that compares too little is a failure of its own."""
         if self.agreed[subject] + len(self.differing[subject]) < count:
