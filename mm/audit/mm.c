@@ -58,6 +58,8 @@ void audit_say_mm(struct audit *a, const struct audit_mm *mm, enum audit_rule ru
 {
 	char text[400];
 	va_list arguments;
+	if (mm->unseen)
+		return;
 	const struct task *t = task_of_mm(a->k, mm->addr, 0);
 	va_start(arguments, format);
 	vsnprintf(text, sizeof(text), format, arguments);
@@ -213,7 +215,7 @@ static void check_totals(struct audit *a, const struct audit_mm *mm)
 static struct error *read_mm(struct audit *a, struct audit_mm *mm)
 {
 	struct area_walk w = {a, mm, NULL};
-	mm->busy = is_busy(a, mm->addr);
+	mm->busy |= is_busy(a, mm->addr);
 	struct error *e = vma_for_each(a->k, mm->addr, keep_area, &w);
 	if (w.error) {
 		error_free(e);
@@ -250,10 +252,11 @@ static struct error *check_mm(struct audit *a, struct audit_mm *mm)
 struct error *audit_areas(struct audit *a)
 {
 	TRY(audit_take(a, AUDIT_AREAS, 0, find_mms(a)));
+	TRY(audit_unseen_mms(a));
 	for (size_t i = 0; i < a->mm_count; i++) {
 		TRY(check_interrupt());
 		TRY(read_mm(a, &a->mms[i]));
-		if (!a->options->mm || a->options->mm == a->mms[i].addr)
+		if (!a->mms[i].unseen && (!a->options->mm || a->options->mm == a->mms[i].addr))
 			TRY(check_mm(a, &a->mms[i]));
 	}
 	return NULL;

@@ -40,6 +40,7 @@ struct audit_run {
 struct audit_mm {
 	uint64_t addr;
 	bool busy; /* a lock of its is held */
+	bool unseen; /* no task has it (mm/audit/unseen.c): busy, and nothing is said of it */
 	struct audit_area {
 		uint64_t start, end, flags, addr, anon_vma, file, pgoff, anon_pgoff, mapping;
 	} *areas;

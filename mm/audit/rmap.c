@@ -97,7 +97,7 @@ struct error *audit_links(struct audit *a)
 	}
 	for (size_t i = 0; i < a->mm_count; i++) {
 		TRY(check_interrupt());
-		for (size_t n = 0; n < a->mms[i].area_count; n++)
+		for (size_t n = 0; n < a->mms[i].area_count && !a->mms[i].unseen; n++)
 			TRY(link_area(a, &a->mms[i], &a->mms[i].areas[n]));
 		audit_checked(a, AUDIT_RMAP, a->mms[i].area_count);
 	}

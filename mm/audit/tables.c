@@ -426,6 +426,8 @@ static struct error *check_mm(struct audit *a, struct audit_mm *mm)
 	if (HAS(k, mm_struct, pmd_huge_pte) && !error_drop(kernel_get(k, mm->addr, M_mm_struct_pmd_huge_pte, &first)))
 		deposited(&w, first, 1u << 20);
 	audit_checked(a, AUDIT_ENTRIES, w.entries);
+	if (mm->unseen)
+		return NULL;
 	check_rss(&w);
 	check_tables(&w);
 	return NULL;

@@ -305,6 +305,27 @@ static void churns_children(long unused)
 }
 
 /* More than its group may have: reclaimed, swapped out and read back all the time. */
+/* Programs that begin and end, more than there are CPUs: some address space is always being made or taken down. */
+static void churns_programs(long unused)
+{
+	char *memory = pages(2 * MB, MAP_PRIVATE);
+
+	fill(memory, 2 * MB, 1);
+	ready();
+	for (;;) {
+		wait_for_start();
+		while (goes_on()) {
+			int pid = fork();
+
+			if (!pid) {
+				execve("/init", (char *[]){"ends", "--end", NULL}, (char *[]){NULL});
+				_exit(1);
+			}
+			waitpid(pid, NULL, 0);
+		}
+	}
+}
+
 static void churns_narrow(long unused)
 {
 	size_t size = 6 * MB;
@@ -360,6 +381,8 @@ static void start_churn(void)
 	spawn("churns-maps", churns_maps, 0);
 	spawn("churns-maps-2", churns_maps, 1);
 	spawn("churns-children", churns_children, 0);
+	for (int i = 0; i < 4; i++)
+		spawn("churns-programs", churns_programs, i);
 	spawn("churns-narrow", churns_narrow, 0);
 	spawn("churns-blocks", churns_blocks, 0);
 	spawn("churns-files", churns_files, 0);

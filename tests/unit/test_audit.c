@@ -630,11 +630,46 @@ static void survives(struct kernel *k, unsigned rounds)
 	check(true, "random damage", "");
 }
 
+/* The only task of an address space has given it up, and it is not taken down yet: its pages are nobody's error. */
+static void unseen_space_is_sound(struct kernel *k)
+{
+	const char *what = "an address space that no task has";
+	struct audit_report r = {.frames = 0};
+	char text[2048];
+	unsigned depth;
+	size_t count = 0;
+	uint64_t users = 0;
+	if (HAS(k, kmem_cache, num) || HAS(k, kmem_cache, slabs_full))
+		return;		/* objects of SLAB are not known one by one */
+	mm_state_forget(k);
+	if (error_drop(nodes_open(k)) || error_drop(tasks_count(k, &count)) || error_drop(vmcore_mark(k->vmcore, &depth))) {
+		check(false, what, "the image cannot be changed");
+		return;
+	}
+	const struct task *t = NULL;
+	for (size_t i = 0; i < count && users != 1; i++) {
+		t = tasks_get(k, i);
+		users = 0;
+		if (t->mm && t->pid > 1 && !t->is_active)
+			error_drop(kernel_get(k, t->mm, M_mm_struct_mm_users, &users));
+	}
+	if (users != 1 || error_drop(kernel_write_pointer(k, t->addr + OFFSET(k, task_struct, mm), 0))) {
+		printf("[  SKIPPED ] %s: there is none to take\n", what);
+	} else if (audit(k, &r, what)) {
+		describe(&r, text, sizeof(text));
+		if (check(!audit_findings(&r), what, text))
+			printf("[       OK ] %s\n", what);
+	}
+	audit_report_free(&r);
+	error_drop(vmcore_undo(k->vmcore));
+}
+
 static void judge(struct kernel *k, unsigned rounds)
 {
 	is_sound(k, "the image as it is");
 	for (size_t n = 0; n < sizeof(cases) / sizeof(cases[0]); n++)
 		catches(k, n);
+	unseen_space_is_sound(k);
 	survives(k, rounds);
 	is_sound(k, "all undone");
 }
