@@ -309,7 +309,7 @@ static bool wrong_rss(struct kernel *k)
 	const struct member *m = &k->members[M_mm_struct_rss_stat];
 	int64_t anon = 1;
 	enumerator_find(k, "MM_ANONPAGES", &anon);
-	if (HAS_STRUCT(k, percpu_counter) && m->present && m->stride == SIZE_OF(k, percpu_counter))
+	if (HAS_STRUCT(k, percpu_counter) && m->count > 1 && m->stride == SIZE_OF(k, percpu_counter))
 		return add_member(k, mm + m->offset + (uint64_t)anon * m->stride, M_percpu_counter_count, 1000);
 	m = &k->members[M_mm_struct_rss_count];
 	return m->present ? add(k, mm + m->offset + (uint64_t)anon * m->stride, m->stride, 1000) : add_member(k, mm, M_mm_struct_rss, 1);
