@@ -77,14 +77,22 @@ char *anonymous(size_t size, int flags);
 /* Into each step-th page a word that is nowhere else in the guest; each step-th page read. */
 void sign(char *memory, size_t size, size_t step);
 void read_all(const char *memory, size_t size, size_t step);
-/* Memory pinned, behind a file's end, in folios of middle sizes, in a group that has too little (workload_odd.c); the processes that change theirs meanwhile. */
-void start_odd_roles(void);
+/* This process goes into a cgroup, by its path. */
+void enter_group(const char *group);
+/* Processes that change their memory, end and begin while the dump is taken (workload_churn.c), if the host wants any; to be told when. */
+void start_churn(void);
 void churn(int go);
 
 /* Where in a page of this address the workload puts, and the collector reads, a word. */
 static inline unsigned signature_offset(uintptr_t address)
 {
 	return (address >> 12) * 40 & 0xff8;
+}
+
+/* A word of the page for what changes between the samples: not the one that is compared. */
+static inline int *changing_word(char *page)
+{
+	return (int *)(page + ((signature_offset((uintptr_t)page) + 8) & 0xff8));
 }
 
 /* Processes that touch memory when told to, after the dump (workload_faults.c); what came of it, NULL when it took too long. */

@@ -374,14 +374,22 @@ static void limited(long unused)
 	put("/proc/self/oom_score_adj", "500");
 }
 
-static void in_cgroup(long number)
+void enter_group(const char *group)
 {
-	char path[64], text[32];
-	volatile char *memory = malloc(1 << 20);
+	char path[80], text[32];
 
-	snprintf(path, sizeof(path), "/cgroup/group%ld/cgroup.procs", number);
+	snprintf(path, sizeof(path), "%s/cgroup.procs", group);
 	snprintf(text, sizeof(text), "%d", getpid());
 	put(path, text);
+}
+
+static void in_cgroup(long number)
+{
+	char group[64];
+	volatile char *memory = malloc(1 << 20);
+
+	snprintf(group, sizeof(group), "/cgroup/group%ld", number);
+	enter_group(group);
 	for (int i = 0; i < 1 << 20; i += 4096)
 		memory[i] = i;
 }

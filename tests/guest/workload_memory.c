@@ -282,13 +282,15 @@ static void locked(long unused)
 static void advised(long unused)
 {
 	static const int advice[] = {MADV_DONTFORK,   MADV_DONTDUMP, 18 /* WIPEONFORK */,
-				     MADV_SEQUENTIAL, MADV_RANDOM,   MADV_FREE};
+				     MADV_SEQUENTIAL, MADV_RANDOM,   MADV_FREE, 20 /* COLD */};
 	char *memory;
 
 	for (size_t i = 0; i < sizeof(advice) / sizeof(advice[0]); i++) {
 		memory = anonymous(16 * PAGE, MAP_PRIVATE);
 		sign(memory, 16 * PAGE, 1);
 		madvise(memory, 8 * PAGE, advice[i]);
+		/* One that is wanted again. */
+		sign(memory + 4 * PAGE, PAGE, 1);
 	}
 	memory = map(16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_GROWSDOWN,
 		     -1, 0);
@@ -558,7 +560,7 @@ void start_memory_roles(void)
 	spawn("odd-paths", odd_paths, 0);
 	spawn("system-v", system_v, 0);
 	spawn("swapped", swapped, 0);
-	start_odd_roles();
+	start_churn();
 	start_faulters();
 	start_reclaimed();
 	for (long i = 0; i < big_processes; i++)

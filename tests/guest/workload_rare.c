@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Memory of the kinds that few processes have. What a kernel does not know is passed over. */
+/*
+ * Memory of the kinds that few processes have: marked, watched, guarded, secret, pinned, behind a file's end, in large pages of every kind, in a group that has too little of
+ * it, of many threads. What a kernel does not know is passed over.
+ */
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <linux/userfaultfd.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "guest.h"
@@ -20,6 +26,8 @@
 #define MADVISE_PAGEOUT	      21
 #define MADVISE_GUARD_INSTALL 102
 #define MAP_TYPE_DROPPABLE    8
+#define SYSCALL_IO_URING_SETUP 425
+#define SYSCALL_IO_URING_REGISTER 427
 #define SYSCALL_MEMFD_SECRET  447
 #define SYSCALL_MSEAL	      462
 #define UFFD_WP_HUGETLBFS_SHMEM (1 << 12)
@@ -71,6 +79,30 @@ static void write_protected(long unused)
 	sign(memory, 2 * HUGE, 1);
 	write_protect(fd, memory, 2 * HUGE, 0, 2 * HUGE);
 	/* The descriptor stays open: the marks go with it. */
+}
+
+/* ---- userfaultfd: missing pages ---- */
+
+static void watch(int fd, char *memory, size_t size)
+{
+	struct uffdio_register area = {{(uintptr_t)memory, size}, UFFDIO_REGISTER_MODE_MISSING, 0};
+
+	ioctl(fd, UFFDIO_REGISTER, &area);
+}
+
+static void watched(long unused)
+{
+	char *memory = anonymous(64 * PAGE, MAP_PRIVATE), *shared = anonymous(64 * PAGE, MAP_SHARED);
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+	struct uffdio_api api = {.api = UFFD_API, .features = 0};
+
+	madvise(memory, 64 * PAGE, MADV_NOHUGEPAGE);
+	sign(memory, 32 * PAGE, 1);
+	sign(shared, 32 * PAGE, 2);
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api))
+		return;
+	watch(fd, memory, 64 * PAGE);
+	watch(fd, shared, 64 * PAGE);
 }
 
 /* ---- marks of other kinds ---- */
@@ -133,7 +165,61 @@ static void secret(long unused)
 	spawn("secret-child", secret_child, 0);
 }
 
-/* ---- huge pages ---- */
+/* ---- pinned ---- */
+
+static void pins_child(long unused)
+{
+}
+
+/* By a pipe, and for good by io_uring, which the child's fork then has to copy at once. */
+static void pins(long unused)
+{
+	char *memory = anonymous(64 * PAGE, MAP_PRIVATE);
+	struct io_uring_params parameters = {0};
+	struct iovec piece = {memory, 8 * PAGE};
+	int pipes[2], ring;
+
+	sign(memory, 64 * PAGE, 1);
+	must(pipe(pipes));
+	must(vmsplice(pipes[1], &piece, 1, 0));
+	ring = syscall(SYSCALL_IO_URING_SETUP, 4, &parameters);
+	piece = (struct iovec){memory + 16 * PAGE, 8 * PAGE};
+	if (ring >= 0)
+		syscall(SYSCALL_IO_URING_REGISTER, ring, IORING_REGISTER_BUFFERS, &piece, 1);
+	spawn("pins-child", pins_child, 0);
+}
+
+/* ---- files ---- */
+
+static void behind_end_child(long unused)
+{
+	sign(handed_down, 2 * PAGE, 1);
+}
+
+/* A file that got shorter under its mappings; holes in shared memory; a file that is handed_down in another order. */
+static void behind_end(long unused)
+{
+	int fd = must(syscall(SYS_memfd_create, "shrinks", 0));
+	char *shared = anonymous(64 * PAGE, MAP_SHARED), *remapped;
+
+	must(ftruncate(fd, 64 * PAGE));
+	handed_down = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (handed_down == MAP_FAILED)
+		give_up("mmap of a file that shrinks");
+	sign(handed_down, 32 * PAGE, 2);
+	for (int i = 1; i < 16; i += 2)
+		(void)*(volatile char *)(handed_down + i * PAGE);
+	spawn("behind-end-child", behind_end_child, 0);
+	must(ftruncate(fd, 4 * PAGE));
+	sign(shared, 64 * PAGE, 1);
+	madvise(shared + 8 * PAGE, 16 * PAGE, MADV_REMOVE);
+	remapped = anonymous(16 * PAGE, MAP_SHARED);
+	sign(remapped, 16 * PAGE, 1);
+	syscall(SYS_remap_file_pages, remapped, 4 * PAGE, 0, 8, 0);
+	syscall(SYS_remap_file_pages, remapped + 8 * PAGE, 4 * PAGE, 0, 2, 0);
+}
+
+/* ---- large pages ---- */
 
 /* Room for so many, aligned; it is not to be unmapped. */
 static char *huge_room(size_t size, size_t alignment)
@@ -259,14 +345,106 @@ static void swapped_huge(long unused)
 	madvise(memory, HUGE, MADVISE_PAGEOUT);
 }
 
+static const char *const sizes[] = {"16kB", "64kB", "256kB"};
+
+static int switch_sizes(const char *file, const char *to)
+{
+	int done = 0;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char path[96];
+
+		snprintf(path, sizeof(path), "/sys/kernel/mm/transparent_hugepage/hugepages-%s/%s", sizes[i], file);
+		done += put(path, to);
+	}
+	return done;
+}
+
+static void middle_sizes_child(long unused)
+{
+	sign(handed_down + 5 * PAGE, 200 * PAGE, 3);
+	munmap(handed_down + 300 * PAGE, 3 * PAGE);
+}
+
+/* Folios between a page and a huge page (6.8): whole, split by a child, partly given up, swapped out; of shared memory (6.11). */
+static void middle_sizes(long unused)
+{
+	int fd;
+	char *shared;
+
+	if (!switch_sizes("enabled", "madvise"))
+		return;
+	handed_down = anonymous(MB + MB / 2, MAP_PRIVATE);
+	madvise(handed_down, MB + MB / 2, MADV_HUGEPAGE);
+	sign(handed_down, MB + MB / 2, 1);
+	spawn("sizes-child", middle_sizes_child, 0);
+	madvise(handed_down + 130 * PAGE, 7 * PAGE, MADV_DONTNEED);
+	madvise(handed_down + 200 * PAGE, 40 * PAGE, MADVISE_PAGEOUT);
+	madvise(handed_down + 256 * PAGE, 20 * PAGE, MADV_FREE);
+	if (switch_sizes("shmem_enabled", "always")) {
+		fd = must(syscall(SYS_memfd_create, "sizes", 0));
+		must(ftruncate(fd, MB));
+		shared = mmap(NULL, MB, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (shared != MAP_FAILED)
+			sign(shared, MB, 1);
+		switch_sizes("shmem_enabled", "never");
+	}
+	switch_sizes("enabled", "never");
+}
+
+/* ---- groups and threads ---- */
+
+static void narrow(long unused)
+{
+	size_t size = 4 * MB;
+	char *memory;
+
+	enter_group("/cgroup/narrow");
+	memory = anonymous(size, MAP_PRIVATE);
+	madvise(memory, size, MADV_NOHUGEPAGE);
+	sign(memory, size, 1);
+}
+
+static void *sits(void *stop)
+{
+	volatile char frame[16 * 1024];
+
+	for (size_t i = 0; i < sizeof(frame); i += PAGE)
+		frame[i] = 1;
+	for (;;)
+		pause();
+	return stop;
+}
+
+static void crowd(long number)
+{
+	pthread_attr_t attributes;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 64 * 1024);
+	for (long i = 0; i < number; i++) {
+		pthread_t thread;
+
+		pthread_create(&thread, &attributes, sits, NULL);
+	}
+}
+
 void start_rare_memory(void)
 {
+	mkdir("/cgroup/narrow", 0755);
+	put("/cgroup/narrow/memory.max", "2097152");
 	spawn("write-protected", write_protected, 0);
+	spawn("watched", watched, 0);
 	spawn("soft-dirty", soft_dirty, 0);
 	spawn("guarded", guarded, 0);
 	spawn("secret", secret, 0);
+	spawn("pins", pins, 0);
+	spawn("behind-end", behind_end, 0);
 	spawn("hugetlb-tables", hugetlb_tables, 0);
 	spawn("hugetlb-copies", hugetlb_copies, 0);
 	spawn("locked-huge", locked_huge, 0);
 	spawn("swapped-huge", swapped_huge, 0);
+	spawn("sizes", middle_sizes, 0);
+	spawn("narrow", narrow, 0);
+	spawn("crowd", crowd, 40);
 }

@@ -3,6 +3,7 @@
  * A process that gives its memory up after the dump (MADV_PAGEOUT), touches some of it again, and records what the kernel made of each page: pagemap, with the slots of
  * swap, kpageflags, faults; the swap that the machine and its control group have in use. To be held against what mmscope does on the dump (compare_reclaim.py).
  */
+#include <inttypes.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <string.h>
@@ -99,7 +100,7 @@ static uint64_t swap_used(void)
 	close(fd);
 	text[got > 0 ? got : 0] = 0;
 	for (char *line = strchr(text, '\n'); line; line = strchr(line + 1, '\n'))
-		if (sscanf(line + 1, "%*s %*s %*u %lu", &used) == 1)
+		if (sscanf(line + 1, "%*s %*s %*u %" SCNu64, &used) == 1)
 			sum += used;
 	return sum;
 }
@@ -188,15 +189,13 @@ static void prepare(void)
 static void reclaimed(long unused)
 {
 	cpu_set_t one;
-	char text[32];
 	char byte;
 
 	CPU_ZERO(&one);
 	CPU_SET(0, &one);
 	must(sched_setaffinity(0, sizeof(one), &one));
 	mkdir("/cgroup/reclaimed", 0755);
-	snprintf(text, sizeof(text), "%d", getpid());
-	put("/cgroup/reclaimed/cgroup.procs", text);
+	enter_group("/cgroup/reclaimed");
 	pagemap = must(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
 	page_flags = must(open("/proc/kpageflags", O_RDONLY | O_CLOEXEC));
 	prepare();

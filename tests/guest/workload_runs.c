@@ -84,11 +84,7 @@ static const char *const groups[] = {"/cgroup/busy", "/cgroup/busy/inner", "/cgr
 
 static void spins_group(long number)
 {
-	char path[80], text[32];
-
-	snprintf(path, sizeof(path), "%s/cgroup.procs", groups[number]);
-	snprintf(text, sizeof(text), "%d", getpid());
-	put(path, text);
+	enter_group(groups[number]);
 	spins_nice(number);
 }
 
@@ -109,18 +105,13 @@ static void set_up_groups(void)
 
 static void spins_other(long unused)
 {
-	char text[32];
-
-	snprintf(text, sizeof(text), "%d", getpid());
-	put("/cgroup/busy/other/cgroup.procs", text);
+	enter_group("/cgroup/busy/other");
 	spins_nice(0);
 }
 
 void start_spinners(void)
 {
-	spin = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (spin == MAP_FAILED)
-		give_up("mmap of the spinners' word");
+	spin = changing_word(anonymous(4096, MAP_SHARED));
 	set_up_groups();
 	for (long i = 0; i < 3; i++)
 		spawn("spins-deadline", spins_deadline, i);
