@@ -139,7 +139,7 @@ static bool scan_proportionally(const uint64_t *targets, uint64_t *left)
 	if (!files || !anon)
 		return false;
 	unsigned smaller = files > anon ? LRU_ANON : LRU_FILE, larger = files > anon ? LRU_FILE : LRU_ANON;
-	uint64_t percentage = (files > anon ? anon : files) * 100 / (targets[smaller] + targets[smaller + 1] + 1);
+	uint64_t whole = targets[smaller] + targets[smaller + 1] + 1, percentage = (files > anon ? anon : files) * 100 / (whole ? whole : 1);
 	left[smaller] = left[smaller + 1] = 0;
 	for (unsigned lru = larger; lru < larger + 2; lru++) {
 		uint64_t scanned = targets[lru] - left[lru], part = targets[lru] * (100 - percentage) / 100;
@@ -212,6 +212,9 @@ static struct error *find_deactivation(struct scan_control *sc)
 	TRY(object_open(k, sc->lruvec, S_lruvec, &lruvec));
 	sc->anon_cost = GET(k, &lruvec, lruvec, anon_cost);
 	sc->file_cost = GET(k, &lruvec, lruvec, file_cost);
+	/* Both are halved before they outgrow a quarter of the lists (mm/swap.c: lru_note_cost()). */
+	if ((sc->anon_cost | sc->file_cost) >> 48)
+		return error_at(ERR_BAD_OBJECT, sc->lruvec, "what the pages of LRU lists %" PRIx64 " have cost cannot be: %" PRIu64 " and %" PRIu64, sc->lruvec, sc->anon_cost, sc->file_cost);
 	sc->may_deactivate = sc->force_deactivate ? 3 : 0;
 	for (unsigned file = 0; file < 2; file++) {
 		uint64_t refaults = node_page_state(sc->e, sc->pgdat, sc->e->modern->workingset_activate, (int)file);

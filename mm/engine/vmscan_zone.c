@@ -4,6 +4,8 @@
  * many of the pages looked at lately were in use. A zone that was scanned in vain is scanned on; shrinkers of caches are not called;
  * a file's page that comes back soon counts as new (workingset_refault()), and kswapd is not followed.
  */
+#include <inttypes.h>
+
 #include "core/interrupt.h"
 #include "core/types.h"
 #include "mm/engine/vmscan_parts.h"
@@ -99,6 +101,9 @@ static struct error *get_scan_count(const struct scan_control *sc, uint64_t *sca
 	uint64_t fraction[2] = { 1, 1 }, denominator = 1;
 	struct object lruvec;
 	TRY(object_open_writable(sc->e->k, sc->lruvec, S_lruvec, &lruvec));
+	for (unsigned file = 0; file < 2; file++)
+		if ((object_get_element(sc->e->k, &lruvec, M_lruvec_recent_scanned, file) | object_get_element(sc->e->k, &lruvec, M_lruvec_recent_rotated, file)) >> 48)
+			return error_at(ERR_BAD_OBJECT, sc->lruvec, "what was scanned of LRU lists %" PRIx64 " of late cannot be", sc->lruvec);
 	if (balance == SCAN_FRACT) {
 		fraction[0] = share_of(sc, &lruvec, 0);
 		fraction[1] = share_of(sc, &lruvec, 1);
