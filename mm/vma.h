@@ -24,7 +24,7 @@ struct vma {
 
 /*
  * Opens the vm_area_struct at addr. ERR_BAD_OBJECT when it cannot be one: its start is not below
- * its end, or either is no page boundary.
+ * its end, the end above what a process may have, or either is no page boundary.
  */
 struct error *vma_open(struct kernel *k, uint64_t addr, struct vma *out) MUST_CHECK;
 /* All of it but the object, from out->object, which was opened; false: it cannot be one. */
@@ -41,7 +41,9 @@ static inline bool vma_read(const struct kernel *k, struct vma *out)
 	out->file = GET_WHOLE(k, o, vm_area_struct, vm_file);
 	out->anon_vma = HAS(k, vm_area_struct, anon_vma) ? GET_WHOLE(k, o, vm_area_struct, anon_vma) : 0;
 	out->ops = GET_WHOLE(k, o, vm_area_struct, vm_ops);
-	return out->start < out->end && !((out->start | out->end) & ((1ull << k->arch->page_shift) - 1));
+	/* No user's address is above half of what the page tables translate; with 32 bits there is no more than that. */
+	const uint64_t most = k->wide ? 1ull << (k->geometry.virtual_bits - 1) : 1ull << 32;
+	return out->start < out->end && out->end <= most && !((out->start | out->end) & ((1ull << k->arch->page_shift) - 1));
 }
 /* Without an error object: false when it cannot be had, or cannot be one. */
 bool vma_try_open(struct kernel *k, uint64_t addr, struct vma *out);
