@@ -150,18 +150,12 @@ static struct error *do_anonymous_page(struct fault *f)
 	if (!page)
 		return NULL;
 	TRY(frame_bytes(e, engine_page_phys(e, page), &bytes));
-	if (e->modern) {
-		clear_page(bytes);
-		return map_new_page(f, page);
-	}
 	clear_page(bytes);
-	/* Blocks are split from their ends: mostly the frame before is the next to go. */
-	const void *ahead = fetch_part(engine_page_phys(e, page) ? (const char *)bytes - VMCORE_PAGE_SIZE : NULL);
+	if (e->modern)
+		return map_new_page(f, page);
 	entry = pte_mkwrite(pte_mkdirty(mk_pte(e, page, f->vma->page_prot)));
 	ADD(e->k, f->mm, mm_struct, rss, 1);
-	ahead = fetch_part(ahead);
 	TRY(lru_cache_add_accessed(e, page));
-	fetch_part(ahead);
 	TRACE(e, "do_anonymous_page", "write: a new frame, cleared", { "address", f->addr }, { "write_access", 1 }, { "page", page },
 	      { "pte", entry });
 	set_pte(e, f->entry_addr, entry);

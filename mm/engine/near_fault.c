@@ -23,7 +23,7 @@ static unsigned char *rss_of(struct kernel *k, uint64_t task, int i)
 	return (unsigned)i < m->count && m->stride == 4 ? kernel_near_writable(k, task + m->offset + 4ul * (unsigned)i, 4) : NULL;
 }
 
-/* The fault may be any of a kernel that counts a task's pages and faults as 3.19 and 5.10 do, without cgroups or with the task's own to ask. */
+/* Of a kernel that counts a task's pages and faults as 3.19 and 5.10 do and keeps soft-dirty bits, without cgroups or with the task's own to ask. */
 static void find_task(struct engine *e, uint64_t task, struct near_task *t)
 {
 	static const unsigned char none[8];
@@ -31,8 +31,8 @@ static void find_task(struct engine *e, uint64_t task, struct near_task *t)
 	const struct engine_modern *m = e->modern;
 	uint64_t cpu;
 	*t = (struct near_task){ .made = near_now(e), .task = task };
-	if (!e->near->plain || !m->split_rss || m->percpu_rss || !m->vm_events || m->event_pgfault < 0 || m->middle_sizes || !k->near_size || !HAS(k, task_struct, cpu) ||
-	    error_drop(kernel_get(k, task, M_task_struct_cpu, &cpu)) || cpu != e->cpu)
+	if (!e->near->plain || !m->split_rss || m->percpu_rss || !m->vm_events || m->event_pgfault < 0 || m->middle_sizes || !m->vm_softdirty || !k->near_size ||
+	    !HAS(k, task_struct, cpu) || error_drop(kernel_get(k, task, M_task_struct_cpu, &cpu)) || cpu != e->cpu)
 		return;
 	t->cpu = number_of(k, task, M_task_struct_cpu, 4);
 	t->mm = number_of(k, task, M_task_struct_mm, 8);
@@ -134,7 +134,7 @@ struct error *near_write_fault(struct engine *e, uint64_t task, uint64_t addr, b
 	TRY(add_to_batch(e, now, &frame));
 	fetch_part(ahead);
 	/* The access is made again, and the processor marks the entry. */
-	set_pte(e, entry_addr, pte_mkwrite(pte_mkdirty(mk_pte(e, frame.page, vma.page_prot))) | (e->modern->vm_softdirty ? PTE_SOFT_DIRTY : 0) | X86_ACCESSED | X86_DIRTY);
+	set_pte(e, entry_addr, pte_mkwrite(pte_mkdirty(mk_pte(e, frame.page, vma.page_prot))) | PTE_SOFT_DIRTY | X86_ACCESSED | X86_DIRTY);
 	store_uint(t->min_flt, 8, near_word(t->min_flt) + 1);
 	return NULL;
 }
