@@ -7,7 +7,7 @@
  * Huge pages are off for the real acts, and they go to memory that was touched once before, so that no hypervisor's supply of pages is counted. A round is
  * the acts done by the one, then by the other, in turns of some milliseconds of which the first acts do not count (they bring the caches back): what else
  * the machine does, and how fast it runs just then, falls on both alike. Each round gives a ratio, and the median of the ratios counts. Times are
- * the thread's processor time. MMSCOPE is the program whose way to its prompt is timed, from its start to its end, by the clock; what it waited for
+ * the thread's processor time, less what asking for it takes. MMSCOPE is the program whose way to its prompt is timed, from its start to its end, by the clock; what it waited for
  * a processor that others had is taken off.
  */
 #include <fcntl.h>
