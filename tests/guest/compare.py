@@ -20,10 +20,10 @@ from facts import Facts
 from scope import Judge, Scope, ScopeError
 
 # What a guest's comparison has to reach to mean something: so many facts of these subjects.
-LEAST = {"sig": 800, "sig: queues": 260, "sig: siginfo": 25, "ipcs": 80, "waitq": 5, "timer": 4, "timer -r": 20, "runq": 30, "runq -g": 8, "rmap": 40000, "rmap: pagemap": 30000, "rmap: kpagecount": 20000, "smaps": 60000, "smaps: lines": 2500,
+LEAST = {"sig": 800, "sig: queues": 260, "sig: siginfo": 25, "ipcs": 80, "waitq": 3, "timer": 4, "timer -r": 20, "runq": 30, "runq -g": 8, "rmap": 40000, "rmap: pagemap": 30000, "rmap: kpagecount": 20000, "smaps": 60000, "smaps: lines": 2500,
          "ps": 800, "ps -r": 2000, "regs": 800, "log": 900, "sym -l": 80000, "vm": 3000, "vm -p": 80000, "rd": 60000,
-         "vtop": 5000, "vtop: swap": 2000, "kmem -f": 100, "buddyinfo": 2, "pagetypeinfo": 12, "frag: unusable_index": 15,
-         "who: pages": 250, "who: file pages": 40, "who: vmalloc": 150, "who: tasks": 140, "map": 30000, "top-mem: caches": 80, "top-mem: callers": 10, "top-mem: processes": 30, "top-mem: sums": 5, "frag: extfrag_index": 15, "kmem -z": 30, "kmem -i": 6, "kmem -p: flags": 250000,
+         "vtop": 5000, "vtop: swap": 2000, "kmem -f": 60, "buddyinfo": 2, "pagetypeinfo": 10, "frag: unusable_index": 11,
+         "who: pages": 250, "who: file pages": 40, "who: vmalloc": 150, "who: tasks": 140, "map": 30000, "top-mem: caches": 80, "top-mem: callers": 10, "top-mem: processes": 30, "top-mem: sums": 5, "frag: extfrag_index": 11, "kmem -z": 30, "kmem -i": 6, "kmem -p: flags": 250000,
          "kmem -m: mapcount": 15000, "struct cred": 250, "kmem: vmalloc": 150, "kmem: slab": 250, "kmem -s": 80, "kmem -S": 100, "kmem -S: slabinfo": 80, "audit": 30, "audit: wrong values": 20,
          "fault": 1300, "fault -n": 1200, "fault: undone": 400}
 
