@@ -43,3 +43,17 @@ void clear_page(void *page)
 		}
 	}
 }
+
+#if defined(__x86_64__) && !defined(__SANITIZE_ADDRESS__)
+__attribute__((target_clones("avx2", "default")))
+#endif
+void copy_page(void *to, const void *from)
+{
+	wide *t = to;
+	const wide *f = from;
+
+	for (size_t i = 0; i < VMCORE_PAGE_SIZE / sizeof(wide); i++) {
+		t[i] = f[i];
+		__asm__ volatile("" : : : "memory");
+	}
+}

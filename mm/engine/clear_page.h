@@ -10,6 +10,9 @@
  */
 void clear_page(void *page);
 
+/* A page to another, by stores that leave it in the cache: where memory is busy, a string instruction's may not, and the frame's next user waits for it. */
+void copy_page(void *to, const void *from);
+
 /*
  * A page that will be cleared soon comes into the processor's cache by parts, each as much as the processor fetches beside other work: put between the steps of that, they
  * take a seventh off an anonymous fault where pages come from the third-level cache. Returns the next part; NULL is let be.

@@ -344,7 +344,7 @@ struct error *copy_for_write(struct fault *f, const struct page *old)
 	if (cleared)
 		clear_page(to);
 	else
-		memcpy(to, from, VMCORE_PAGE_SIZE);
+		copy_page(to, from);
 	TRY(map_copy(f, old, page));
 	if (e->classic)
 		TRACE(e, "do_wp_page", why, { "page", old->object.addr }, { "page->count", (uint64_t)page_refcount(e->k, old) }, { "copy", page });
