@@ -81,7 +81,10 @@ static struct error *see_page(void *context, const struct page *p, struct audit_
 		if (states[i].state == OBJECT_ALLOCATED)
 			e = see_object(s, slab_object(&slab, i));
 	free(states);
-	return e && (e->code == ERR_INTERRUPTED || e->code == ERR_NO_MEMORY) ? e : (error_drop(e), NULL);
+	if (e && (e->code == ERR_INTERRUPTED || e->code == ERR_NO_MEMORY))
+		return e;
+	error_drop(e);
+	return NULL;
 }
 
 struct error *audit_unseen_mms(struct audit *a)

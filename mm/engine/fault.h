@@ -3,6 +3,8 @@
 #ifndef MM_FAULT_H
 #define MM_FAULT_H
 
+#include <stdio.h>
+
 #include "mm/engine/engine.h"
 
 struct fault {
@@ -33,8 +35,23 @@ struct error *fault_refuse(struct engine *e, bool *explained, const char *format
 /* An area whose missing pages userfaultfd is told of: the fault ends here, refused. */
 struct error *userfaultfd_missing(struct fault *f, bool *done) MUST_CHECK;
 
+/* Why a fault ends badly, for who asked; `why` may be NULL. */
+static inline void fault_say(char *why, size_t size, const char *text)
+{
+	if (__builtin_expect(why && size, 0))
+		snprintf(why, size, "%s", text);
+}
+
 /* ---- Parts ---- */
 
+/* The task's mm, to be written; *any is false for a kernel thread. */
+struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any) MUST_CHECK;
+/*
+ * do_page_fault() in an mm that is open: the task's, to be written; NULL for a kernel thread. entry_addr: of addr in its lowest table, where that is there already; 0: it may
+ * have to be made, or something else stands above.
+ */
+struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr, enum fault_access access,
+			  enum fault_result *result, char *why, size_t why_size) MUST_CHECK;
 /* The frame's bytes, to be written. */
 struct error *frame_bytes(struct engine *e, uint64_t phys, void **p) MUST_CHECK;
 /* A new frame for a user's page (GFP_HIGHUSER, movable): *page 0 when it was only explained. */

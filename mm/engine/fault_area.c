@@ -46,14 +46,6 @@ struct error *fault_refuse(struct engine *e, bool *explained, const char *format
 	return NULL;
 }
 
-/* ---- Growing a stack ---- */
-
-static void say(char *why, size_t size, const char *text)
-{
-	if (why && size)
-		snprintf(why, size, "%s", text);
-}
-
 /* ---- The area ---- */
 
 /* expand_stack(); what it cannot do is refused, and then what would happen to the page can still be said. */
@@ -68,7 +60,7 @@ static struct error *expand_or_say(struct engine *e, uint64_t task, const struct
 		return vma_open(e->k, vma->addr, vma);
 	if (failure->code == ERR_KERNEL) {
 		*found = false;
-		say(why, why_size, failure->message);
+		fault_say(why, why_size, failure->message);
 		error_free(failure);
 		return NULL;
 	}
@@ -93,7 +85,7 @@ static struct error *grow_stack(struct engine *e, uint64_t task, const struct ob
 		TRY(vma_open(e->k, next, vma));
 	if (next && (vma->flags & VM_GROWSDOWN))
 		return expand_or_say(e, task, mm, addr, vma, found, why, why_size);
-	say(why, why_size, next ? "in a hole, and the area above does not grow down" : "no area at or above the address");
+	fault_say(why, why_size, next ? "in a hole, and the area above does not grow down" : "no area at or above the address");
 	TRACE(e, "find_vma", next ? "the area above does not grow down" : "no area at or above the address", { "address", addr }, { "vma", next },
 	      { "vma->vm_start", next ? vma->start : 0 }, { "vma->vm_flags", next ? vma->flags : 0 });
 	return NULL;
@@ -163,6 +155,6 @@ struct error *fault_find_area(struct engine *e, uint64_t task, const struct obje
 	if (!text)
 		return NULL;
 	*found = false;
-	say(why, why_size, text);
+	fault_say(why, why_size, text);
 	return NULL;
 }

@@ -444,12 +444,6 @@ struct error *handle_mm_fault(struct engine *e, const struct object *mm, const s
 
 /* ---- The way to it ---- */
 
-static inline void say(char *why, size_t size, const char *text)
-{
-	if (__builtin_expect(why && size, 0))
-		snprintf(why, size, "%s", text);
-}
-
 /* The area that a fault at addr belongs to, grown down when it is a stack's. *found is false when there is none, and `why` says so. */
 static struct error *area_for(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, struct vma *vma, bool *found, char *why, size_t why_size)
 {
@@ -460,7 +454,7 @@ static struct error *area_for(struct engine *e, uint64_t task, const struct obje
 		return NULL;
 	TRY(find_vma(e, mm, addr, &vma_addr));
 	if (!vma_addr) {
-		say(why, why_size, "no area at or above the address");
+		fault_say(why, why_size, "no area at or above the address");
 		return NULL;
 	}
 	TRY(vma_open(e->k, vma_addr, vma));
@@ -469,12 +463,12 @@ static struct error *area_for(struct engine *e, uint64_t task, const struct obje
 		return NULL;
 	*found = false;
 	if (!(vma->flags & VM_GROWSDOWN)) {
-		say(why, why_size, "in a hole, and the area above does not grow down");
+		fault_say(why, why_size, "in a hole, and the area above does not grow down");
 		return NULL;
 	}
 	struct error *error = expand_stack(e, task, mm, vma_addr, addr);
 	if (error && error->code == ERR_KERNEL) {
-		say(why, why_size, error->message);
+		fault_say(why, why_size, error->message);
 		error_free(error);
 		return NULL;
 	}
@@ -498,24 +492,23 @@ static struct error *do_user_addr_fault(struct engine *e, uint64_t task, const s
 		TRY(check_sync_rss_stat(e, task, mm));
 	TRY(fault_at(e, mm, &vma, addr, entry_addr, access == ACCESS_WRITE, result));
 	if (*result == FAULT_SIGSEGV)
-		say(why, why_size, vma.flags & VM_GROWSDOWN ? "no guard page can be kept below" : "the entry forbids it");
+		fault_say(why, why_size, vma.flags & VM_GROWSDOWN ? "no guard page can be kept below" : "the entry forbids it");
 	if (*result == FAULT_SIGBUS)
-		say(why, why_size, "nothing can be mapped there");
+		fault_say(why, why_size, "nothing can be mapped there");
 	if (*result == FAULT_OOM)
-		say(why, why_size, "out of memory");
+		fault_say(why, why_size, "out of memory");
 	return count_fault(e, task, *result);
 }
 
-/* `mm` is the task's, opened writable; NULL for a kernel thread. `entry_addr` as for fault_at(). */
-static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr, enum fault_access access,
-				 enum fault_result *result, char *why, size_t why_size)
+struct error *fault_in_mm(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, uint64_t entry_addr, enum fault_access access,
+			  enum fault_result *result, char *why, size_t why_size)
 {
 	struct vma vma;
 	bool found;
 	*result = FAULT_SIGSEGV;
-	say(why, why_size, "");
+	fault_say(why, why_size, "");
 	if (!mm || addr >= e->k->page_offset) {
-		say(why, why_size, mm ? "a kernel address" : "a kernel thread has no user memory");
+		fault_say(why, why_size, mm ? "a kernel address" : "a kernel thread has no user memory");
 		return NULL;
 	}
 	if (e->modern)
@@ -531,18 +524,18 @@ static struct error *fault_in_mm(struct engine *e, uint64_t task, const struct o
 	TRACE(e, "do_page_fault", vma.flags & wanted ? "good area" : "bad access", { "address", addr }, { "vma", vma.addr },
 	      { "vma->vm_flags", vma.flags });
 	if (!(vma.flags & wanted)) {
-		say(why, why_size, access == ACCESS_WRITE ? "the area is not writable" : "the area is not readable");
+		fault_say(why, why_size, access == ACCESS_WRITE ? "the area is not writable" : "the area is not readable");
 		return NULL;
 	}
 	TRY(fault_at(e, mm, &vma, addr, entry_addr, access == ACCESS_WRITE, result));
 	if (*result == FAULT_SIGBUS)
-		say(why, why_size, "beyond the end of the file");
+		fault_say(why, why_size, "beyond the end of the file");
 	if (*result == FAULT_OOM)
-		say(why, why_size, "out of memory");
+		fault_say(why, why_size, "out of memory");
 	return count_fault(e, task, *result);
 }
 
-static struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any)
+struct error *open_mm_of(struct engine *e, uint64_t task, struct object *mm, bool *any)
 {
 	uint64_t addr;
 	TRY(kernel_get(e->k, task, M_task_struct_mm, &addr));
@@ -664,148 +657,6 @@ struct error *zap_page_range(struct engine *e, uint64_t mm_addr, uint64_t addr, 
 		for (; at && addr < stop; addr += VMCORE_PAGE_SIZE, at += k->geometry.entry_size)
 			TRY(zap_one_pte(e, &mm, at));
 		addr = stop;
-	}
-	return NULL;
-}
-
-/* ---- As the processor, and as a debugger would ---- */
-
-/* Does the entry (at `at`, 0: there is no table) allow the access? */
-static bool entry_allows(struct engine *e, uint64_t at, enum fault_access access, uint64_t *entry)
-{
-	*entry = at ? get_pte(e, at) : 0;
-	if (access == ACCESS_EXEC && (*entry & X86_NX))
-		return false;
-	return (*entry & X86_PRESENT) && (*entry & X86_USER) && (access != ACCESS_WRITE || (*entry & X86_RW));
-}
-
-/* Where an access ended: the entry that allowed it, and its level of the geometry. */
-struct access_end {
-	uint64_t entry;
-	unsigned level;
-};
-
-/* The physical address that it came to. */
-static uint64_t access_phys(const struct engine *e, const struct access_end *end, uint64_t addr)
-{
-	const struct pagetable_geometry *g = &e->k->geometry;
-	return pagetable_entry_phys(g, end->entry, end->level) + (addr & ((1ull << g->level[end->level].shift) - 1));
-}
-
-/* table_descend() as far as it goes. */
-static inline uint64_t lowest_entry(struct engine *e, const struct object *mm, uint64_t addr, unsigned *level)
-{
-	const unsigned last = *level;
-	uint64_t at = near_find_entry(e, near_now(e), mm->addr, addr);
-	if (at)
-		return at;
-	at = table_descend(e, mm, addr, level);
-	if (at && *level == last)
-		near_keep_entry(e, mm->addr, addr, at);
-	return at;
-}
-
-/*
- * The processor's way: an access that the entry allows is noted there, another one faults and is made again. One fault may not be enough, as a page that comes
- * back from swap for a write may be write-protected still.
- */
-static struct error *access_entry(struct engine *e, uint64_t task, const struct object *mm, uint64_t addr, enum fault_access access, bool *faulted,
-				  struct access_end *end, enum fault_result *result, char *why, size_t why_size)
-{
-	const unsigned last = e->k->geometry.levels - 1u;
-	bool write = access == ACCESS_WRITE, user = mm && addr < e->k->page_offset;
-	uint64_t at = 0;
-	unsigned level = last;
-	*faulted = false;
-	*result = FAULT_MINOR;
-	for (unsigned n = 0; n < 64; n++) {
-		enum fault_result this_time;
-		/* The lowest table stays where it is while its process faults; a huge page's entry may give way to one. */
-		if (user && !(at && level == last)) {
-			level = last;
-			at = e->modern ? lowest_entry(e, mm, addr, &level) : pte_offset(e, mm, addr);
-		}
-		if (entry_allows(e, at, access, &end->entry)) {
-			end->entry |= X86_ACCESSED | (write ? X86_DIRTY : 0);
-			set_pte(e, at, end->entry);
-			end->level = level;
-			return NULL;
-		}
-		*faulted = true;
-		TRY(fault_in_mm(e, task, mm, addr, level == last ? at : 0, access, &this_time, why, why_size));
-		if (this_time >= FAULT_SIGSEGV)
-			fault_outcome(e, this_time == FAULT_SIGSEGV ? OUTCOME_SIGSEGV : this_time == FAULT_SIGBUS ? OUTCOME_SIGBUS : OUTCOME_OOM);
-		if (this_time != FAULT_MINOR)
-			*result = this_time;
-		if (e->report && e->report->ended)
-			return NULL;
-		if (this_time != FAULT_MINOR && this_time != FAULT_MAJOR)
-			return NULL;
-	}
-	return error_at(ERR_BAD_OBJECT, addr, "the access faults again and again: %" PRIx64, addr);
-}
-
-static __attribute__((noinline)) struct error *touch_slowly(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted,
-							    enum fault_result *result, char *why, size_t why_size)
-{
-	struct object mm;
-	struct access_end end = { 0 };
-	bool any;
-	TRY(open_mm_of(e, task, &mm, &any));
-	TRY(access_entry(e, task, any ? &mm : NULL, addr, access, faulted, &end, result, why, why_size));
-	if (*faulted)
-		return NULL;
-	fault_outcome(e, OUTCOME_NONE);
-	TRACE(e, "(processor)", "the entry allows it: no fault", { "address", addr }, { "pte", end.entry });
-	return NULL;
-}
-
-struct error *touch_user(struct engine *e, uint64_t task, uint64_t addr, enum fault_access access, bool *faulted, enum fault_result *result,
-			 char *why, size_t why_size)
-{
-	bool unasked;
-	if (!faulted)
-		faulted = &unasked;
-	*faulted = false;
-	if (e->near && access == ACCESS_WRITE)
-		TRY(near_write_fault(e, task, addr, faulted));
-	if (!*faulted)
-		return touch_slowly(e, task, addr, access, faulted, result, why, why_size);
-	*result = FAULT_MINOR;
-	say(why, why_size, "");
-	return NULL;
-}
-
-struct error *access_process_vm(struct engine *e, uint64_t task, uint64_t addr, void *buffer, size_t len, bool write)
-{
-	struct object mm;
-	char why[128];
-	unsigned char *bytes = buffer;
-	bool any, faulted;
-	TRY(open_mm_of(e, task, &mm, &any));
-	if (!any)
-		return kernel_error(EFAULT, "a kernel thread has no user memory");
-	while (len) {
-		size_t piece = VMCORE_PAGE_SIZE - (addr & (VMCORE_PAGE_SIZE - 1));
-		enum fault_result result;
-		struct access_end end = { 0 };
-		void *p;
-		if (piece > len)
-			piece = len;
-		if (e->near && write)
-			TRY(near_write_fault(e, task, addr, &faulted));
-		TRY(access_entry(e, task, &mm, addr, write ? ACCESS_WRITE : ACCESS_READ, &faulted, &end, &result,
-				 why, sizeof(why)));
-		if (result != FAULT_MINOR && result != FAULT_MAJOR)
-			return kernel_error(EFAULT, "%s: %" PRIx64, why, addr);
-		TRY(vmcore_map_writable(e->k->vmcore, access_phys(e, &end, addr), piece, &p));
-		if (write)
-			memcpy(p, bytes, piece);
-		else
-			memcpy(bytes, p, piece);
-		bytes += piece;
-		addr += piece;
-		len -= piece;
 	}
 	return NULL;
 }

@@ -44,7 +44,8 @@ static void churns_maps(long unused)
 	}
 }
 
-static void churns_children(long unused)
+/* Children that write and end; or that become a program and end: then, with more of these than there are CPUs, some address space is always being made or taken down. */
+static void churns_children(long program)
 {
 	char *memory = anonymous(MB, MAP_PRIVATE);
 
@@ -55,6 +56,8 @@ static void churns_children(long unused)
 		while (goes_on()) {
 			int pid = fork();
 
+			if (!pid && program)
+				execve("/init", (char *[]){"ends", "--end", NULL}, (char *[]){NULL});
 			if (!pid) {
 				sign(memory, MB, 2);
 				_exit(0);
@@ -65,27 +68,6 @@ static void churns_children(long unused)
 }
 
 /* More than its group may have: reclaimed, swapped out and read back all the time. */
-/* Programs that begin and end, more than there are CPUs: some address space is always being made or taken down. */
-static void churns_programs(long unused)
-{
-	char *memory = anonymous(2 * MB, MAP_PRIVATE);
-
-	sign(memory, 2 * MB, 1);
-	ready();
-	for (;;) {
-		wait_for_start();
-		while (goes_on()) {
-			int pid = fork();
-
-			if (!pid) {
-				execve("/init", (char *[]){"ends", "--end", NULL}, (char *[]){NULL});
-				_exit(1);
-			}
-			waitpid(pid, NULL, 0);
-		}
-	}
-}
-
 static void churns_narrow(long unused)
 {
 	size_t size = 6 * MB;
@@ -144,7 +126,7 @@ void start_churn(void)
 	spawn("churns-maps-2", churns_maps, 1);
 	spawn("churns-children", churns_children, 0);
 	for (int i = 0; i < 4; i++)
-		spawn("churns-programs", churns_programs, i);
+		spawn("churns-programs", churns_children, 1);
 	spawn("churns-narrow", churns_narrow, 0);
 	spawn("churns-blocks", churns_blocks, 0);
 	spawn("churns-files", churns_files, 0);
